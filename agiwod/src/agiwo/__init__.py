@@ -1,0 +1,1 @@
+"""agiwo: an SDK for LLM agents: streaming first, durable, without a daemon."""

@@ -1,0 +1,102 @@
+"""What a journal is: the append-only log of every run, and the indexes over it. Knows no engine."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from agiwo.schema.record import Change, Record, RunHead, Session
+from agiwo.schema.run import RunStatus
+
+Listener = Callable[[Sequence[Record]], None]
+"""Gets the public records of one commit, in order, on the event loop. Must not raise and must not wait."""
+
+
+class Journal(Protocol):
+    """An append-only log per run. What `append` returned is there after `kill -9`; what it refused never was."""
+
+    @property
+    def epoch(self) -> str:
+        """Names this log; another one (a wiped store) has another epoch."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """Names this process in `RunHead.owner` and `Session.owner`."""
+        ...
+
+    async def append(self, *changes: Change) -> list[Record]:
+        """Append all of it atomically; return the new records, with their seq, once they are as durable as promised.
+
+        Listeners have seen the records before this returns. Cancelling the caller does not undo the append.
+
+        Raises:
+            Conflict: a key or a run exists already, a run is in another status than expected, or it (or its session)
+                belongs to another live process, whose pid the error carries.
+            NotFound: a batch without `create` names an unknown run.
+            StorageError: the store refused; nothing was recorded and nobody was told.
+        """
+        ...
+
+    async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
+        """Public records with a seq above `after`, oldest first, at most `limit`. Empty for an unknown run."""
+        ...
+
+    async def load(self, run: str) -> list[Record]:
+        """Every record of the run, internal ones too, in the order of their positions."""
+        ...
+
+    def watch(self, run: str, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` of each commit to this run from now on; call the result to stop."""
+        ...
+
+    async def run(self, run: str) -> RunHead | None:
+        """The run's index entry, or None."""
+        ...
+
+    async def runs(
+        self,
+        *,
+        session: str | None = None,
+        agent: str | None = None,
+        parent: str | None = None,
+        statuses: frozenset[RunStatus] | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[RunHead]:
+        """Index entries, newest first; `before` is the id of the last one of the previous page."""
+        ...
+
+    async def claim(self) -> list[RunHead]:
+        """Make this process the owner of every unfinished run whose owner is gone, and return all that are ours."""
+        ...
+
+    async def session(self, session: str) -> Session | None:
+        """The session, or None."""
+        ...
+
+    async def sessions(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
+        """Sessions, the one used last first; `before` is the id of the last one of the previous page."""
+        ...
+
+    async def put_blob(self, data: bytes) -> str:
+        """Keep `data` and return its name, which derives from its content: the same bytes are kept once."""
+        ...
+
+    async def get_blob(self, blob: str, offset: int = 0, limit: int | None = None) -> tuple[bytes, int]:
+        """A part of a blob and its whole size in bytes.
+
+        Raises:
+            NotFound: there is no such blob.
+        """
+        ...
+
+    async def probe(self) -> None:
+        """Make one durable write.
+
+        Raises:
+            StorageError: the store still refuses.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish the appends under way, then let go of the files."""
+        ...

@@ -1,0 +1,48 @@
+"""An event of a run as readers get it, durable or ephemeral. Knows no wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+RUN_QUEUED: Final = "run/queued"
+RUN_STARTED: Final = "run/started"
+RUN_RESUMED: Final = "run/resumed"
+RUN_RETRYING: Final = "run/retrying"
+RUN_SLEEPING: Final = "run/sleeping"
+RUN_WOKEN: Final = "run/woken"
+RUN_COMPLETED: Final = "run/completed"
+RUN_FAILED: Final = "run/failed"
+RUN_CANCELLED: Final = "run/cancelled"
+ITEM_STARTED: Final = "item/started"
+ITEM_DELTA: Final = "item/delta"
+ITEM_COMPLETED: Final = "item/completed"
+CHILD_SPAWNED: Final = "child/spawned"
+CHILD_FINISHED: Final = "child/finished"
+APPROVAL_REQUESTED: Final = "approval/requested"
+APPROVAL_RESOLVED: Final = "approval/resolved"
+USAGE_UPDATED: Final = "usage/updated"
+LOG: Final = "log"
+
+TERMINAL_EVENTS: Final = frozenset({RUN_COMPLETED, RUN_FAILED, RUN_CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a run.
+
+    Durable events have `seq`; ephemeral ones (`item/started`, `item/delta`, `usage/updated`, `log`) have `after`, the
+    seq that they follow. `at` is seconds since the epoch.
+    """
+
+    run: str
+    type: str
+    data: Mapping[str, Any]
+    at: float
+    seq: int | None = None
+    after: int | None = None
+    item: str | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run ends with this event."""
+        return self.type in TERMINAL_EVENTS

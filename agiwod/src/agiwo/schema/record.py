@@ -1,0 +1,102 @@
+"""A record of a run's journal, and what is handed in to make some. Knows no store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agiwo.schema.run import RunStatus
+
+Json = Mapping[str, Any]
+"""JSON data: what orjson can write, with string keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record to append. Public ones get the run's next seq; internal ones have a key and are never sent.
+
+    A key names the record inside its run: a second entry with the same key makes the whole append a `Conflict`.
+    """
+
+    type: str
+    data: Json
+    at: float
+    key: str | None = None
+    public: bool = True
+    item: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it stands in the journal.
+
+    `position` orders all records of a run (1, 2, 3 …); `seq` counts its public ones without a hole and is None for
+    internal ones.
+    """
+
+    run: str
+    position: int
+    seq: int | None
+    type: str
+    data: Json
+    at: float
+    key: str | None = None
+    item: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in a session's history: a run, and the last seq of it that counts (None: all of it)."""
+
+    run: str
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """The index entry of a run: what a list shows without reading records.
+
+    `owner` names the process that drives it (see `Journal.owner`). Times are seconds since the epoch.
+    """
+
+    run: str
+    session: str
+    agent: str
+    status: RunStatus
+    created_at: float
+    updated_at: float
+    parent: str | None = None
+    head: int = 0
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A conversation: the place where its history ends. Forking one copies a pointer, nothing else."""
+
+    id: str
+    agent: str
+    created_at: float
+    updated_at: float
+    head: Point | None = None
+    forked_from: Point | None = None
+    owner: str = ""
+    meta: Json = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is appended to one run, all of it or nothing.
+
+    `create` makes the run (a `Conflict` when it exists). `expect` refuses the append with a `Conflict` when the run's
+    status is another one. `status` is what the run has become.
+    """
+
+    run: str
+    entries: tuple[Entry, ...] = ()
+    status: RunStatus | None = None
+    expect: frozenset[RunStatus] | None = None
+    create: RunHead | None = None
+
+
+Change = Batch | Session
+"""What an append takes: batches of runs, and sessions to create or replace (by id)."""

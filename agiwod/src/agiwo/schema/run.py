@@ -1,0 +1,162 @@
+"""A run: its states, what it is asked, what comes out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. `waiting` is for a child or an approval, `sleeping` for a timer or a waitset."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SLEEPING = "sleeping"
+    SUSPENDED = "suspended"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended for good."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+
+
+class TerminationReason(StrEnum):
+    """Why a run ended. `sleeping` and `tool_limit` are names of old and never set."""
+
+    COMPLETED = "completed"
+    MAX_STEPS = "max_steps"
+    TIMEOUT = "timeout"
+    MAX_TOKENS = "max_tokens"
+    ERROR = "error"
+    ERROR_WITH_CONTEXT = "error_with_context"
+    CANCELLED = "cancelled"
+    TOOL_LIMIT = "tool_limit"
+    SLEEPING = "sleeping"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or more model calls. Cached tokens are part of the input, reasoning tokens of the output."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: float | None = None
+    cost_basis: str = "lowerBound"
+
+    def __add__(self, other: "Usage") -> "Usage":
+        costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            sum(costs) if costs else None,
+            self.cost_basis if self.cost_basis == other.cost_basis else "lowerBound",
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in records: camelCase."""
+        data: dict[str, Any] = {
+            "inputTokens": self.input_tokens,
+            "outputTokens": self.output_tokens,
+            "cachedTokens": self.cached_tokens,
+            "reasoningTokens": self.reasoning_tokens,
+            "costBasis": self.cost_basis,
+        }
+        if self.cost_usd is not None:
+            data["costUsd"] = self.cost_usd
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Usage":
+        """The inverse of `to_json`; what is missing counts as zero."""
+        return cls(
+            data.get("inputTokens", 0),
+            data.get("outputTokens", 0),
+            data.get("cachedTokens", 0),
+            data.get("reasoningTokens", 0),
+            data.get("costUsd"),
+            data.get("costBasis", "lowerBound"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What a run is asked to do, stored with it so that any later process can go on with it.
+
+    `agent` finds the program that runs it; `plan` is that program's own description of the agent as it was when the run
+    was submitted. `input` is a string or a list of content parts (JSON). `timeout` is in seconds of active time.
+    """
+
+    agent: str
+    session: str
+    input: str | list[dict[str, Any]]
+    plan: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    timeout: float | None = None
+    parent: str | None = None
+    depth: int = 0
+    user_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the run's internal `spec` record."""
+        return {
+            "agent": self.agent,
+            "session": self.session,
+            "input": self.input,
+            "plan": dict(self.plan),
+            "timeout": self.timeout,
+            "parent": self.parent,
+            "depth": self.depth,
+            "userId": self.user_id,
+            "metadata": dict(self.metadata),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "RunSpec":
+        """The inverse of `to_json`."""
+        return cls(
+            data["agent"],
+            data["session"],
+            data["input"],
+            data.get("plan", {}),
+            data.get("timeout"),
+            data.get("parent"),
+            data.get("depth", 0),
+            data.get("userId"),
+            data.get("metadata", {}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended: the terminal event, folded.
+
+    `error` is `{kind, message, retryable}` when the status is failed; `reason` is set when it was cancelled.
+    """
+
+    run: str
+    session: str
+    status: RunStatus
+    response: str | None = None
+    output: Any = None
+    termination: TerminationReason | None = None
+    usage: Usage = field(default_factory=Usage)
+    error: Mapping[str, Any] | None = None
+    reason: str | None = None
+    duration_ms: int = 0

@@ -1,0 +1,45 @@
+"""What a model is told about a tool, and where a tool call runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Effect = Literal["read", "idempotent", "once"]
+"""What running a tool twice would do: nothing; nothing when it gets the same key; or something (the default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A tool as a model and a client see it. `parameters` is a JSON Schema; `timeout_seconds` is enforced."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    is_concurrency_safe: bool = True
+    timeout_seconds: float | None = 30
+    cacheable: bool = False
+    effect: Effect = "once"
+
+    def to_openai_schema(self) -> dict[str, Any]:
+        """The `tools` element of a chat completions request."""
+        function = {"name": self.name, "description": self.description, "parameters": dict(self.parameters)}
+        return {"type": "function", "function": function}
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionContext:
+    """Where a hook or a tool call runs: which run and session, how deep, for whom.
+
+    `idempotency_key` is the same for every attempt at one call, also after a crash, and different for every call.
+    """
+
+    session_id: str
+    run_id: str
+    agent_id: str = ""
+    user_id: str | None = None
+    depth: int = 0
+    parent_run_id: str | None = None
+    trace_id: str | None = None
+    timeout_at: float | None = None
+    idempotency_key: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -1,0 +1,1 @@
+"""agiwod: the daemon that serves agiwo agents over JSON-RPC."""

@@ -1,0 +1,1 @@
+"""The wire of agiwod: envelopes, framing, and the contract of every method and event."""
