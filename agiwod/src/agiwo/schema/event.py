@@ -46,3 +46,12 @@ class Event:
     def is_terminal(self) -> bool:
         """Whether the run ends with this event."""
         return self.type in TERMINAL_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A durable event to come: what a step completes or a tool emits, before the journal gives it a seq."""
+
+    type: str
+    data: Mapping[str, Any]
+    item: str | None = None
