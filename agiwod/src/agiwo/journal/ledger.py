@@ -1,0 +1,149 @@
+"""What appends make of the runs and sessions they touch: decides, numbers and refuses. Does no I/O."""
+
+from collections import ChainMap
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field, replace
+
+from agiwo.errors import Conflict, NotFound
+from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
+
+Key = tuple[str, str]
+"""A run and the key of one of its records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands: its index entry, and how many records it has, internal ones too."""
+
+    head: RunHead
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one append comes to: its records, and the runs and sessions as they are after it.
+
+    `taken` names sessions that change hands and stay otherwise as they are.
+    """
+
+    records: list[Record] = field(default_factory=list[Record])
+    runs: dict[str, Standing] = field(default_factory=dict[str, Standing])
+    sessions: dict[str, Session] = field(default_factory=dict[str, Session])
+    taken: set[str] = field(default_factory=set[str])
+
+
+class Ledger:
+    """What a store knows of the runs and sessions that some appends touch.
+
+    `holder` tells the pid of the live process that holds an owner's lock, or None when that owner is gone. `runs`,
+    `session_owners` and `keys` must hold whatever the store has of what an append names; an append that is taken adds
+    to them, so that the next one sees it.
+    """
+
+    def __init__(self, owner: str, holder: Callable[[str], int | None]) -> None:
+        self.owner = owner
+        self._holder = holder
+        self.runs: dict[str, Standing] = {}
+        self.session_owners: dict[str, str] = {}
+        self.keys: set[Key] = set()
+
+    def append(self, changes: Iterable[Change]) -> Written:
+        """Take all the changes, or raise and take none.
+
+        Raises:
+            Conflict: as `Journal.append`.
+            NotFound: as `Journal.append`.
+        """
+        draft = _Draft(self, self._holder)
+        for change in changes:
+            if isinstance(change, Batch):
+                draft.write(change)
+            else:
+                draft.put(change)
+        self.runs.update(draft.written.runs)
+        self.session_owners.update(dict.fromkeys(draft.owned_sessions, self.owner))
+        self.keys |= draft.keys
+        return draft.written
+
+
+class _Draft:
+    """One append while it is being decided: sees the ledger, writes beside it."""
+
+    def __init__(self, ledger: Ledger, holder: Callable[[str], int | None]) -> None:
+        self._ledger = ledger
+        self._holder = holder
+        self.written = Written()
+        self.owned_sessions: set[str] = set()
+        self.keys: set[Key] = set()
+        self._runs: MutableMapping[str, Standing] = ChainMap(self.written.runs, ledger.runs)
+
+    def put(self, session: Session) -> None:
+        """Create or replace a session; it is ours from now on."""
+        self._own_session(session.id)
+        self.written.sessions[session.id] = replace(session, owner=self._ledger.owner)
+        self.written.taken.discard(session.id)
+        self.owned_sessions.add(session.id)
+
+    def write(self, batch: Batch) -> None:
+        """Number the batch's entries and move its run on."""
+        standing = self._opened(batch)
+        head, length = standing.head, standing.length
+        seq = head.head
+        for entry in batch.entries:
+            length += 1
+            seq += entry.public
+            self._reserve(batch.run, entry)
+            self.written.records.append(_record(batch.run, entry, length, seq))
+        updated_at = batch.entries[-1].at if batch.entries else head.updated_at
+        status = batch.status or head.status
+        moved = replace(head, head=seq, status=status, updated_at=updated_at, owner=self._ledger.owner)
+        self._runs[batch.run] = Standing(moved, length)
+
+    def _opened(self, batch: Batch) -> Standing:
+        known = self._runs.get(batch.run)
+        if batch.create is not None:
+            if known is not None:
+                raise Conflict(f"run {batch.run} exists already")
+            self._own_session(batch.create.session)
+            return Standing(replace(batch.create, run=batch.run, head=0))
+        if known is None:
+            raise NotFound("run", batch.run)
+        self._own_run(known.head)
+        if batch.expect is not None and known.head.status not in batch.expect:
+            expected = " or ".join(sorted(batch.expect))
+            raise Conflict(f"run {batch.run} is {known.head.status}, not {expected}")
+        return known
+
+    def _own_run(self, head: RunHead) -> None:
+        self._refuse_foreign(f"run {head.run}", head.owner)
+        self._own_session(head.session)
+
+    def _own_session(self, session: str) -> None:
+        if session in self.owned_sessions:
+            return
+        owner = self._ledger.session_owners.get(session)
+        if owner is None or owner == self._ledger.owner:
+            return
+        self._refuse_foreign(f"session {session}", owner)
+        self.written.taken.add(session)
+        self.owned_sessions.add(session)
+
+    def _refuse_foreign(self, what: str, owner: str) -> None:
+        if owner == self._ledger.owner:
+            return
+        pid = self._holder(owner)
+        if pid is not None:
+            raise Conflict(f"{what} belongs to another live process (pid {pid})", pid=pid)
+
+    def _reserve(self, run: str, entry: Entry) -> None:
+        if entry.key is None:
+            return
+        key = (run, entry.key)
+        if key in self._ledger.keys or key in self.keys:
+            raise Conflict(f"run {run} has a record with the key {entry.key!r} already")
+        self.keys.add(key)
+
+
+def _record(run: str, entry: Entry, position: int, seq: int) -> Record:
+    number = seq if entry.public else None
+    return Record(run, position, number, entry.type, entry.data, entry.at, entry.key, entry.item)

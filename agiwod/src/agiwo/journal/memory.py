@@ -1,0 +1,187 @@
+"""The journal in this process's memory: the same promises as on disk, but it is gone with the process."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TypeVar
+
+import orjson
+
+from agiwo import ids
+from agiwo.errors import NotFound, StorageError
+from agiwo.journal.base import Listener
+from agiwo.journal.blob import blob_name
+from agiwo.journal.ledger import Ledger
+from agiwo.journal.listeners import Listeners
+from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
+from agiwo.schema.run import RunStatus
+
+_T = TypeVar("_T")
+
+
+class MemoryJournal:
+    """A journal of one process. Each object is a log of its own."""
+
+    def __init__(self) -> None:
+        self.epoch = ids.fresh("epoch")
+        self.owner = ids.fresh("owner")
+        self._ledger = Ledger(self.owner, _nobody)
+        self._listeners = Listeners()
+        self._records: dict[str, list[Record]] = {}
+        self._sessions: dict[str, Session] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._closed = False
+
+    async def append(self, *changes: Change) -> list[Record]:
+        """As `Journal.append`."""
+        self._check_open()
+        written = self._ledger.append([_detached(change) for change in changes])
+        for run in written.runs:
+            self._records.setdefault(run, [])
+        for record in written.records:
+            self._records[record.run].append(record)
+        self._sessions.update(written.sessions)
+        self._listeners.tell(written.records)
+        return written.records
+
+    async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
+        """As `Journal.read`."""
+        # A record's position is never below its seq, so everything up to `after` can be skipped.
+        tail = islice(self._all(run), max(after, 0), None)
+        return list(islice((record for record in tail if record.seq is not None and record.seq > after), limit))
+
+    async def load(self, run: str) -> list[Record]:
+        """As `Journal.load`."""
+        return list(self._all(run))
+
+    def watch(self, run: str, listener: Listener) -> Callable[[], None]:
+        """As `Journal.watch`."""
+        return self._listeners.add(run, listener)
+
+    async def run(self, run: str) -> RunHead | None:
+        """As `Journal.run`."""
+        self._check_open()
+        standing = self._ledger.runs.get(run)
+        return standing.head if standing else None
+
+    async def runs(
+        self,
+        *,
+        session: str | None = None,
+        agent: str | None = None,
+        parent: str | None = None,
+        statuses: frozenset[RunStatus] | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[RunHead]:
+        """As `Journal.runs`."""
+        self._check_open()
+        heads = _newest_first((standing.head for standing in self._ledger.runs.values()), _created_at)
+        return [
+            head
+            for head in _behind(heads, "run", before, _run_id)
+            if (session is None or head.session == session)
+            and (agent is None or head.agent == agent)
+            and (parent is None or head.parent == parent)
+            and (statuses is None or head.status in statuses)
+        ][:limit]
+
+    async def claim(self) -> list[RunHead]:
+        """As `Journal.claim`; whatever is here is ours already."""
+        self._check_open()
+        heads = [standing.head for standing in self._ledger.runs.values() if not standing.head.status.is_terminal]
+        return sorted(heads, key=_created_at)
+
+    async def session(self, session: str) -> Session | None:
+        """As `Journal.session`."""
+        self._check_open()
+        return self._sessions.get(session)
+
+    async def sessions(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
+        """As `Journal.sessions`."""
+        self._check_open()
+        found = _behind(_newest_first(self._sessions.values(), _updated_at), "session", before, _session_id)
+        return [session for session in found if agent is None or session.agent == agent][:limit]
+
+    async def put_blob(self, data: bytes) -> str:
+        """As `Journal.put_blob`."""
+        self._check_open()
+        name = blob_name(data)
+        self._blobs[name] = data
+        return name
+
+    async def get_blob(self, blob: str, offset: int = 0, limit: int | None = None) -> tuple[bytes, int]:
+        """As `Journal.get_blob`."""
+        self._check_open()
+        data = self._blobs.get(blob)
+        if data is None:
+            raise NotFound("blob", blob)
+        return data[offset : None if limit is None else offset + limit], len(data)
+
+    async def probe(self) -> None:
+        """As `Journal.probe`."""
+        self._check_open()
+
+    async def close(self) -> None:
+        """As `Journal.close`."""
+        self._closed = True
+
+    def _all(self, run: str) -> list[Record]:
+        self._check_open()
+        return self._records.get(run, [])
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageError("the journal in memory is closed")
+
+
+async def open_memory() -> MemoryJournal:
+    """A new, empty journal."""
+    return MemoryJournal()
+
+
+def _nobody(owner: str) -> int | None:
+    return None
+
+
+def _detached(change: Change) -> Change:
+    """The change with data of its own, so that what the caller does to its data later changes no record."""
+    if isinstance(change, Session):
+        return replace(change, meta=orjson.loads(orjson.dumps(change.meta)))
+    return replace(change, entries=_detached_entries(change))
+
+
+def _detached_entries(batch: Batch) -> tuple[Entry, ...]:
+    return tuple(replace(entry, data=orjson.loads(orjson.dumps(entry.data))) for entry in batch.entries)
+
+
+def _newest_first(things: Iterable[_T], age: Callable[[_T], float]) -> list[_T]:
+    # Sorted oldest first and then turned round: of two of the same age, the one that came later is the newer.
+    ordered = sorted(things, key=age)
+    ordered.reverse()
+    return ordered
+
+
+def _behind(things: Sequence[_T], kind: str, before: str | None, id_of: Callable[[_T], str]) -> Sequence[_T]:
+    if before is None:
+        return things
+    for index, thing in enumerate(things):
+        if id_of(thing) == before:
+            return things[index + 1 :]
+    raise NotFound(kind, before)
+
+
+def _created_at(head: RunHead) -> float:
+    return head.created_at
+
+
+def _run_id(head: RunHead) -> str:
+    return head.run
+
+
+def _updated_at(session: Session) -> float:
+    return session.updated_at
+
+
+def _session_id(session: Session) -> str:
+    return session.id
