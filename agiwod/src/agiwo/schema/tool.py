@@ -27,6 +27,15 @@ class ToolDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a model asks for: the provider's id of the call, the tool's name, and the arguments as they came."""
+
+    id: str
+    name: str
+    arguments: str | Mapping[str, Any] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionContext:
     """Where a hook or a tool call runs: which run and session, how deep, for whom.
 
