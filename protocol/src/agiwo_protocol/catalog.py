@@ -1,0 +1,25 @@
+"""Every contract of the protocol: the one list."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from agiwo_protocol import agent, blob, connection, daemon, model, run, session
+from agiwo_protocol.contract import Event, Method
+
+_RESOURCES = (connection, daemon, agent, model, session, run, blob)
+
+
+def _declared(kind: type[Any]) -> Mapping[str, Any]:
+    found = (value for module in _RESOURCES for value in vars(module).values() if isinstance(value, kind))
+    return MappingProxyType({contract.name: contract for contract in found})
+
+
+METHODS: Final[Mapping[str, Method[Any, Any]]] = _declared(Method)
+"""What a client can ask of the daemon, by wire name."""
+
+EVENTS: Final[Mapping[str, Event[Any]]] = _declared(Event)
+"""The notifications of either side, by wire name."""
+
+URGENT: Final = frozenset(name for name, method in METHODS.items() if method.urgent)
+"""The methods that get through on a connection with too many requests in flight."""

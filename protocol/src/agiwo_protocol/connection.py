@@ -1,0 +1,127 @@
+"""The conversation itself: handshake, ping, farewell, and the cancelling of requests."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agiwo_protocol.contract import Count, Empty, Event, Method, Wire
+from agiwo_protocol.run import RunStatus
+
+
+class ClientInfo(Wire):
+    """Who calls. `name` is what other clients are shown."""
+
+    name: str
+    title: str | None = None
+    version: str | None = None
+
+
+class ClientCapabilities(Wire):
+    """What the client can be asked. An absent capability is an unsupported one."""
+
+    approvals: dict[str, Any] | None = None
+    tools: dict[str, Any] | None = None
+
+
+class Workspace(Wire):
+    """Where the client works."""
+
+    cwd: str
+
+
+class Cursor(Wire):
+    """A run to follow, and the last seq of it that the client has."""
+
+    run_id: str
+    after: Count = 0
+
+
+class InitializeParams(Wire):
+    """Who calls, what it speaks, and the runs it wants to go on reading."""
+
+    protocol_version: int
+    client_info: ClientInfo
+    capabilities: ClientCapabilities = ClientCapabilities()
+    workspace: Workspace | None = None
+    token: str | None = None
+    attach: Annotated[list[Cursor], Field(max_length=1000)] = Field(default_factory=list[Cursor])
+
+
+class ServerInfo(Wire):
+    """The program that answers."""
+
+    name: str
+    version: str
+
+
+class DaemonIdentity(Wire):
+    """The process that answers. `id` is another one after every start."""
+
+    id: str
+    pid: int
+    started_at: str
+
+
+class Limits(Wire):
+    """What one connection may do."""
+
+    max_message_bytes: int
+    max_in_flight: int
+    high_water_bytes: int
+
+
+class ErrorObject(Wire):
+    """An error where no answer of its own can carry it."""
+
+    code: int
+    message: str
+    data: dict[str, Any]
+
+
+class Attached(Wire):
+    """A run that is followed from now on; or `error`, why it is not."""
+
+    run_id: str
+    head_seq: Count = 0
+    status: RunStatus | None = None
+    error: ErrorObject | None = None
+
+
+class InitializeResult(Wire):
+    """Who answers, what it can do, what it allows."""
+
+    protocol_version: int
+    supported_versions: list[int]
+    schema_hash: str
+    server_info: ServerInfo
+    daemon: DaemonIdentity
+    connection_id: str
+    capabilities: dict[str, Any]
+    limits: Limits
+    attached: list[Attached] = Field(default_factory=list[Attached])
+
+
+class Pong(Wire):
+    """The daemon's time."""
+
+    at: str
+
+
+class CancelRequestParams(Wire):
+    """The id of a request under way."""
+
+    id: str | int
+
+
+INITIALIZE = Method("initialize", InitializeParams, InitializeResult, "Shake hands; comes first.", early=True)
+PING = Method("ping", Empty, Pong, "Answer at once.", early=True, urgent=True)
+SHUTDOWN = Method("shutdown", Empty, Empty, "End this connection in good order; the daemon goes on.", urgent=True)
+
+INITIALIZED = Event("initialized", Empty, "The client has read the answer of `initialize`.", sender="client")
+EXIT = Event("exit", Empty, "The client goes.", sender="client")
+CANCEL_REQUEST = Event(
+    "$/cancelRequest",
+    CancelRequestParams,
+    "Cancel a request, not a run; it is still answered, with -32800 or its result.",
+    sender="client",
+)

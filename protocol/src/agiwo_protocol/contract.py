@@ -1,0 +1,116 @@
+"""What a contract is made of: the shape of wire data, a method, a notification. Lists none of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from agiwo_protocol.errors import InvalidParams
+
+
+class Wire(BaseModel):
+    """Data as it crosses the wire: frozen, camelCase, strict about types, deaf to fields that it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
+
+    def to_wire(self) -> dict[str, Any]:
+        """JSON data with camelCase names; what is None is left out."""
+        return self.model_dump(exclude_none=True)
+
+
+class Empty(Wire):
+    """No params, or nothing to say in answer."""
+
+
+P = TypeVar("P", bound=Wire)
+R = TypeVar("R", bound=Wire)
+
+Sender = Literal["client", "daemon"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[P, R]):
+    """One request: its wire name, what it carries, what it answers.
+
+    `early`: answered before `initialize`. `urgent`: not counted among the requests in flight, so that it gets through
+    on a busy connection.
+    """
+
+    name: str
+    params: type[P]
+    result: type[R]
+    about: str
+    early: bool = False
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[P]):
+    """One notification: its wire name, what it carries, who sends it."""
+
+    name: str
+    params: type[P]
+    about: str
+    sender: Sender = "daemon"
+
+
+Count = Annotated[int, Field(ge=0)]
+"""A number of things, or a position: never negative."""
+
+Limit = Annotated[int, Field(ge=1, le=1000)]
+"""How many things a page may hold."""
+
+
+class Page(Wire):
+    """The params of every list: where to go on, and how many at most."""
+
+    cursor: str | None = None
+    limit: Limit = 100
+
+
+def read_params(model: type[P], params: Mapping[str, Any] | list[Any] | None) -> P:
+    """The params of a request as `model`.
+
+    Raises:
+        InvalidParams: they have another shape; the error names each place and what is wrong with it.
+    """
+    given: Mapping[str, Any] | list[Any] = {} if params is None else params
+    try:
+        return model.model_validate(given, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise InvalidParams("the params do not fit the method", errors=_complaints(error, given)) from None
+
+
+def _complaints(error: ValidationError, given: object) -> list[dict[str, str]]:
+    """What a validation found, as `[{path, message}]`. Values are not repeated: they may be secret."""
+    return [
+        {
+            "path": _path(found["loc"], given, found["type"] == "missing"),
+            "message": found["msg"].removeprefix("Value error, "),
+        }
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _path(loc: tuple[int | str, ...], given: object, missing: bool) -> str:
+    """The place in the data; the names of a union's branches, which pydantic puts between, are left out."""
+    path: list[str] = []
+    node: Any = given
+    for number, part in enumerate(loc, 1):
+        if isinstance(node, Mapping) and (part in node or (missing and number == len(loc))):
+            path.append(str(part))
+            node = cast("Mapping[Any, Any]", node).get(part)
+        elif isinstance(node, list) and isinstance(part, int):
+            path.append(str(part))
+            node = cast("list[Any]", node)[part]
+    return ".".join(path)

@@ -1,0 +1,82 @@
+"""The daemon: how it is, and how it ends. Also the description of the protocol itself."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from agiwo_protocol.contract import Count, Empty, Event, Method, Wire
+
+
+class Storage(Wire):
+    """The store of runs. `error` says in one sentence why it refuses, when `state` is failed."""
+
+    kind: str
+    state: Literal["ok", "failed"]
+    durability: str | None = None
+    error: str | None = None
+
+
+class RunCounts(Wire):
+    """How many unfinished runs stand where."""
+
+    queued: Count = 0
+    running: Count = 0
+    waiting: Count = 0
+    sleeping: Count = 0
+    suspended: Count = 0
+
+
+class Status(Wire):
+    """The daemon as it stands."""
+
+    running: bool = True
+    state: Literal["ready", "draining", "degraded"]
+    id: str
+    pid: int
+    version: str
+    protocol_version: int
+    uptime_seconds: float
+    started_at: str
+    socket: str | None = None
+    tcp: str | None = None
+    http: str | None = None
+    token_file: str | None = None
+    data_dir: str | None = None
+    storage: Storage
+    clients: Count
+    runs: RunCounts
+
+
+class DrainParams(Wire):
+    """How long runs may go on at most; without it the daemon's own setting counts."""
+
+    seconds: Annotated[float, Field(ge=0)] | None = None
+
+
+class DrainResult(Wire):
+    """When the daemon stops waiting. Unfinished runs resume at the next start."""
+
+    deadline_at: str
+
+
+class OpenRpc(Wire):
+    """An OpenRPC document."""
+
+    openrpc: str
+    info: dict[str, Any]
+    methods: list[dict[str, Any]]
+    components: dict[str, Any]
+
+
+class Draining(Wire):
+    """The daemon takes no new runs and ends at `deadlineAt` at the latest."""
+
+    deadline_at: str
+
+
+STATUS = Method("daemon/status", Empty, Status, "How the daemon is.", early=True, urgent=True)
+DRAIN = Method("daemon/drain", DrainParams, DrainResult, "Take no new runs, let the present ones end.")
+STOP = Method("daemon/stop", DrainParams, DrainResult, "Drain, then end.")
+DISCOVER = Method("rpc/discover", Empty, OpenRpc, "This protocol as an OpenRPC document.", early=True)
+
+DRAINING = Event("daemon/draining", Draining, "The daemon is about to end.")

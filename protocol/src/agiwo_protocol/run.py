@@ -1,0 +1,256 @@
+"""Runs: start one, follow it, steer it, end it. Their events are one notification with one envelope."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, model_validator
+
+from agiwo_protocol.contract import Count, Empty, Event, Limit, Method, Page, Wire
+from agiwo_protocol.item import Input, ItemDelta, ItemStarted, Usage
+
+RunStatus = Literal["queued", "running", "waiting", "sleeping", "suspended", "completed", "failed", "cancelled"]
+Scope = Literal["run", "tree"]
+
+TERMINAL_STATUSES: Final = frozenset[RunStatus]({"completed", "failed", "cancelled"})
+
+
+class Failure(Wire):
+    """Why a run failed."""
+
+    kind: str
+    message: str
+    retryable: bool
+
+
+class Run(Wire):
+    """A run as it stands."""
+
+    run_id: str
+    session_id: str
+    agent_id: str
+    status: RunStatus
+    response: str | None = None
+    output: Any = None
+    error: Failure | None = None
+    termination_reason: str | None = None
+    usage: Usage = Usage()
+    head_seq: Count
+    parent_run_id: str | None = None
+    created_at: str
+    started_at: str | None = None
+    ended_at: str | None = None
+
+
+class Budget(Wire):
+    """What a run and its children may use up. Whatever is left out is not limited."""
+
+    cost_usd: Annotated[float, Field(gt=0)] | None = None
+    tokens: Annotated[int, Field(gt=0)] | None = None
+    calls: Annotated[int, Field(gt=0)] | None = None
+    seconds: Annotated[float, Field(gt=0)] | None = None
+
+
+class StartParams(Wire):
+    """What to run, and how. `model` takes the place of the agent's own for this run."""
+
+    agent: str
+    input: Input
+    session_id: str | None = None
+    model: str | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    output_schema: dict[str, Any] | None = None
+    budget: Budget | None = None
+    on_disconnect: Literal["continue", "cancel"] = "continue"
+    attach: bool = True
+
+
+class StartResult(Wire):
+    """The run is recorded. `deduplicated`: it was started before, by the same `idempotencyKey`."""
+
+    run_id: str
+    session_id: str
+    status: RunStatus
+    head_seq: Count
+    deduplicated: bool = False
+
+
+class RunParams(Wire):
+    """Names a run."""
+
+    run_id: str
+
+
+class WaitParams(RunParams):
+    """`timeoutMs`: how long to wait at most; then the answer is -32008, and the run goes on."""
+
+    timeout_ms: Annotated[int, Field(gt=0)] | None = None
+
+
+class SteerParams(RunParams):
+    """What to tell a run that is under way; its next model call includes it."""
+
+    input: Input
+
+
+class CancelParams(RunParams):
+    """Why, and whether the run's children end too."""
+
+    reason: str | None = None
+    scope: Scope = "tree"
+
+
+class CancelResult(Wire):
+    """`accepted`: the run was still going. That it has ended is told by its terminal event, not by this."""
+
+    accepted: bool
+    status: RunStatus
+
+
+After = Count | dict[str, Count]
+"""The last seq that the reader has; with scope `tree` it may be one for each run."""
+
+
+class AttachParams(RunParams):
+    """Where to go on reading."""
+
+    after: After = 0
+    scope: Scope = "run"
+
+    @model_validator(mode="after")
+    def _a_map_is_for_trees(self) -> "AttachParams":
+        if isinstance(self.after, dict) and self.scope != "tree":
+            raise ValueError("`after` may be a map only with scope `tree`")
+        return self
+
+
+class AttachResult(Wire):
+    """The head as the reading begins; with scope `tree`, `heads` has one for each run that exists so far."""
+
+    run_id: str
+    head_seq: Count
+    status: RunStatus
+    heads: dict[str, Count] | None = None
+
+
+class ListParams(Page):
+    """Which runs to list, newest first."""
+
+    session_id: str | None = None
+    agent_id: str | None = None
+    parent_run_id: str | None = None
+    statuses: list[RunStatus] | None = None
+
+
+class ListResult(Wire):
+    """A page of runs; `nextCursor` is there when more follow."""
+
+    runs: list[Run]
+    next_cursor: str | None = None
+
+
+class EventsParams(RunParams):
+    """A page of a run's durable events."""
+
+    after: Count = 0
+    limit: Limit = 100
+
+
+class RunEvent(Wire):
+    """One event of a run.
+
+    Durable events have `seq` (1, 2, 3 … without a hole); ephemeral ones have `after`, the seq that they follow.
+    """
+
+    run_id: str
+    seq: int | None = None
+    after: int | None = None
+    at: str
+    type: str
+    item_id: str | None = None
+    data: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class EventsResult(Wire):
+    """A page of events; more follow while the last one's seq is below `headSeq`."""
+
+    events: list[RunEvent]
+    head_seq: Count
+
+
+class Queued(Wire):
+    """The run is recorded and waits for its turn."""
+
+
+class Started(Wire):
+    """The run began."""
+
+    agent_id: str
+    session_id: str
+    model: str
+    parent_run_id: str | None = None
+
+
+class Resumed(Wire):
+    """The run goes on after its process was gone."""
+
+
+class Retrying(Wire):
+    """A request to the model is made once more, after `delay` seconds."""
+
+    attempt: Count
+    delay: float
+    reason: str
+
+
+class Completed(Wire):
+    """The run ended with an answer."""
+
+    response: str
+    output: Any = None
+    termination_reason: str
+    usage: Usage
+    duration_ms: Count
+
+
+class Failed(Wire):
+    """The run ended without one."""
+
+    error: Failure
+    termination_reason: str
+    usage: Usage
+
+
+class RunCancelled(Wire):
+    """The run was ended from outside."""
+
+    reason: str
+
+
+EVENT_DATA: Final[Mapping[str, type[Wire]]] = {
+    "run/queued": Queued,
+    "run/started": Started,
+    "run/resumed": Resumed,
+    "run/retrying": Retrying,
+    "run/completed": Completed,
+    "run/failed": Failed,
+    "run/cancelled": RunCancelled,
+    "item/started": ItemStarted,
+    "item/delta": ItemDelta,
+}
+"""The `data` of each event type with a fixed shape; that of `item/completed` is an `Item`. Readers ignore the rest."""
+
+TERMINAL_EVENTS: Final = frozenset({"run/completed", "run/failed", "run/cancelled"})
+"""A run has exactly one of these, and it is the last."""
+
+
+START = Method("run/start", StartParams, StartResult, "Start a run and answer at once; never waits for it.")
+WAIT = Method("run/wait", WaitParams, Run, "Answer when the run has ended.")
+STEER = Method("run/steer", SteerParams, Empty, "Tell a run that is under way something more.")
+CANCEL = Method("run/cancel", CancelParams, CancelResult, "Ask a run to end.", urgent=True)
+ATTACH = Method("run/attach", AttachParams, AttachResult, "Follow a run: what was missed, then what happens.")
+DETACH = Method("run/detach", RunParams, Empty, "Stop following a run; no event of it comes after the answer.")
+GET = Method("run/get", RunParams, Run, "The run as it stands.")
+LIST = Method("run/list", ListParams, ListResult, "Runs, newest first.")
+EVENTS = Method("run/events", EventsParams, EventsResult, "A page of a run's durable events.")
+
+EVENT = Event("run/event", RunEvent, "Something happened in a run that this connection follows.")

@@ -1,0 +1,71 @@
+"""Sessions: the conversations that runs belong to."""
+
+from typing import Any
+
+from agiwo_protocol.contract import Count, Method, Page, Wire
+
+
+class Session(Wire):
+    """A conversation. `head` is the run that its history ends with."""
+
+    session_id: str
+    agent_id: str
+    created_at: str
+    updated_at: str
+    head: str | None = None
+    forked_from: str | None = None
+
+
+class CreateParams(Wire):
+    """Whose conversation it will be; `sessionId` may be chosen, and is a conflict when it exists."""
+
+    agent: str
+    session_id: str | None = None
+
+
+class SessionParams(Wire):
+    """Names a session."""
+
+    session_id: str
+
+
+class ListParams(Page):
+    """Which sessions to list, the one used last first."""
+
+    agent_id: str | None = None
+
+
+class ListResult(Wire):
+    """A page of sessions; `nextCursor` is there when more follow."""
+
+    sessions: list[Session]
+    next_cursor: str | None = None
+
+
+class HistoryParams(Page):
+    """Which session's history to read, oldest first."""
+
+    session_id: str
+
+
+class HistoryItem(Wire):
+    """A completed item of the session's history, and where it stands in its run."""
+
+    run_id: str
+    seq: Count
+    item_id: str | None = None
+    at: str
+    item: dict[str, Any]
+
+
+class HistoryResult(Wire):
+    """A page of history; `nextCursor` is there when more follow."""
+
+    items: list[HistoryItem]
+    next_cursor: str | None = None
+
+
+CREATE = Method("session/create", CreateParams, Session, "Begin a conversation.")
+LIST = Method("session/list", ListParams, ListResult, "Sessions, the one used last first.")
+GET = Method("session/get", SessionParams, Session, "One session.")
+HISTORY = Method("session/history", HistoryParams, HistoryResult, "The completed items of a session, oldest first.")
