@@ -160,3 +160,35 @@ class RunResult:
     error: Mapping[str, Any] | None = None
     reason: str | None = None
     duration_ms: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the record of a wait."""
+        return {
+            "run": self.run,
+            "session": self.session,
+            "status": str(self.status),
+            "response": self.response,
+            "output": self.output,
+            "termination": self.termination and str(self.termination),
+            "usage": self.usage.to_json(),
+            "error": self.error and dict(self.error),
+            "reason": self.reason,
+            "durationMs": self.duration_ms,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "RunResult":
+        """The inverse of `to_json`."""
+        termination = data.get("termination")
+        return cls(
+            data["run"],
+            data["session"],
+            RunStatus(data["status"]),
+            data.get("response"),
+            data.get("output"),
+            TerminationReason(termination) if termination else None,
+            Usage.from_json(data.get("usage") or {}),
+            data.get("error"),
+            data.get("reason"),
+            data.get("durationMs", 0),
+        )

@@ -1,0 +1,225 @@
+"""The durable context of the embedded engine: every operation, over one execution. Starts no run by itself."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+
+from agiwo.durable import Effect, Message, Program, RunView, WaitMode, digest
+from agiwo.engine.execution import Execution
+from agiwo.engine.operation import OUTCOME_UNKNOWN, SPAWN, STEP, STEP_FAILED, STEP_INTENT, Operation, failure
+from agiwo.engine.scope import Scope
+from agiwo.engine.stopwatch import WAIT_INTENT, WAIT_OUTCOME
+from agiwo.errors import AgiwoError, EffectFailed, ModelError
+from agiwo.schema.event import RUN_SLEEPING, NewEvent
+from agiwo.schema.record import Entry
+from agiwo.schema.run import RunResult, RunSpec, RunStatus
+
+log = logging.getLogger(__name__)
+
+Spawn = Callable[[Execution, Operation, RunSpec], Awaitable[None]]
+"""Creates the child run and the operation's record in one commit."""
+
+Ended = Callable[[str], Awaitable[RunResult]]
+"""Returns once a run has ended."""
+
+
+class Context:
+    """The `DurableContext` of one run in this process."""
+
+    def __init__(self, execution: Execution, program: Program, spawn: Spawn, ended: Ended) -> None:
+        self._execution, self._program = execution, program
+        self._spawn, self._ended = spawn, ended
+
+    @property
+    def run(self) -> RunView:
+        """The run."""
+        return self._execution.view
+
+    def emit(self, key: str, event: NewEvent) -> None:
+        """Have a durable event committed together with whatever this run commits next."""
+        self._execution.emit(key, event)
+
+    async def step(self, key: str, effect: str, arg: Any, *, once: bool = False) -> Any:
+        """Run an effect and record it, or return what is recorded."""
+        run_effect = self._program.effects[effect]
+
+        async def body(operation: Operation) -> None:
+            if once and not await self._intend(operation):
+                return
+            await self._run_effect(operation, run_effect, arg)
+
+        return await self._execution.operate(key, digest(effect, arg), body)
+
+    async def _intend(self, operation: Operation) -> bool:
+        """Record the intent; False, and a recorded failure, when an earlier process did so and never came back."""
+        key = f"{operation.key}@"
+        if key not in self._execution.keyed:
+            entry = Entry(STEP_INTENT, {"digest": operation.digest}, self._execution.clock.now(), key, public=False)
+            await self._execution.commit(entry)
+            return not operation.settled
+        lost = EffectFailed(
+            OUTCOME_UNKNOWN, "the process ended while this was under way; whether it took effect is unknown"
+        )
+        await self._execution.record(operation, STEP_FAILED, {"error": failure(lost)})
+        return False
+
+    async def _run_effect(self, operation: Operation, effect: Effect, arg: Any) -> None:
+        execution, scope = self._execution, Scope(self._execution, operation)
+        try:
+            result = await effect(scope, arg)
+            value = execution.redactor.data(result.value)
+            check_storable(value)
+        except Exception as error:
+            await self._fail(operation, scope, error)
+            return
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            await self._fail(operation, scope, RuntimeError("the effect cancelled itself"))
+            return
+        if not operation.settled:
+            scope.finish_streams()
+        events = [execution.entry(event) for event in result.events]
+        await execution.record(operation, STEP, {"value": value}, *events)
+
+    async def _fail(self, operation: Operation, scope: Scope, error: BaseException) -> None:
+        execution = self._execution
+        if operation.settled:
+            return
+        scope.finish_streams()
+        items = [execution.feed.items[id].snapshot() for id in operation.items if id in execution.feed.items]
+        failed = as_failure(error, items)
+        if failed.kind == "internal":
+            log.error("%s: step %s failed", execution.id, operation.key, exc_info=error)
+        execution.taken.difference_update(operation.drained)
+        operation.drained.clear()
+        data = execution.redactor.data(failure(failed))
+        await execution.record(operation, STEP_FAILED, {"error": data})
+
+    async def spawn(self, key: str, spec: RunSpec) -> str:
+        """Start a child run in one commit with the record that it was started."""
+
+        async def body(operation: Operation) -> None:
+            await self._spawn(self._execution, operation, spec)
+
+        return await self._execution.operate(key, digest(SPAWN, spec.to_json()), body)
+
+    async def wait(
+        self, key: str, ids: Sequence[str], mode: WaitMode = "all", timeout: float | None = None
+    ) -> Mapping[str, RunResult | None]:
+        """Wait for runs to end, or `timeout` seconds; without ids it is a timer."""
+
+        async def body(operation: Operation) -> None:
+            async with self._waiting(operation, timeout) as deadline:
+                found = await self._until([self._ended(id) for id in ids], mode, deadline)
+                value = {id: result and result.to_json() for id, result in zip(ids, found, strict=True)}
+                await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
+
+        value = await self._execution.operate(key, digest("wait", [list(ids), mode, timeout]), body)
+        return {id: result and RunResult.from_json(result) for id, result in value.items()}
+
+    async def receive(
+        self, key: str, topic: str, match: Mapping[str, Any] | None = None, timeout: float | None = None
+    ) -> Message | None:
+        """The oldest message for `topic` that matches, or None after `timeout` seconds."""
+
+        async def body(operation: Operation) -> None:
+            async with self._waiting(operation, timeout) as deadline:
+                message = (await self._until([self._mail(topic, match)], "all", deadline))[0]
+                value = None
+                if message:
+                    self._execution.taken.add(message.id)
+                    operation.drained.append(message.id)
+                    value = {"id": message.id, "topic": topic, "data": dict(message.data), "at": message.at}
+                await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
+
+        value = await self._execution.operate(key, digest("receive", [topic, match and dict(match), timeout]), body)
+        return Message(**value) if value else None
+
+    async def _mail(self, topic: str, match: Mapping[str, Any] | None) -> Message:
+        while not (messages := self._execution.waiting_mail(topic, match)):
+            await self._execution.news()
+        return messages[0]
+
+    @asynccontextmanager
+    async def _waiting(self, operation: Operation, timeout: float | None) -> AsyncGenerator[float | None]:
+        """Give up the run's slot meanwhile; gives the deadline, recorded before the first moment of the wait."""
+        execution = self._execution
+        execution.begin_wait()
+        try:
+            yield await self._deadline(operation, timeout)
+        finally:
+            execution.end_wait()
+
+    async def _deadline(self, operation: Operation, timeout: float | None) -> float | None:
+        execution, key = self._execution, f"{operation.key}@"
+        if record := execution.keyed.get(key):
+            return record.data["deadline"]
+        now = execution.clock.now()
+        deadline = None if timeout is None else now + timeout
+        status = RunStatus.SLEEPING if execution.is_emitting(RUN_SLEEPING) else RunStatus.WAITING
+        await execution.commit(Entry(WAIT_INTENT, {"deadline": deadline}, now, key, public=False), status=status)
+        return deadline
+
+    async def _until(self, sources: Sequence[Awaitable[Any]], mode: WaitMode, deadline: float | None) -> list[Any]:
+        """What each source gave, None for those that gave nothing by the deadline."""
+        tasks = [asyncio.ensure_future(source) for source in sources]
+        alarm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        timer = None
+        if deadline is not None:
+            timer = self._execution.clock.call_at(deadline, lambda: _ring(alarm))
+        try:
+            await _first(tasks, alarm) if mode == "any" and tasks else await _all(tasks, alarm)
+            return [task.result() if task.done() else None for task in tasks]
+        finally:
+            if timer:
+                timer.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _ring(alarm: asyncio.Future[None]) -> None:
+    if not alarm.done():
+        alarm.set_result(None)
+
+
+async def _first(tasks: Sequence[asyncio.Future[Any]], alarm: asyncio.Future[None]) -> None:
+    await asyncio.wait([*tasks, alarm], return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _all(tasks: Sequence[asyncio.Future[Any]], alarm: asyncio.Future[None]) -> None:
+    waiting: set[asyncio.Future[Any]] = {task for task in tasks if not task.done()}
+    while (waiting or not tasks) and not alarm.done():
+        await asyncio.wait([*waiting, alarm], return_when=asyncio.FIRST_COMPLETED)
+        waiting = {task for task in waiting if not task.done()}
+
+
+def check_storable(value: Any) -> None:
+    """Nothing, when JSON can hold the value.
+
+    Raises:
+        EffectFailed: it cannot; kind `not_storable`.
+    """
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise EffectFailed("not_storable", f"the result cannot be stored as JSON: {error}") from None
+
+
+def as_failure(error: BaseException, items: Sequence[Mapping[str, Any]] = ()) -> EffectFailed:
+    """The failure that is recorded for what an effect raised; its detail holds the items that stood open."""
+    detail: dict[str, Any] = {"items": list(items)} if items else {}
+    if isinstance(error, EffectFailed):
+        return EffectFailed(error.kind, str(error), retryable=error.retryable, detail={**error.detail, **detail})
+    if isinstance(error, ModelError):
+        detail |= {"provider": error.provider, "httpStatus": error.status}
+        return EffectFailed(error.kind, str(error), retryable=error.retryable, detail=detail)
+    if isinstance(error, AgiwoError):
+        return EffectFailed(type(error).__name__, str(error), retryable=error.retryable, detail=detail)
+    return EffectFailed("internal", f"{type(error).__name__}: {error}", detail=detail)

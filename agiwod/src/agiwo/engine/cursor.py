@@ -1,0 +1,143 @@
+"""A reader's position in a run. Holds no events: a slow reader costs this object and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from agiwo.engine.feed import Feed, OpenItem, Reader
+from agiwo.journal.base import Journal
+from agiwo.schema.event import ITEM_DELTA, ITEM_STARTED, TERMINAL_EVENTS, Event
+from agiwo.schema.record import Record
+
+_PAGE = 512
+"""Records read from the journal at once by a reader that is far behind."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a reader is in one open item."""
+
+    attempt: int
+    part: int = 0
+    offset: int = 0
+
+
+class Cursor(Reader):
+    """Reads one run from a seq on: what is recorded, then what is open, then life, without a hole.
+
+    `async for` yields events one by one, and ends after the terminal event. `pull` and `wait` are the same in pieces,
+    for a reader that must look after several runs. Any number of cursors read a run; none slows it or another.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        journal: Journal,
+        now: Callable[[], float],
+        after: int = 0,
+        on_wake: Callable[["Cursor"], None] | None = None,
+    ) -> None:
+        self.run = feed.run
+        self.seq = after
+        self.finished = False
+        self._feed, self._journal, self._now = feed, journal, now
+        self._replay_until = feed.head
+        self._noticed = feed.noticed
+        self._places: dict[str, _Place] = {}
+        self._on_wake = on_wake
+        self._news = asyncio.Event()
+        self._news.set()
+
+    @property
+    def head(self) -> int:
+        """The seq of the newest durable event."""
+        return self._feed.head
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether no durable event is left to pull."""
+        return self.finished or self.seq >= self._feed.head
+
+    def wake(self) -> None:
+        """There is something new to pull."""
+        self._news.set()
+        if self._on_wake:
+            self._on_wake(self)
+
+    async def wait(self) -> None:
+        """Return when there may be something to pull; at once after the terminal event."""
+        await self._news.wait()
+
+    async def pull(self, *, merge: bool = True, lagging: bool = False) -> list[Event]:
+        """The events that follow, at most a page of durable ones; empty when there is nothing new.
+
+        `merge` joins the waiting deltas of an item into one. A `lagging` reader is spared the deltas of items that were
+        completed meanwhile: their completed record holds the whole content.
+        """
+        if self.finished:
+            return []
+        events: list[Event] = []
+        if self.seq < self._feed.head:
+            for record, item in await self._records():
+                if item and not lagging and self.seq >= self._replay_until:
+                    self._read_item(item, merge, events)
+                self._places.pop(record.item or "", None)
+                self._take(record, events)
+        if self.seq >= self._feed.head and not self.finished:
+            self._read_notices(events)
+            for item in list(self._feed.items.values()):
+                self._read_item(item, merge, events)
+            self._news.clear()
+            self._feed.tell(self)
+        return events
+
+    async def _records(self) -> list[tuple[Record, OpenItem | None]]:
+        near = self._feed.since(self.seq)
+        if near is not None:
+            return near[:_PAGE]
+        return [(record, None) for record in await self._journal.read(self.run, self.seq, _PAGE)]
+
+    def _take(self, record: Record, events: list[Event]) -> None:
+        self.seq = record.seq or self.seq
+        self.finished = record.type in TERMINAL_EVENTS
+        events.append(Event(self.run, record.type, record.data, record.at, seq=record.seq, item=record.item))
+
+    def _read_notices(self, events: list[Event]) -> None:
+        if self._noticed == self._feed.noticed:
+            return
+        for number, type, data, at in self._feed.notices:
+            if number > self._noticed:
+                events.append(Event(self.run, type, data, at, after=self.seq))
+        self._noticed = self._feed.noticed
+
+    def _read_item(self, item: OpenItem, merge: bool, events: list[Event]) -> None:
+        place = self._places.get(item.id)
+        if place is None or place.attempt != item.attempt:
+            place = self._places[item.id] = _Place(item.attempt)
+            data = {"kind": item.kind, **item.data}
+            events.append(Event(self.run, ITEM_STARTED, data, item.at, after=self.seq, item=item.id))
+        for kind, text in _runs(item.parts, place.part) if merge else item.parts[place.part :]:
+            data = {"kind": kind, "attempt": item.attempt, "offset": place.offset, "text": text}
+            events.append(Event(self.run, ITEM_DELTA, data, self._now(), after=self.seq, item=item.id))
+            place.offset += len(text)
+        place.part = len(item.parts)
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while not self.finished:
+            await self.wait()
+            for event in await self.pull(merge=False):
+                yield event
+
+
+def _runs(parts: list[tuple[str, str]], start: int) -> list[tuple[str, str]]:
+    """The parts from `start` on, neighbours of one kind joined."""
+    if start + 1 == len(parts):
+        return parts[start:]
+    merged: list[tuple[str, list[str]]] = []
+    for index in range(start, len(parts)):
+        kind, text = parts[index]
+        if merged and merged[-1][0] == kind:
+            merged[-1][1].append(text)
+        else:
+            merged.append((kind, [text]))
+    return [(kind, "".join(texts)) for kind, texts in merged]

@@ -1,0 +1,452 @@
+"""The engine in this process: runs over a journal in memory or on SQLite, moved by events and never by polling."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from weakref import WeakValueDictionary
+
+from agiwo import ids
+from agiwo.clock import Clock, SystemClock
+from agiwo.durable import CancelScope, Outcome, Program, Programs
+from agiwo.engine.context import Context
+from agiwo.engine.cursor import Cursor
+from agiwo.engine.execution import MAIL, Execution
+from agiwo.engine.feed import Feed
+from agiwo.engine.operation import SPAWN, Operation
+from agiwo.engine.redact import Redactor
+from agiwo.engine.sessions import Lanes
+from agiwo.engine.storage import Storage
+from agiwo.engine.terminal import ended, terminal_event
+from agiwo.errors import Conflict, CursorExpired, Interrupted, NotFound, ReplayMismatch, StorageError
+from agiwo.journal.base import Journal
+from agiwo.schema.event import (
+    CHILD_FINISHED,
+    CHILD_SPAWNED,
+    ITEM_COMPLETED,
+    RUN_QUEUED,
+    RUN_RESUMED,
+    RUN_STARTED,
+    TERMINAL_EVENTS,
+    NewEvent,
+)
+from agiwo.schema.record import Batch, Change, Entry, Point, Record, RunHead, Session
+from agiwo.schema.run import TERMINAL, RunResult, RunSpec, RunStatus
+
+SPEC = "spec"
+BASE = "base"
+SUSPENDED = "suspended"
+
+_OPEN = frozenset(RunStatus) - TERMINAL
+
+log = logging.getLogger(__name__)
+
+
+class EmbeddedEngine:
+    """Runs programs in this process. What it acknowledged is in the journal.
+
+    `max_concurrent` bounds the runs that work at the same time; a run that waits does not count. `secrets` (name ->
+    value) are replaced in everything that is recorded or streamed. `on_storage` is called with the trouble when the
+    store begins to refuse writes, and with None when it takes them again.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        programs: Programs,
+        *,
+        clock: Clock | None = None,
+        secrets: Mapping[str, str] | None = None,
+        max_concurrent: int = 100,
+        on_storage: Callable[[str | None], None] = lambda trouble: None,
+    ) -> None:
+        self.journal = journal
+        self.storage = Storage(journal, on_storage)
+        self._programs = programs
+        self._clock = clock or SystemClock()
+        self._redactor = Redactor(secrets)
+        self._slots = asyncio.Semaphore(max_concurrent)
+        self._lanes = Lanes()
+        self._executions: dict[str, Execution] = {}
+        self._feeds: WeakValueDictionary[str, Feed] = WeakValueDictionary()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_closing = False
+
+    # Asking for runs
+
+    async def submit(self, spec: RunSpec, *, run: str | None = None) -> str:
+        """Queue a run and return its id once it is recorded. With an id that exists already, nothing new is started.
+
+        Raises:
+            StorageError: the store refuses writes; nothing was accepted.
+        """
+        id = run or ids.fresh("run")
+        if run and await self.journal.run(run):
+            return run
+        batch, session = await self._new_run(id, spec, at=self._clock.now())
+        try:
+            records = await self.storage.append_now(*session, batch)
+        except Conflict:
+            if await self.journal.run(id):
+                return id
+            raise
+        await self._admit(batch, spec, records)
+        return id
+
+    async def _new_run(self, id: str, spec: RunSpec, at: float) -> tuple[Batch, list[Change]]:
+        """What to append for a new run, and for its session when that is new too."""
+        program = self._programs.find(spec)
+        head = RunHead(id, spec.session, spec.agent, RunStatus.QUEUED, at, at, spec.parent)
+        queued = {"agentId": spec.agent, "sessionId": spec.session, "model": spec.plan.get("model")}
+        stored = {"spec": spec.to_json(), "version": program.version if program else None}
+        entries = (Entry(RUN_QUEUED, queued, at), Entry(SPEC, self._redactor.data(stored), at, SPEC, public=False))
+        session = await self.journal.session(spec.session)
+        new = [] if session else [Session(spec.session, spec.agent, at, at)]
+        return Batch(id, entries, RunStatus.QUEUED, create=head), list(new)
+
+    async def _admit(self, batch: Batch, spec: RunSpec, records: Sequence[Record]) -> None:
+        assert batch.create
+        head = replace(batch.create, head=1)
+        own = [record for record in records if record.run == batch.run]
+        self._take_on(head, spec, own, await self._feed(head))
+
+    def _take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
+        execution = Execution(head, spec, records, feed, self.storage, self._clock, self._slots, self._redactor)
+        self._executions[head.run] = execution
+        parent = self._executions.get(spec.parent or "")
+        if parent and head.run not in parent.children:
+            parent.children.append(head.run)
+        if self._lanes.enter(head.session, head.run):
+            self._go(execution)
+        return execution
+
+    def _go(self, execution: Execution) -> None:
+        if execution.task is None or execution.task.done():
+            execution.task = self._own(self._drive(execution), execution.id)
+
+    def _own(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # Driving a run
+
+    async def _drive(self, execution: Execution) -> None:
+        """Take a run as far as it goes: to its end, or until it must be suspended."""
+        try:
+            await execution.begin()
+            program = self._programs.find(execution.spec)
+            if execution.is_cancelled and program is None:
+                await self._end_idle(execution)
+            elif program is None:
+                await self._suspend(execution, f"agent {execution.spec.agent!r} is not registered in this process")
+            elif (version := execution.keyed[SPEC].data["version"]) not in (None, program.version):
+                reason = f"the run was begun by loop version {version}, and this is version {program.version}"
+                await self._suspend(execution, reason)
+            else:
+                await self._run(execution, program)
+        except ReplayMismatch as error:
+            await self._suspend(execution, str(error))
+        finally:
+            execution.release()
+            execution.stopwatch.hold()
+
+    async def _run(self, execution: Execution, program: Program) -> None:
+        await self._start(execution)
+        execution.is_looping = True
+        context = Context(execution, program, self._spawn, self._ended)
+        await self._finish(execution, await self._outcome(execution, program.main(context)))
+
+    async def _outcome(self, execution: Execution, main: Coroutine[Any, Any, Outcome]) -> Outcome:
+        try:
+            return await main
+        except Interrupted as stop:
+            return Outcome(RunStatus.CANCELLED, reason=stop.reason)
+        except ReplayMismatch:
+            raise
+        except Exception as error:
+            log.exception("run %s: the loop failed", execution.id)
+            fault = {"kind": "internal", "message": f"{type(error).__name__} in the loop", "retryable": False}
+            return Outcome(RunStatus.FAILED, error=fault)
+
+    async def _start(self, execution: Execution) -> None:
+        """Record that the run starts, or that it goes on; find what its session has said before it."""
+        execution.status = RunStatus.RUNNING if execution.interruption is None else RunStatus.CANCELLING
+        if base := execution.keyed.get(BASE):
+            resumed = NewEvent(RUN_RESUMED, {"agentId": execution.spec.agent})
+            await execution.commit(execution.entry(resumed), status=execution.status)
+            point = Point(**base.data["point"]) if base.data["point"] else None
+        else:
+            point = await self._start_first(execution)
+        execution.view = replace(execution.view, past=await self._past(point))
+
+    async def _start_first(self, execution: Execution) -> Point | None:
+        spec, at = execution.spec, self._clock.now()
+        session = await self.journal.session(execution.session) or Session(execution.session, spec.agent, at, at)
+        point = session.head
+        started = {"agentId": spec.agent, "sessionId": spec.session, "model": spec.plan.get("model")}
+        if spec.parent:
+            started["parentRunId"] = spec.parent
+        content = [{"type": "text", "text": spec.input}] if isinstance(spec.input, str) else spec.input
+        said = NewEvent(ITEM_COMPLETED, {"kind": "userMessage", "content": content}, f"{execution.id}:input")
+        base = {"point": point and {"run": point.run, "seq": point.seq}}
+        await execution.commit(
+            execution.entry(NewEvent(RUN_STARTED, started)),
+            execution.entry(said),
+            Entry(BASE, base, at, BASE, public=False),
+            status=execution.status,
+            extra=(replace(session, head=Point(execution.id), updated_at=at),),
+        )
+        return point
+
+    async def _past(self, point: Point | None) -> list[list[Record]]:
+        """The records of the session's earlier runs, oldest run first."""
+        past: list[list[Record]] = []
+        while point:
+            records = await self.journal.load(point.run)
+            past.append(_until(records, point.seq))
+            base = next((record for record in records if record.key == BASE), None)
+            point = Point(**base.data["point"]) if base and base.data["point"] else None
+        return past[::-1]
+
+    async def _finish(self, execution: Execution, outcome: Outcome) -> None:
+        execution.ending = True
+        started = execution.keyed[BASE].at
+        event = terminal_event(outcome, round(1000 * (self._clock.now() - started)))
+        status, told = outcome.status, self._tell_parent(execution, outcome)
+        try:
+            await execution.commit(execution.entry(event), status=status, extra=told)
+        except Conflict:  # the parent has ended meanwhile, and nothing follows a terminal event
+            await execution.commit(execution.entry(event), status=status)
+        self._let_go(execution)
+
+    def _tell_parent(self, execution: Execution, outcome: Outcome) -> list[Batch]:
+        parent = self._executions.get(execution.spec.parent or "")
+        if parent is None or parent.ending:
+            return []
+        data = {"runId": execution.id, "agentId": execution.spec.agent, "status": str(outcome.status)}
+        return [Batch(parent.id, (Entry(CHILD_FINISHED, data, self._clock.now()),), expect=_OPEN)]
+
+    def _let_go(self, execution: Execution) -> None:
+        self._executions.pop(execution.id, None)
+        following = self._lanes.leave(execution.session, execution.id)
+        if following and not self._is_closing:
+            self._go(self._executions[following])
+
+    async def _suspend(self, execution: Execution, reason: str) -> None:
+        if execution.status == RunStatus.SUSPENDED:
+            return
+        log.warning("run %s is suspended: %s", execution.id, reason)
+        count = sum(1 for record in execution.keyed.values() if record.type == SUSPENDED)
+        data = {"reason": reason, "before": str(execution.status)}
+        entry = Entry(SUSPENDED, data, self._clock.now(), f"{SUSPENDED}/{count + 1}", public=False)
+        await execution.commit(entry, status=RunStatus.SUSPENDED)
+
+    async def _spawn(self, execution: Execution, operation: Operation, spec: RunSpec) -> None:
+        """Create the child and the record of it in one commit."""
+        child = ids.derived("run", execution.id, operation.key)
+        spec = replace(spec, parent=execution.id, depth=execution.spec.depth + 1)
+        batch, session = await self._new_run(child, spec, at=self._clock.now())
+        if not operation.settle():
+            return
+        told = NewEvent(CHILD_SPAWNED, {"runId": child, "agentId": spec.agent, "sessionId": spec.session})
+        own = Entry(SPAWN, {"digest": operation.digest, "value": child}, self._clock.now(), operation.key, public=False)
+        await execution.commit(execution.entry(told), own, extra=(*session, batch))
+        await self._admit(batch, spec, await self.journal.load(child))
+        execution.conclude(operation)
+
+    # Talking to runs
+
+    async def send(self, run: str, message: str, topic: str, data: Mapping[str, Any]) -> None:
+        """Put a message in a run's mailbox; a second one with the same id is ignored.
+
+        Raises:
+            NotFound: no such run.
+            Conflict: the run has ended, or takes no more messages on this topic.
+        """
+        execution = self._executions.get(run)
+        if execution is None or execution.ending:
+            raise Conflict(f"run {run} has ended") if await self.journal.run(run) else NotFound("run", run)
+        key = f"{MAIL}/{message}"
+        if key in execution.keyed:
+            return
+        if topic in execution.closed:
+            raise Conflict(f"run {run} is finishing and takes no more messages on {topic!r}")
+        payload = {"id": message, "topic": topic, "data": self._redactor.data(dict(data))}
+        batch = Batch(run, (Entry(MAIL, payload, self._clock.now(), key, public=False),), expect=_OPEN)
+        execution.recall(await self.storage.append_now(batch))
+        execution.deliver()
+
+    async def cancel(self, run: str, reason: str = "", scope: CancelScope = "tree") -> bool:
+        """Record that a run, and by default all below it, is to end, and see to it; False when it had ended already.
+
+        Returns as soon as the wish is recorded; the terminal event tells that the run has ended.
+
+        Raises:
+            NotFound: no such run.
+            StorageError: the store refuses writes, so that the wish cannot be recorded.
+        """
+        if self.storage.trouble is not None:
+            raise StorageError(self.storage.trouble)
+        execution = self._executions.get(run)
+        if execution is None or execution.ending:
+            if await self.journal.run(run) is None:
+                raise NotFound("run", run)
+            return False
+        if execution.interruption and execution.interruption.cause == "cancel":
+            return True
+        tree = self._tree(execution) if scope == "tree" else [execution]
+        await self._interrupt([each for each in tree if not each.ending], reason or "cancelled")
+        return True
+
+    def _tree(self, execution: Execution) -> list[Execution]:
+        """The run and all below it that are not over, leaves last."""
+        below = [self._executions[child] for child in execution.children if child in self._executions]
+        return [execution, *(each for child in below for each in self._tree(child))]
+
+    async def _interrupt(self, tree: Sequence[Execution], reason: str) -> None:
+        batches: list[Batch] = []
+        stops: list[tuple[Execution, list[Operation]]] = []
+        for execution in tree:
+            entries, settled = execution.interrupt("cancel", reason)
+            stops.append((execution, settled))
+            batches.append(Batch(execution.id, tuple(entries), RunStatus.CANCELLING))
+        records = await self.storage.append(*batches)
+        for execution, _ in stops:
+            execution.status = RunStatus.CANCELLING
+            execution.recall(records)
+        self._own(self._stop(stops), f"{tree[0].id} cancel")
+
+    async def _stop(self, stops: Sequence[tuple[Execution, list[Operation]]]) -> None:
+        for execution, settled in reversed(stops):
+            await execution.stop(settled)
+            if not execution.is_looping or execution.task is None or execution.task.done():
+                if execution.task:
+                    execution.task.cancel()
+                    await asyncio.gather(execution.task, return_exceptions=True)
+                await self._end_idle(execution)
+
+    async def _end_idle(self, execution: Execution) -> None:
+        """End a cancelled run that no loop is driving: it was queued or suspended."""
+        if execution.ending:
+            return
+        execution.ending = True
+        assert execution.interruption
+        outcome = Outcome(RunStatus.CANCELLED, reason=execution.interruption.reason)
+        told = self._tell_parent(execution, outcome)
+        await execution.commit(execution.entry(terminal_event(outcome, 0)), status=outcome.status, extra=told)
+        self._let_go(execution)
+
+    # Looking at runs
+
+    async def result(self, run: str, timeout: float | None = None) -> RunResult:
+        """How the run ended, once it has.
+
+        Raises:
+            TimeoutError: it was still going after `timeout` seconds.
+            NotFound: no such run.
+        """
+        async with asyncio.timeout(timeout):
+            return await self._ended(run)
+
+    async def _ended(self, run: str) -> RunResult:
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        unwatch = self.journal.watch(run, lambda records: _note_end(records, over))
+        try:
+            head = await self.journal.run(run)
+            if head is None:
+                raise NotFound("run", run)
+            if not head.status.is_terminal:
+                await over
+                head = await self.journal.run(run) or head
+            return await ended(self.journal, head)
+        finally:
+            unwatch()
+
+    async def events(self, run: str, after: int = 0, on_wake: Callable[[Cursor], None] | None = None) -> Cursor:
+        """A reader of the run's events from `after` on; any number of them read side by side.
+
+        Raises:
+            NotFound: no such run.
+            CursorExpired: the run has not had that many events.
+        """
+        head = await self.head(run)
+        feed = await self._feed(head)
+        if after > feed.head:
+            raise CursorExpired(run, after, feed.head)
+        return Cursor(feed, self.journal, self._clock.now, after, on_wake)
+
+    async def head(self, run: str) -> RunHead:
+        """Where a run stands; a run whose commits the store refuses is `suspended`.
+
+        Raises:
+            NotFound: no such run.
+        """
+        head = await self.journal.run(run)
+        if head is None:
+            raise NotFound("run", run)
+        if self.storage.trouble is not None and not head.status.is_terminal:
+            return replace(head, status=RunStatus.SUSPENDED)
+        return head
+
+    async def _feed(self, head: RunHead) -> Feed:
+        if feed := self._feeds.get(head.run):
+            return feed
+        feed = self._feeds[head.run] = Feed(head.run, head.head)
+        feed.watch(self.journal.watch(head.run, feed.append))
+        fresh = await self.journal.run(head.run)
+        if fresh and fresh.head > feed.head and not feed.tail:
+            feed.head = fresh.head
+        return feed
+
+    # The life of the engine
+
+    async def recover(self) -> list[str]:
+        """Go on with every unfinished run whose process is gone; return their ids.
+
+        Runs whose agent is not registered are suspended until `resume` is called for it.
+        """
+        heads = [head for head in await self.journal.claim() if head.run not in self._executions]
+        heads.sort(key=lambda head: (head.status == RunStatus.QUEUED, head.created_at))
+        for head in heads:
+            records = await self.journal.load(head.run)
+            spec = next(record for record in records if record.key == SPEC)
+            feed = await self._feed(head)
+            self._take_on(head, RunSpec.from_json(spec.data["spec"]), records, feed)
+        return [head.run for head in heads]
+
+    async def resume(self, run: str) -> bool:
+        """Try a suspended run again; False when it is not suspended here."""
+        execution = self._executions.get(run)
+        if execution is None or execution.status != RunStatus.SUSPENDED:
+            return False
+        if self._lanes.enter(execution.session, run):
+            self._go(execution)
+        return True
+
+    async def close(self) -> None:
+        """Stop driving. Unfinished runs stay as they are recorded and go on when they are recovered."""
+        self._is_closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*(execution.close() for execution in self._executions.values()))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.storage.close()
+        for feed in self._feeds.values():
+            feed.close()
+        self._executions.clear()
+
+
+def _until(records: Sequence[Record], seq: int | None) -> list[Record]:
+    """The records up to the one with that seq."""
+    if seq is None:
+        return list(records)
+    last = max((record.position for record in records if record.seq and record.seq <= seq), default=0)
+    return [record for record in records if record.position <= last]
+
+
+def _note_end(records: Sequence[Record], over: asyncio.Future[None]) -> None:
+    if not over.done() and any(record.type in TERMINAL_EVENTS for record in records):
+        over.set_result(None)

@@ -1,0 +1,299 @@
+"""One run while this process drives it: what is recorded of it, what it is doing, how it is stopped."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agiwo.clock import Clock
+from agiwo.durable import Message, RunView, matches
+from agiwo.engine.blobs import spilled
+from agiwo.engine.feed import Feed
+from agiwo.engine.operation import INTERRUPTED, INTERRUPTION, Operation, replayed
+from agiwo.engine.redact import Redactor
+from agiwo.engine.stopwatch import WAIT_OUTCOME, Stopwatch, active_seconds
+from agiwo.engine.storage import Storage
+from agiwo.errors import Conflict, Interrupted, ReplayMismatch
+from agiwo.schema.event import RUN_RESUMED, RUN_RETRYING, NewEvent
+from agiwo.schema.record import Batch, Change, Entry, Record, RunHead
+from agiwo.schema.run import RunSpec, RunStatus
+
+GRACE = 0.1
+"""Seconds that a cancelled effect has to clean up; after that it is abandoned and its result dropped."""
+
+MAIL = "mail"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A recorded wish that a run stops what it does: for good (`cancel`) or to sum up (`timeout`)."""
+
+    number: int
+    cause: str
+    reason: str
+    at: float
+
+
+class Execution:
+    """A run and everything that this process knows of it while it is not over."""
+
+    def __init__(
+        self,
+        head: RunHead,
+        spec: RunSpec,
+        records: Sequence[Record],
+        feed: Feed,
+        storage: Storage,
+        clock: Clock,
+        slots: asyncio.Semaphore,
+        redactor: Redactor,
+    ) -> None:
+        self.id, self.spec, self.feed = head.run, spec, feed
+        self.status = head.status
+        self.session = head.session
+        self.view = RunView(self.id, spec)
+        self.storage, self.clock, self.redactor = storage, clock, redactor
+        self.keyed: dict[str, Record] = {}
+        self.mail: list[Message] = []
+        self.taken: set[str] = set()
+        self.closed: set[str] = set()
+        self.operations: dict[str, Operation] = {}
+        self.interruption: Interruption | None = None
+        self.attempt = 1
+        self.ending = False
+        self.is_looping = False
+        self.task: asyncio.Task[None] | None = None
+        self.children: list[str] = []
+        self._delivered = 0
+        self._emits: dict[str, NewEvent] = {}
+        self._slots = slots
+        self._has_slot = False
+        self._waits = 0
+        self._news = asyncio.Event()
+        self._leftover: set[asyncio.Task[Any]] = set()
+        for record in records:
+            self._recall(record)
+        self.stopwatch = Stopwatch(clock, spec.timeout, self._on_timeout, active_seconds(records))
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it is recorded that the run is to end."""
+        return self.interruption is not None and self.interruption.cause == "cancel"
+
+    # What is recorded
+
+    def _recall(self, record: Record) -> None:
+        """Take up one record, old or new, in its order."""
+        if record.key:
+            self.keyed[record.key] = record
+        if record.type == MAIL and record.key:
+            self.mail.append(Message(record.data["id"], record.data["topic"], record.data["data"], record.at))
+        elif record.type == INTERRUPTION:
+            data = record.data
+            self.interruption = Interruption(data["number"], data["cause"], data["reason"], record.at)
+        elif record.type == INTERRUPTED:
+            self._delivered = max(self._delivered, record.data["number"])
+        elif record.type in (RUN_RESUMED, RUN_RETRYING):
+            self.attempt += 1
+        self.taken.update(record.data.get("drained", ()))
+        self.closed.difference_update(record.data.get("reopened", ()))
+        self.closed.update(record.data.get("closed", ()))
+
+    async def commit(self, *entries: Entry, status: RunStatus | None = None, extra: Sequence[Change] = ()) -> None:
+        """Append entries to this run, after what was emitted; wait as long as the store refuses."""
+        emitted, self._emits = self._emits, {}
+        at = self.clock.now()
+        ahead = [Entry(event.type, event.data, at, key, True, event.item) for key, event in emitted.items()]
+        ready = [await spilled(self.storage.journal, entry) for entry in (*ahead, *entries)]
+        records = await self.storage.append(Batch(self.id, tuple(ready), status), *extra)
+        self.status = status or self.status
+        for record in records:
+            if record.run == self.id:
+                self._recall(record)
+
+    def entry(self, event: NewEvent, key: str | None = None) -> Entry:
+        """A durable event of this run, with its secrets replaced and the time of now."""
+        return Entry(event.type, self.redactor.data(event.data), self.clock.now(), key, True, event.item)
+
+    def emit(self, key: str, event: NewEvent) -> None:
+        """Commit `event` together with what is committed next; a replay does not repeat it."""
+        if key not in self.keyed:
+            self._emits[key] = NewEvent(event.type, self.redactor.data(event.data), event.item)
+
+    def is_emitting(self, type: str) -> bool:
+        """Whether an event of this type waits for the next commit."""
+        return any(event.type == type for event in self._emits.values())
+
+    # Operations
+
+    async def operate(self, key: str, digest: str, body: Callable[[Operation], Awaitable[None]]) -> Any:
+        """Give what is recorded under `key`, or have `body` do and record it.
+
+        `body` sets the operation's future, and writes its record only if it could settle the operation.
+        """
+        if record := self.keyed.get(key):
+            if record.data.get("digest", digest) != digest:
+                raise ReplayMismatch(self.id, key)
+            return replayed(record)
+        if key in self.operations:
+            raise ReplayMismatch(self.id, key)
+        stop = self.interruption
+        if stop and self.is_cancelled:
+            raise Interrupted(stop.cause, stop.reason, stop.at)
+        operation = Operation(key, digest, asyncio.get_running_loop().create_future())
+        self.operations[key] = operation
+        try:
+            if stop and self._delivered < stop.number and operation.settle():
+                await self.commit(self._interrupted(operation, stop))
+                return replayed(self.keyed[key])
+            operation.task = asyncio.create_task(self._perform(operation, body), name=f"{self.id} {key}")
+            return await operation.done
+        finally:
+            del self.operations[key]
+            if operation.task and not operation.task.done():
+                self._abandon(operation.task)
+
+    async def _perform(self, operation: Operation, body: Callable[[Operation], Awaitable[None]]) -> None:
+        try:
+            await body(operation)
+        except Exception as error:
+            if not operation.done.done():
+                operation.done.set_exception(error)
+            else:
+                log.debug("%s: %s ended late: %r", self.id, operation.key, error)
+
+    async def record(self, operation: Operation, type: str, data: Mapping[str, Any], *entries: Entry) -> None:
+        """Write an operation's record and let it return; does nothing when an interruption was first."""
+        if not operation.settle():
+            return
+        whole = {"digest": operation.digest, **data}
+        if operation.drained:
+            whole["drained"] = operation.drained
+        if operation.closed:
+            whole["closed"] = operation.closed
+        is_last_wait = type == WAIT_OUTCOME and self._waits == 1
+        own = Entry(type, whole, self.clock.now(), operation.key, public=False)
+        await self.commit(*entries, own, status=RunStatus.RUNNING if is_last_wait else None)
+        if is_last_wait:
+            await self.begin()
+        self.conclude(operation)
+
+    def conclude(self, operation: Operation) -> None:
+        """Let an operation return what is recorded under its key."""
+        if operation.done.done():
+            return
+        try:
+            operation.done.set_result(replayed(self.keyed[operation.key]))
+        except Exception as error:
+            operation.done.set_exception(error)
+
+    def _abandon(self, task: asyncio.Task[Any]) -> None:
+        task.cancel()
+        self._leftover.add(task)
+        task.add_done_callback(self._leftover.discard)
+
+    # Waits: a run gives up its slot, and its time does not count
+
+    async def begin(self) -> None:
+        """Get a slot and start to count the time."""
+        if not self._has_slot:
+            await self._slots.acquire()
+            self._has_slot = True
+        self.stopwatch.go()
+
+    def begin_wait(self) -> None:
+        """Give up the slot until the last wait has ended."""
+        self._waits += 1
+        self.stopwatch.hold()
+        self.release()
+
+    def end_wait(self) -> None:
+        """One wait less."""
+        self._waits -= 1
+
+    def release(self) -> None:
+        """Give the slot to another run."""
+        if self._has_slot:
+            self._has_slot = False
+            self._slots.release()
+
+    # Mail
+
+    def deliver(self) -> None:
+        """Mail has come."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def waiting_mail(self, topic: str, match: Mapping[str, Any] | None = None) -> list[Message]:
+        """Messages for `topic` that nobody took, oldest first."""
+        return [m for m in self.mail if m.topic == topic and m.id not in self.taken and matches(m.data, match)]
+
+    async def news(self) -> None:
+        """Return when mail comes."""
+        await self._news.wait()
+
+    # Stopping
+
+    def _on_timeout(self) -> None:
+        if not self.ending and self.interruption is None:
+            stop = asyncio.create_task(self._time_out(), name=f"{self.id} timeout")
+            self._leftover.add(stop)
+            stop.add_done_callback(self._leftover.discard)
+
+    async def _time_out(self) -> None:
+        entries, settled = self.interrupt("timeout", f"the run took longer than {self.spec.timeout:g} seconds")
+        await self.commit(*entries)
+        await self.stop(settled)
+
+    def interrupt(self, cause: str, reason: str) -> tuple[list[Entry], list[Operation]]:
+        """What to append to interrupt this run, and the operations that it ends.
+
+        The operations are settled from now on: append the entries, then `stop` them.
+        """
+        if self.ending:
+            raise Conflict(f"run {self.id} has ended")
+        number = self.interruption.number + 1 if self.interruption else 1
+        stop = Interruption(number, cause, reason, self.clock.now())
+        settled = [operation for operation in self.operations.values() if operation.settle()]
+        data = {"number": number, "cause": cause, "reason": reason}
+        wish = Entry(INTERRUPTION, data, stop.at, f"{INTERRUPTION}/{number}", public=False)
+        self.interruption = stop
+        return [wish, *(self._interrupted(operation, stop) for operation in settled)], settled
+
+    def _interrupted(self, operation: Operation, stop: Interruption) -> Entry:
+        items = [self.feed.items[id].snapshot() for id in operation.items if id in self.feed.items]
+        data = {
+            "digest": operation.digest,
+            "number": stop.number,
+            "cause": stop.cause,
+            "reason": stop.reason,
+            "items": self.redactor.data(items),
+        }
+        return Entry(INTERRUPTED, data, stop.at, operation.key, public=False)
+
+    def recall(self, records: Sequence[Record]) -> None:
+        """Take up records of this run that were appended for it by others."""
+        for record in records:
+            if record.run == self.id and (not record.key or record.key not in self.keyed):
+                self._recall(record)
+
+    async def stop(self, settled: Sequence[Operation]) -> None:
+        """Cancel what the interrupted operations do, give it `GRACE` seconds, and let the loop know."""
+        tasks = [operation.task for operation in settled if operation.task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE)
+        for operation in settled:
+            self.conclude(operation)
+
+    async def close(self) -> None:
+        """Leave the run as it is recorded: it goes on in a later process."""
+        self.stopwatch.hold()
+        tasks = [task for task in (self.task, *(o.task for o in self.operations.values()), *self._leftover) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,115 @@
+"""What readers of one run can see: its newest records, and the items that are still open. Never on disk."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agiwo.schema.event import ITEM_COMPLETED
+from agiwo.schema.record import Record
+
+_TAIL = 256
+"""Records kept in memory for readers that are nearly up to date; the others read the journal."""
+
+_NOTICES = 256
+"""Ephemeral notices kept for readers that are late; what falls out is not missed by anyone's invariant."""
+
+
+@dataclass(slots=True, eq=False)
+class OpenItem:
+    """An item that is being made, with all of its stream so far."""
+
+    id: str
+    kind: str
+    data: Mapping[str, Any]
+    attempt: int
+    at: float
+    parts: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    length: int = 0
+
+    def text(self, kind: str) -> str:
+        """All of one kind that was streamed so far."""
+        return "".join(text for part, text in self.parts if part == kind)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The item as it stands, as JSON data: for the record of what an interruption cut off."""
+        streams = {kind: self.text(kind) for kind in dict.fromkeys(kind for kind, _ in self.parts)}
+        return {"id": self.id, "kind": self.kind, "data": dict(self.data), "streams": streams}
+
+
+class Reader:
+    """One who wants to know that a feed has changed."""
+
+    def wake(self) -> None:
+        """There is something new. Called on the event loop, at most once until the next look."""
+        raise NotImplementedError
+
+
+class Feed:
+    """The live end of one run's log. Records come from the journal, in order; deltas come from the run itself."""
+
+    def __init__(self, run: str, head: int, unwatch: Callable[[], None] = lambda: None) -> None:
+        self.run = run
+        self.head = head
+        self.items: dict[str, OpenItem] = {}
+        self.tail: deque[tuple[Record, OpenItem | None]] = deque(maxlen=_TAIL)
+        self.notices: deque[tuple[int, str, Mapping[str, Any], float]] = deque(maxlen=_NOTICES)
+        self.noticed = 0
+        self._idle: set[Reader] = set()
+        self._unwatch = unwatch
+
+    def watch(self, unwatch: Callable[[], None]) -> None:
+        """Take over the end of the feed's subscription to the journal."""
+        self._unwatch = unwatch
+
+    def append(self, records: Sequence[Record]) -> None:
+        """New public records, in order. An item that is completed closes."""
+        for record in records:
+            if record.seq is None or record.seq <= self.head:
+                continue
+            item = self.items.pop(record.item, None) if record.type == ITEM_COMPLETED and record.item else None
+            self.tail.append((record, item))
+            self.head = record.seq
+        self._changed()
+
+    def since(self, seq: int) -> list[tuple[Record, OpenItem | None]] | None:
+        """Records after `seq` that are in memory, or None when the journal must be read."""
+        if not self.tail or (first := self.tail[0][0].seq or 0) > seq + 1:
+            return None
+        return list(self.tail)[seq + 1 - first :]
+
+    def open(self, item: OpenItem) -> None:
+        """Begin an item, or a new attempt at it."""
+        self.items[item.id] = item
+        self._changed()
+
+    def delta(self, item: OpenItem, kind: str, text: str) -> None:
+        """Add to an open item's stream."""
+        item.parts.append((kind, text))
+        item.length += len(text)
+        if self._idle:
+            self._changed()
+
+    def drop(self, items: Sequence[str]) -> None:
+        """Forget items that will not be completed."""
+        for item in items:
+            self.items.pop(item, None)
+
+    def notice(self, type: str, data: Mapping[str, Any], at: float) -> None:
+        """Tell present readers something that is not kept."""
+        self.noticed += 1
+        self.notices.append((self.noticed, type, data, at))
+        self._changed()
+
+    def tell(self, reader: Reader) -> None:
+        """Wake `reader` at the next change, once."""
+        self._idle.add(reader)
+
+    def _changed(self) -> None:
+        idle, self._idle = self._idle, set()
+        for reader in idle:
+            reader.wake()
+
+    def close(self) -> None:
+        """Stop listening to the journal."""
+        self._unwatch()

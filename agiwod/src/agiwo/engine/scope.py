@@ -1,0 +1,94 @@
+"""What an effect of the embedded engine can do while it runs: stream, tell, take mail."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agiwo.durable import Message, RunView
+from agiwo.engine.execution import Execution
+from agiwo.engine.feed import OpenItem
+from agiwo.engine.operation import Operation
+from agiwo.engine.redact import RedactedStream
+from agiwo.errors import Interrupted
+from agiwo.schema.event import NewEvent
+
+
+class Scope:
+    """The `StepScope` of one operation of one run in this process."""
+
+    def __init__(self, execution: Execution, operation: Operation) -> None:
+        self._execution, self._operation = execution, operation
+        self._open: dict[str, OpenItem] = {}
+        self._streams: dict[tuple[str, str], RedactedStream] = {}
+
+    @property
+    def run(self) -> RunView:
+        """The run that the step belongs to."""
+        return self._execution.view
+
+    @property
+    def key(self) -> str:
+        """The step's key, unique in its run."""
+        return self._operation.key
+
+    @property
+    def idempotency_key(self) -> str:
+        """The run and the key: the same for every attempt at this step, and for no other step."""
+        return f"{self._execution.id}/{self._operation.key}"
+
+    def open(self, item: str, kind: str, **data: Any) -> None:
+        """Begin an item, or take over one that another step of this attempt began."""
+        feed, attempt = self._execution.feed, self._execution.attempt
+        there = feed.items.get(item)
+        if there is None or there.attempt != attempt:
+            there = OpenItem(item, kind, self._execution.redactor.data(data), attempt, self._execution.clock.now())
+            if not self._operation.settled:
+                feed.open(there)
+        self._open[item] = there
+        if item not in self._operation.items:
+            self._operation.items.append(item)
+
+    def delta(self, item: str, kind: str, text: str) -> None:
+        """Add to an open item's stream; known secrets are held back and replaced."""
+        if self._operation.settled:
+            return
+        if self._execution.redactor:
+            stream = self._streams.setdefault((item, kind), RedactedStream(self._execution.redactor))
+            text = stream.feed(text)
+            if not text:
+                return
+        self._execution.feed.delta(self._open[item], kind, text)
+
+    def finish_streams(self) -> None:
+        """Show what was held back because it could have become a secret."""
+        for (item, kind), stream in self._streams.items():
+            if rest := stream.end():
+                self._execution.feed.delta(self._open[item], kind, rest)
+
+    def notice(self, type: str, data: Mapping[str, Any]) -> None:
+        """Tell present readers something that is not kept."""
+        execution = self._execution
+        execution.feed.notice(type, execution.redactor.data(data), execution.clock.now())
+
+    async def record(self, event: NewEvent) -> None:
+        """Commit a durable event at once."""
+        if self._operation.settled:
+            stop = self._execution.interruption
+            raise Interrupted(stop.cause if stop else "cancel", "", self._execution.clock.now())
+        await self._execution.commit(self._execution.entry(event))
+
+    def drain(self, topic: str) -> Sequence[Message]:
+        """Take the messages that came for `topic`; a mailbox that was closed takes messages again."""
+        self._execution.closed.discard(topic)
+        messages = self._execution.waiting_mail(topic)
+        for message in messages:
+            self._execution.taken.add(message.id)
+            self._operation.drained.append(message.id)
+        return messages
+
+    def close(self, topic: str) -> bool:
+        """Accept no more messages for `topic`, unless some wait already."""
+        if self._execution.waiting_mail(topic):
+            return False
+        self._execution.closed.add(topic)
+        self._operation.closed.append(topic)
+        return True

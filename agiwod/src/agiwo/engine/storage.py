@@ -1,0 +1,77 @@
+"""Commits that outlast a store that refuses for a while. Knows nothing of what is committed."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from agiwo.errors import StorageError
+from agiwo.journal.base import Journal
+from agiwo.schema.record import Change, Record
+
+_PROBE = (0.2, 5.0)
+"""Seconds between probes of a store that refuses: the first, and the most they grow to."""
+
+log = logging.getLogger(__name__)
+
+
+class Storage:
+    """The journal as runs write to it: a refused commit waits until the store takes writes again, then is made.
+
+    Nothing of a refused commit was recorded, so making it later is the same as having made it then; a result that is
+    waiting for its record is not lost and its effect not run again.
+    """
+
+    def __init__(self, journal: Journal, on_change: Callable[[str | None], None]) -> None:
+        self.journal = journal
+        self.trouble: str | None = None
+        self._on_change = on_change
+        self._well = asyncio.Event()
+        self._well.set()
+        self._prober: asyncio.Task[None] | None = None
+
+    async def append(self, *changes: Change) -> list[Record]:
+        """Append, however long the store refuses; cancelling gives up the append if it was not made."""
+        while True:
+            await self._well.wait()
+            try:
+                return await self.journal.append(*changes)
+            except StorageError as error:
+                self._refused(error)
+
+    async def append_now(self, *changes: Change) -> list[Record]:
+        """Append, or raise `StorageError` while the store refuses."""
+        if self.trouble is not None:
+            raise StorageError(self.trouble)
+        try:
+            return await self.journal.append(*changes)
+        except StorageError as error:
+            self._refused(error)
+            raise
+
+    def _refused(self, error: StorageError) -> None:
+        if self.trouble is None:
+            log.error("the store refuses writes; runs are suspended until it takes them again: %s", error)
+            self.trouble = str(error)
+            self._well.clear()
+            self._prober = asyncio.create_task(self._probe(), name="storage-probe")
+            self._on_change(self.trouble)
+
+    async def _probe(self) -> None:
+        pause = _PROBE[0]
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self.journal.probe()
+                break
+            except StorageError:
+                pause = min(2 * pause, _PROBE[1])
+        log.warning("the store takes writes again; runs go on")
+        self.trouble = None
+        self._well.set()
+        self._on_change(None)
+
+    async def close(self) -> None:
+        """Stop probing."""
+        if self._prober:
+            self._prober.cancel()
+            await asyncio.gather(self._prober, return_exceptions=True)
