@@ -1,0 +1,166 @@
+"""Runs one tool call so that whatever the tool does, a storable result comes out in time. Decides no order of calls."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from agiwo.abort import AbortSignal
+from agiwo.clock import Clock, SystemClock
+from agiwo.errors import ConfigError, ToolError
+from agiwo.schema.tool import ExecutionContext, ToolCall, ToolDefinition
+from agiwo.tool.arguments import ArgumentSchema, parse_arguments
+from agiwo.tool.base import BaseTool
+from agiwo.tool.result import ToolResult
+
+_log = logging.getLogger(__name__)
+
+_GRACE = 0.1
+"""Seconds a cancelled tool has for its clean-up before it is left to itself."""
+
+_ERROR = 2000
+"""Characters of an exception's text that the model is told."""
+
+
+class ToolExecutor:
+    """The tools of one agent, ready to be called by name."""
+
+    def __init__(self, tools: Iterable[BaseTool], clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._tools: dict[str, BaseTool] = {}
+        self._definitions: dict[str, ToolDefinition] = {}
+        self._schemas: dict[str, ArgumentSchema] = {}
+        self._running: set[asyncio.Task[object]] = set()
+        for tool in tools:
+            self._add(tool)
+
+    @property
+    def definitions(self) -> Mapping[str, ToolDefinition]:
+        """What the model is told, by name, in the order the tools were given."""
+        return self._definitions
+
+    async def execute(self, call: ToolCall, context: ExecutionContext, signal: AbortSignal | None = None) -> ToolResult:
+        """Run the call; every fault of the model's or the tool's comes back as an error result.
+
+        A tool has `timeout_seconds`, is then cancelled, and after 100 ms abandoned: what it still gives is dropped. So
+        it is when `signal` is raised, or when the caller is cancelled, out of which `CancelledError` comes.
+        """
+        started = self._clock.now()
+        arguments: dict[str, Any] = {}
+        try:
+            schema = self._schema_of(call.name)
+            arguments = parse_arguments(call.arguments)
+            schema.check(arguments)
+            result = await self._run(call, arguments, context, signal)
+        except ToolError as error:
+            result = ToolResult.failed(str(error))
+        ended = self._clock.now()
+        return replace(
+            result,
+            tool_name=call.name,
+            tool_call_id=call.id,
+            input_args=arguments,
+            start_time=started,
+            end_time=ended,
+            duration=ended - started,
+        ).storable()
+
+    async def close(self) -> None:
+        """Cancel what is still running, abandoned tools too; wait no longer than their grace."""
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=_GRACE)
+
+    def _add(self, tool: BaseTool) -> None:
+        definition = tool.get_definition()
+        if definition.name in self._tools:
+            raise ConfigError(f"two tools are named {definition.name!r}; give one of them another name")
+        self._tools[definition.name] = tool
+        self._definitions[definition.name] = definition
+        self._schemas[definition.name] = ArgumentSchema(definition.name, definition.parameters)
+
+    def _schema_of(self, name: str) -> ArgumentSchema:
+        if name not in self._schemas:
+            known = ", ".join(self._schemas) or "none"
+            raise ToolError(f"there is no tool {name[:100]!r}; the tools are: {known}")
+        return self._schemas[name]
+
+    async def _run(
+        self, call: ToolCall, arguments: dict[str, Any], context: ExecutionContext, outer: AbortSignal | None
+    ) -> ToolResult:
+        signal, limit = AbortSignal(), self._definitions[call.name].timeout_seconds
+        parameters = dict(arguments)
+        if not self._schemas[call.name].names("tool_call_id"):
+            parameters["tool_call_id"] = call.id
+        work = _guarded(self._tools[call.name], parameters, self._within(context, limit), signal)
+        task = asyncio.create_task(work, name=f"tool {call.name}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            stopped = await self._finished(task, limit, outer)
+        except asyncio.CancelledError:
+            await _end(task, signal, "the run was cancelled")
+            raise
+        if stopped is None:
+            return task.result() if not task.cancelled() else ToolResult.failed("the tool cancelled itself")
+        await _end(task, signal, stopped.error or "")
+        return stopped
+
+    def _within(self, context: ExecutionContext, limit: float | None) -> ExecutionContext:
+        if limit is None:
+            return context
+        deadline = self._clock.now() + limit
+        return replace(context, timeout_at=min(deadline, context.timeout_at or deadline))
+
+    async def _finished(
+        self, task: asyncio.Task[ToolResult], limit: float | None, outer: AbortSignal | None
+    ) -> ToolResult | None:
+        """None once the task is done, or the result that stands for it when it has to be stopped."""
+        expired: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        timer = None if limit is None else self._clock.call_at(self._clock.now() + limit, lambda: _settle(expired))
+        aborted = None if outer is None else asyncio.create_task(outer.wait(), name="tool abort")
+        waits = [task, expired, *([aborted] if aborted else [])]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if timer:
+                timer.cancel()
+            if aborted:
+                aborted.cancel()
+        if task.done():
+            return None
+        if outer and outer.is_aborted():
+            return ToolResult.aborted(outer.reason or "the call was cancelled")
+        return ToolResult.failed(f"the tool did not finish within {limit:g} seconds and was given up")
+
+
+async def _guarded(
+    tool: BaseTool, parameters: dict[str, Any], context: ExecutionContext, signal: AbortSignal
+) -> ToolResult:
+    # The border to code that is not ours. SystemExit too: a tool that calls sys.exit must not end the process.
+    try:
+        value: object = await tool.execute(parameters, context, signal)
+        return ToolResult.of(value)
+    except ToolError as error:
+        return ToolResult.failed(str(error))
+    except (Exception, SystemExit) as error:
+        _log.info("tool %s raised", tool.get_name(), exc_info=error)
+        text = "".join(traceback.format_exception_only(error)).strip()
+        return ToolResult.failed(text[:_ERROR])
+
+
+async def _end(task: asyncio.Task[ToolResult], signal: AbortSignal, reason: str) -> None:
+    signal.abort(reason)
+    task.cancel()
+    await asyncio.wait({task}, timeout=_GRACE)
+    if not task.done():
+        _log.warning("%s ignores its cancellation and is abandoned", task.get_name())
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

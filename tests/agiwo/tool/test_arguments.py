@@ -1,0 +1,127 @@
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+from agiwo.errors import ToolError
+from agiwo.tool.arguments import ArgumentSchema, parse_arguments
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 1}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("raw", ["", "  \n", None, {}, "{}"])
+def test_no_arguments_are_an_empty_object(raw: str | Mapping[str, Any] | None) -> None:
+    assert parse_arguments(raw) == {}
+
+
+def test_an_object_is_taken_as_it_is() -> None:
+    assert parse_arguments({"city": "Bonn"}) == parse_arguments('{"city": "Bonn"}') == {"city": "Bonn"}
+
+
+@pytest.mark.parametrize("raw", ['{"city": ', "city=Bonn", "{'city': 'Bonn'}", "{} {}", '{"x": NaN}', '"\\ud800"'])
+def test_what_is_not_json_is_quoted_back(raw: str) -> None:
+    with pytest.raises(ToolError) as caught:
+        parse_arguments(raw)
+
+    assert "not valid JSON" in str(caught.value)
+    assert f"You sent: {raw}" in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", ["[]", '"Bonn"', "null", "5"])
+def test_json_that_is_no_object_is_refused(raw: str) -> None:
+    with pytest.raises(ToolError, match="one JSON object"):
+        parse_arguments(raw)
+
+
+def test_no_more_than_500_characters_are_quoted_back() -> None:
+    with pytest.raises(ToolError) as caught:
+        parse_arguments("x" * 10_000)
+
+    assert "x" * 500 + "…" in str(caught.value)
+    assert "x" * 501 not in str(caught.value)
+
+
+def test_an_object_with_what_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(ToolError, match="not JSON data"):
+        parse_arguments({"city": object()})
+
+
+def test_every_fault_is_listed_with_its_place() -> None:
+    with pytest.raises(ToolError) as caught:
+        ArgumentSchema("weather", SCHEMA).check({"days": 0, "town": "Bonn"})
+
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "the arguments do not fit the parameters of weather:"
+    assert sorted(lines[1:-1]) == [
+        "- 'city' is a required property",
+        "- Additional properties are not allowed ('town' was unexpected)",
+        "- days: 0 is less than the minimum of 1",
+    ]
+    assert lines[-1] == 'You sent: {"days":0,"town":"Bonn"}'
+
+
+def test_a_fault_does_not_repeat_a_long_value() -> None:
+    with pytest.raises(ToolError) as caught:
+        ArgumentSchema("weather", SCHEMA).check({"city": ["x" * 10_000]})
+
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "objekt"},
+        {"type": "object", "properties": {"a": 5}},
+        {"$ref": "#/nowhere"},
+        {"$ref": "http://127.0.0.1:9/schema"},
+        {"properties": {"city": {"pattern": "("}}},
+    ],
+)
+def test_a_tool_whose_own_schema_is_wrong_says_so_and_fetches_nothing(schema: dict[str, Any]) -> None:
+    with pytest.raises(ToolError, match="weather cannot be called: its own schema is not valid"):
+        ArgumentSchema("weather", schema).check({"city": "Bonn"})
+
+
+def test_a_boolean_is_no_integer() -> None:
+    with pytest.raises(ToolError, match="days"):
+        ArgumentSchema("weather", SCHEMA).check({"city": "Bonn", "days": True})
+
+
+@given(JSON)
+def test_any_json_is_read_or_refused_with_one_kind_of_error(value: Any) -> None:
+    text = orjson.dumps(value).decode()
+    if isinstance(value, dict):
+        assert parse_arguments(text) == value
+    else:
+        with pytest.raises(ToolError):
+            parse_arguments(text)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused_with_one_kind_of_error(text: str) -> None:
+    with contextlib.suppress(ToolError):
+        assert isinstance(parse_arguments(text), dict)
+
+
+@given(st.dictionaries(st.sampled_from(["city", "days", "x"]), JSON))
+def test_arguments_pass_the_check_exactly_when_they_fit(arguments: dict[str, Any]) -> None:
+    days = arguments.get("days", 1)
+    is_whole = type(days) is int or (type(days) is float and days.is_integer())
+    fits = isinstance(arguments.get("city"), str) and "x" not in arguments and is_whole and days >= 1
+
+    with contextlib.nullcontext() if fits else pytest.raises(ToolError, match="do not fit"):
+        ArgumentSchema("weather", SCHEMA).check(arguments)
