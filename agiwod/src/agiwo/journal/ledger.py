@@ -31,6 +31,13 @@ class Written:
     sessions: dict[str, Session] = field(default_factory=dict[str, Session])
     taken: set[str] = field(default_factory=set[str])
 
+    def add(self, later: "Written") -> None:
+        """Let this be what both appends come to."""
+        self.records.extend(later.records)
+        self.runs.update(later.runs)
+        self.sessions.update(later.sessions)
+        self.taken.update(later.taken)
+
 
 class Ledger:
     """What a store knows of the runs and sessions that some appends touch.
@@ -47,6 +54,10 @@ class Ledger:
         self.session_owners: dict[str, str] = {}
         self.keys: set[Key] = set()
 
+    def foreign_pid(self, owner: str) -> int | None:
+        """The pid of the other live process that is this owner; None when it is us, or gone."""
+        return None if owner == self.owner else self._holder(owner)
+
     def append(self, changes: Iterable[Change]) -> Written:
         """Take all the changes, or raise and take none.
 
@@ -54,7 +65,7 @@ class Ledger:
             Conflict: as `Journal.append`.
             NotFound: as `Journal.append`.
         """
-        draft = _Draft(self, self._holder)
+        draft = _Draft(self)
         for change in changes:
             if isinstance(change, Batch):
                 draft.write(change)
@@ -69,9 +80,8 @@ class Ledger:
 class _Draft:
     """One append while it is being decided: sees the ledger, writes beside it."""
 
-    def __init__(self, ledger: Ledger, holder: Callable[[str], int | None]) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._holder = holder
         self.written = Written()
         self.owned_sessions: set[str] = set()
         self.keys: set[Key] = set()
@@ -129,9 +139,7 @@ class _Draft:
         self.owned_sessions.add(session)
 
     def _refuse_foreign(self, what: str, owner: str) -> None:
-        if owner == self._ledger.owner:
-            return
-        pid = self._holder(owner)
+        pid = self._ledger.foreign_pid(owner)
         if pid is not None:
             raise Conflict(f"{what} belongs to another live process (pid {pid})", pid=pid)
 

@@ -1,0 +1,89 @@
+"""A record's body as bytes: how an entry is written down and read back, its large strings set aside as blobs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import orjson
+
+from agiwo.journal.blob import blob_name
+from agiwo.schema.record import Entry, Record
+
+_BLOB_ABOVE: Final = 128 * 1024
+"""Bytes of a string above which it is kept once, by its hash, instead of in the body."""
+
+_Place = tuple[str | int, ...]
+"""The keys and indexes that lead from a record's data to a value inside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An entry written down. `data` is the entry's data as a reader will get it, and belongs to nobody else."""
+
+    raw: bytes
+    data: dict[str, Any]
+    blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+
+def write_body(entry: Entry) -> Body:
+    """The entry as bytes.
+
+    Raises:
+        TypeError: its data is not JSON.
+    """
+    raw = orjson.dumps(_fields(entry, entry.data))
+    data = orjson.loads(raw)["data"]
+    if len(raw) <= _BLOB_ABOVE:
+        return Body(raw, data)
+    places = {place: text.encode() for place, text in _strings(data) if _is_large(text)}
+    return _with_blobs(entry, data, places) if places else Body(raw, data)
+
+
+def read_body(run: str, position: int, seq: int | None, body: dict[str, Any], blob: Callable[[str], bytes]) -> Record:
+    """The record whose body this is; `blob` gives the content of a blob by its name."""
+    data = body["data"]
+    for place, name in body.get("blobs", ()):
+        _put(data, place, blob(name).decode())
+    return Record(run, position, seq, body["type"], data, body["at"], body.get("key"), body.get("item"))
+
+
+def _fields(entry: Entry, data: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {"type": entry.type, "at": entry.at, "data": data}
+    if entry.key is not None:
+        fields["key"] = entry.key
+    if entry.item is not None:
+        fields["item"] = entry.item
+    return fields
+
+
+def _with_blobs(entry: Entry, data: dict[str, Any], places: dict[_Place, bytes]) -> Body:
+    blobs = {blob_name(content): content for content in places.values()}
+    for place in places:
+        _put(data, place, "")
+    names = [(place, blob_name(content)) for place, content in places.items()]
+    raw = orjson.dumps(_fields(entry, data) | {"blobs": names})
+    for place, content in places.items():
+        _put(data, place, content.decode())
+    return Body(raw, data, blobs)
+
+
+def _strings(value: Any, place: _Place = ()) -> Iterator[tuple[_Place, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, inner in cast("dict[str, Any]", value).items():
+            yield from _strings(inner, (*place, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(cast("list[Any]", value)):
+            yield from _strings(inner, (*place, index))
+
+
+def _is_large(text: str) -> bool:
+    return len(text) * 4 > _BLOB_ABOVE and len(text.encode()) > _BLOB_ABOVE
+
+
+def _put(data: Any, place: _Place, text: str) -> None:
+    *path, last = place
+    for step in path:
+        data = data[step]
+    data[last] = text

@@ -1,0 +1,223 @@
+"""The journal's nouns as rows of its SQLite tables: each statement once. Runs on a connection's thread."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from agiwo.errors import NotFound
+from agiwo.journal.blob import blob_name
+from agiwo.journal.body import Body, read_body
+from agiwo.journal.ledger import Key, Ledger, Standing, Written
+from agiwo.schema.record import Point, Record, RunHead, Session
+from agiwo.schema.run import TERMINAL, RunStatus
+
+_UNFINISHED: Final = tuple(sorted(set(RunStatus) - TERMINAL))
+_RUN: Final = (
+    "run.id, run.session, run.agent, run.status, run.created_at, run.updated_at, run.parent, run.head, run.owner"
+)
+_SESSION: Final = "session.id, session.agent, session.created_at, session.updated_at, session.owner, session.body"
+_UPSERT_RUN: Final = """
+    INSERT INTO run (id, session, agent, status, created_at, updated_at, parent, head, owner, length)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at, head = excluded.head,
+        owner = excluded.owner, length = excluded.length
+"""
+_UPSERT_SESSION: Final = """
+    INSERT INTO session (id, agent, created_at, updated_at, owner, body) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET agent = excluded.agent, updated_at = excluded.updated_at, owner = excluded.owner,
+        body = excluded.body
+"""
+
+
+def fill_ledger(db: sqlite3.Connection, ledger: Ledger, runs: Sequence[str], sessions: Sequence[str]) -> None:
+    """Tell the ledger what the file has of these runs and sessions, and of the sessions of these runs."""
+    found = db.execute(
+        f"SELECT session.owner, run.length, {_RUN} FROM run LEFT JOIN session ON session.id = run.session"
+        " WHERE run.id IN (SELECT value FROM json_each(?))",
+        (_json(runs),),
+    )
+    for session_owner, length, *columns in found.fetchall():
+        head = _run_head(columns)
+        ledger.runs[head.run] = Standing(head, length)
+        if session_owner is not None:
+            ledger.session_owners[head.session] = session_owner
+    if sessions:
+        owners = "SELECT id, owner FROM session WHERE id IN (SELECT value FROM json_each(?))"
+        ledger.session_owners.update(db.execute(owners, (_json(sessions),)).fetchall())
+
+
+def fill_keys(db: sqlite3.Connection, ledger: Ledger, keys: Sequence[Key]) -> None:
+    """Tell the ledger which of these keys are taken."""
+    found = db.execute(
+        "SELECT run, record.key FROM json_each(?) AS wanted JOIN record ON run = json_extract(wanted.value, '$[0]')"
+        " AND record.key = json_extract(wanted.value, '$[1]') AND record.key IS NOT NULL",
+        (_json(keys),),
+    )
+    ledger.keys.update(found.fetchall())
+
+
+def write(db: sqlite3.Connection, written: Written, bodies: Sequence[Body], owner: str) -> None:
+    """Write what appends came to; `bodies` go with the records, one each. What changes hands becomes `owner`'s."""
+    blobs = [blob for body in bodies for blob in body.blobs.items()]
+    records = [(r.run, r.position, r.seq, r.key, b.raw) for r, b in zip(written.records, bodies, strict=True)]
+    _write_all(db, "INSERT OR IGNORE INTO blob VALUES (?, ?)", blobs)
+    _write_all(db, "INSERT INTO record VALUES (?, ?, ?, ?, CAST(? AS TEXT))", records)
+    _write_all(db, _UPSERT_RUN, [_run_row(standing) for standing in written.runs.values()])
+    _write_all(db, _UPSERT_SESSION, [_session_row(session) for session in written.sessions.values()])
+    _write_all(db, "UPDATE session SET owner = ? WHERE id = ?", [(owner, session) for session in written.taken])
+
+
+def read_records(db: sqlite3.Connection, run: str, after: int, limit: int) -> list[Record]:
+    """Public records with a seq above `after`, at most `limit`."""
+    # A record's position is never below its seq, so the primary key skips most of what was read before.
+    return _records(db, run, "position > :after AND seq > :after", {"after": after, "limit": limit})
+
+
+def load_records(db: sqlite3.Connection, run: str) -> list[Record]:
+    """Every record of the run."""
+    return _records(db, run, "TRUE", {"limit": -1})
+
+
+def find_run(db: sqlite3.Connection, run: str) -> RunHead | None:
+    """The run's index entry."""
+    row = db.execute(f"SELECT {_RUN} FROM run WHERE id = ?", (run,)).fetchone()
+    return _run_head(row) if row else None
+
+
+def find_runs(
+    db: sqlite3.Connection,
+    filters: Mapping[str, str | None],
+    statuses: Iterable[RunStatus] | None,
+    before: str | None,
+    limit: int,
+) -> list[RunHead]:
+    """Index entries whose columns are as `filters` says (None: any), newest first."""
+    conditions = _equal(filters)
+    if statuses is not None:
+        conditions["status IN (SELECT value FROM json_each(?))"] = (_json(list(statuses)),)
+    rows = _newest(db, f"{_RUN} FROM run", "created_at", conditions, before, limit)
+    return [_run_head(row) for row in rows]
+
+
+def find_session(db: sqlite3.Connection, session: str) -> Session | None:
+    """The session."""
+    row = db.execute(f"SELECT {_SESSION} FROM session WHERE id = ?", (session,)).fetchone()
+    return _session(row) if row else None
+
+
+def find_sessions(db: sqlite3.Connection, agent: str | None, before: str | None, limit: int) -> list[Session]:
+    """Sessions of this agent (None: of any), the one used last first."""
+    rows = _newest(db, f"{_SESSION} FROM session", "updated_at", _equal({"agent": agent}), before, limit)
+    return [_session(row) for row in rows]
+
+
+def claim_runs(db: sqlite3.Connection, ledger: Ledger) -> list[RunHead]:
+    """Take over the unfinished runs, and all sessions, of owners that are gone; return all unfinished ones of ours."""
+    unfinished = f"status IN ({', '.join(map(repr, _UNFINISHED))})"
+    owners = f"SELECT owner FROM run WHERE {unfinished} UNION SELECT owner FROM session"
+    for (owner,) in db.execute(owners).fetchall():
+        if ledger.foreign_pid(owner) is None:
+            db.execute(f"UPDATE run SET owner = ? WHERE {unfinished} AND owner = ?", (ledger.owner, owner))
+            db.execute("UPDATE session SET owner = ? WHERE owner = ?", (ledger.owner, owner))
+    ours = f"SELECT {_RUN} FROM run WHERE {unfinished} AND owner = ? ORDER BY created_at, number"
+    return [_run_head(row) for row in db.execute(ours, (ledger.owner,)).fetchall()]
+
+
+def put_blob(db: sqlite3.Connection, data: bytes) -> str:
+    """Keep the bytes under their name."""
+    name = blob_name(data)
+    db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (name, data))
+    return name
+
+
+def get_blob(db: sqlite3.Connection, blob: str, offset: int, limit: int | None) -> tuple[bytes, int]:
+    """A part of the blob, and its whole size.
+
+    Raises:
+        NotFound: there is no such blob.
+    """
+    size = db.execute("SELECT length(data) FROM blob WHERE name = ?", (blob,)).fetchone()
+    if size is None:
+        raise NotFound("blob", blob)
+    wanted = (offset + 1, size[0] if limit is None else limit, blob)
+    (part,) = db.execute("SELECT substr(data, ?, ?) FROM blob WHERE name = ?", wanted).fetchone()
+    return part, size[0]
+
+
+def probe(db: sqlite3.Connection) -> None:
+    """Write something of the size of a usual batch: what is too small says nothing about a disk that is nearly full."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('probe', randomblob(65536))")
+
+
+def _records(db: sqlite3.Connection, run: str, where: str, values: Mapping[str, Any]) -> list[Record]:
+    # One row for all: a thread that fetches row by row hands over the interpreter at each, and on a busy loop waits
+    # five milliseconds to get it back.
+    (joined,) = db.execute(
+        "SELECT CAST(group_concat('[' || position || ',' || coalesce(seq, 'null') || ',' || body || ']') AS BLOB) FROM"
+        f" (SELECT * FROM record WHERE run = :run AND {where} ORDER BY position LIMIT :limit)",
+        {"run": run, **values},
+    ).fetchone()
+    if joined is None:
+        return []
+    rows: list[tuple[int, int | None, dict[str, Any]]] = orjson.loads(b"[" + joined + b"]")
+    return [read_body(run, *row, blob=lambda name: get_blob(db, name, 0, None)[0]) for row in rows]
+
+
+def _newest(
+    db: sqlite3.Connection,
+    selected: str,
+    age: str,
+    conditions: Mapping[str, Sequence[Any]],
+    before: str | None,
+    limit: int,
+) -> list[Any]:
+    table = selected.rpartition(" ")[2]
+    conditions = dict(conditions)
+    if before is not None:
+        anchor = db.execute(f"SELECT {age}, number FROM {table} WHERE id = ?", (before,)).fetchone()
+        if anchor is None:
+            raise NotFound(table, before)
+        conditions[f"({age}, number) < (?, ?)"] = anchor
+    where = " AND ".join(conditions) or "TRUE"
+    values = [value for values in conditions.values() for value in values]
+    sql = f"SELECT {selected} WHERE {where} ORDER BY {age} DESC, number DESC LIMIT ?"
+    return db.execute(sql, (*values, limit)).fetchall()
+
+
+def _equal(filters: Mapping[str, str | None]) -> dict[str, Sequence[Any]]:
+    return {f"{column} = ?": (value,) for column, value in filters.items() if value is not None}
+
+
+def _write_all(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        db.executemany(statement, rows)
+
+
+def _json(values: Sequence[Any]) -> str:
+    return orjson.dumps(values).decode()
+
+
+def _run_head(row: Sequence[Any]) -> RunHead:
+    run, session, agent, status, *rest = row
+    return RunHead(run, session, agent, RunStatus(status), *rest)
+
+
+def _run_row(standing: Standing) -> tuple[Any, ...]:
+    h = standing.head
+    times = (h.created_at, h.updated_at)
+    return (h.run, h.session, h.agent, h.status, *times, h.parent, h.head, h.owner, standing.length)
+
+
+def _session(row: Sequence[Any]) -> Session:
+    id, agent, created_at, updated_at, owner, raw = row
+    body = orjson.loads(raw)
+    head, forked_from = (Point(*point) if point else None for point in (body["head"], body["forkedFrom"]))
+    return Session(id, agent, created_at, updated_at, head, forked_from, owner, body["meta"])
+
+
+def _session_row(session: Session) -> tuple[Any, ...]:
+    head, forked_from = (point and (point.run, point.seq) for point in (session.head, session.forked_from))
+    body = orjson.dumps({"head": head, "forkedFrom": forked_from, "meta": session.meta}).decode()
+    return (session.id, session.agent, session.created_at, session.updated_at, session.owner, body)
