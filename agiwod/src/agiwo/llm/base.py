@@ -1,0 +1,88 @@
+"""A language model as the loop sees it: messages in, a stream of chunks out. Knows no wire."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from agiwo.errors import ConfigError
+from agiwo.schema.chunk import StreamChunk
+
+Message = Mapping[str, Any]
+"""One message of a request, in the form of OpenAI's chat completions."""
+
+turn_of_run: ContextVar[int | None] = ContextVar("turn_of_run", default=None)
+"""Which request of its run is being made, from 0: set by the caller that knows it, read by scripted models only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that one request may take: to connect, to its first byte, between two pieces of content, in all.
+
+    Only content counts as life: a provider that sends nothing but pings runs into `idle`.
+    """
+
+    connect: float = 10
+    first_byte: float = 60
+    idle: float = 60
+    total: float = 600
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "first_byte", "idle", "total"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"timeouts.{name} is {getattr(self, name)!r}; it must be a number of seconds above 0")
+
+
+@dataclass
+class Model(ABC):
+    """A model to ask. One object serves any number of runs at the same time.
+
+    `temperature`, `top_p` and `max_tokens` may be None: then they are not sent, for models that refuse them.
+    `retries` is how many further requests may be made when one fails for a reason that may pass.
+    """
+
+    id: str
+    name: str = ""
+    temperature: float | None = 0.7
+    top_p: float | None = 1.0
+    max_tokens: int | None = 4096
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    provider: str = ""
+    retries: int = 3
+    timeouts: Timeouts = Timeouts()
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.id
+        if self.temperature is not None and not 0 <= self.temperature <= 2:
+            raise ConfigError(f"temperature is {self.temperature!r}; it must be between 0 and 2")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ConfigError(f"max_tokens is {self.max_tokens!r}; it must be at least 1")
+        if self.retries < 0:
+            raise ConfigError(f"retries is {self.retries!r}; it must not be negative")
+
+    @classmethod
+    def named(cls, id: str, **options: Any) -> Self:
+        """The model that `provider:id` means, with these options instead of the defaults."""
+        return cls(id=id, **options)
+
+    @abstractmethod
+    def arun_stream(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None = None
+    ) -> AsyncGenerator[StreamChunk]:
+        """Ask once, and iterate over the answer as it comes.
+
+        Nothing is tried again in here. Cancelling, or closing the generator, ends the request; who may leave the
+        iteration early closes it (`contextlib.aclosing`), else the request goes on until the garbage is collected.
+
+        Raises:
+            ModelError: the answer cannot be used. What was yielded before is then no answer, not even a part of one.
+        """
+        ...
+
+    async def close(self) -> None:  # noqa: B027 - most models hold nothing
+        """Release what this model alone holds. Connections are shared, and end with the event loop."""

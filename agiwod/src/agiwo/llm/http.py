@@ -1,0 +1,282 @@
+"""One streaming POST to a provider: shared connections, deadlines, failures as ModelError. Knows no provider's wire."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx2
+
+from agiwo.errors import ModelError, ModelErrorKind
+from agiwo.llm.base import Timeouts
+from agiwo.llm.refusal import redacted, refusal
+
+_BODY = 64 * 1024
+"""Bytes of a refusal that are read; error bodies are short, and a page of HTML need not be read to its end."""
+
+_FAREWELL = 0.5
+"""Seconds that a finished answer may take to end its transfer, so that the connection can serve the next request."""
+
+
+@asynccontextmanager
+async def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    timeouts: Timeouts,
+    provider: str = "",
+    secret: str | None = None,
+    pool: str | None = None,
+) -> AsyncGenerator["Reply"]:
+    """A provider's answer with status 200, while it streams. Closed, with its connection, when the block is left early.
+
+    Models with the same `pool` (the host, unless named) share connections within an event loop. `secret` is cut out of
+    every error.
+
+    Raises:
+        ModelError: refused, unreachable, cut, or too slow.
+    """
+    host = host_of(url, provider)
+    deadlines: dict[str, float] = {
+        "connect": timeouts.connect,
+        "read": timeouts.first_byte,
+        "write": timeouts.first_byte,
+        "pool": timeouts.total,
+    }
+    reply: Reply | None = None
+    try:
+        client = await _client_for(pool or host, url)
+        request = client.build_request("POST", url, content=body, headers=headers, extensions={"timeout": deadlines})
+        total_at = asyncio.get_running_loop().time() + timeouts.total
+        async with asyncio.timeout_at(total_at):
+            response = await client.send(request, stream=True)
+        # The client reads this mapping anew for the body, where the watch keeps the time: by content, not by bytes.
+        deadlines["read"] = timeouts.total
+        reply = Reply(response, timeouts, total_at)
+        try:
+            if response.status_code != 200:
+                text = await reply.text()
+                after = response.headers.get("retry-after")
+                raise refusal(
+                    response.status_code, text, provider=provider, host=host, secret=secret, retry_after=after
+                )
+            yield reply
+        finally:
+            reply.watch.stop()
+            await response.aclose()
+    except asyncio.CancelledError:
+        if reply is not None and (message := reply.watch.verdict()):
+            raise ModelError("timeout", f"{host}: {message}", provider=provider) from None
+        raise
+    except TimeoutError:
+        raise ModelError("timeout", f"{host}: no answer within {timeouts.total:g} s", provider=provider) from None
+    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+        kind, message = _failure(error, timeouts)
+        raise ModelError(kind, f"{host}: {redacted(message, secret)}", provider=provider) from None
+
+
+class Reply:
+    """A streaming answer: its bytes, its content type, and the watch over its progress."""
+
+    def __init__(self, response: httpx2.Response, timeouts: Timeouts, total_at: float) -> None:
+        self._response = response
+        self.watch = Watch(timeouts.idle, timeouts.total, total_at)
+        is_encoded = response.headers.get("content-encoding", "identity") != "identity"
+        self.blocks: AsyncIterator[bytes] = response.aiter_bytes() if is_encoded else response.aiter_raw()
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case; "" when the provider named none."""
+        kind: str = self._response.headers.get("content-type", "")
+        return kind.partition(";")[0].strip().lower()
+
+    async def text(self) -> bytes:
+        """The body as far as it is worth reading."""
+        body = bytearray()
+        async for block in self.blocks:
+            body += block
+            if len(body) >= _BODY:
+                break
+        return bytes(body)
+
+    async def end(self) -> None:
+        """Give the transfer a moment to end: all is said, but only an ended transfer frees the connection."""
+        self.watch.stop()
+        try:
+            async with asyncio.timeout(_FAREWELL):
+                async for _ in self.blocks:
+                    pass
+        except (TimeoutError, httpx2.HTTPError):
+            return
+
+
+class Watch:
+    """Cancels the task that waits for a provider once nothing useful came for too long.
+
+    It never fires while the consumer of the stream works: only in the wait for the provider. One timer serves the whole
+    stream, because a timer per piece would cost as much as reading it.
+    """
+
+    __slots__ = (
+        "_cancelling",
+        "_idle",
+        "_last",
+        "_loop",
+        "_message",
+        "_task",
+        "_timer",
+        "_total",
+        "_total_at",
+        "paused",
+    )
+
+    def __init__(self, idle: float, total: float, total_at: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._idle, self._total, self._total_at = idle, total, total_at
+        self._message = ""
+        self._cancelling = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.progress()
+
+    def progress(self) -> None:
+        """Content came and the consumer has dealt with it: the wait starts anew, in the task that asks now."""
+        self.paused = False
+        self._task = asyncio.current_task(self._loop)
+        self._last = self._loop.time()
+        if self._timer is None:
+            self._look()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self.paused = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def verdict(self) -> str:
+        """What was exceeded, when the cancellation that arrived came from here alone; else the empty string."""
+        if self._message and self._task is not None and self._task.uncancel() <= self._cancelling:
+            return self._message
+        return ""
+
+    def _look(self) -> None:
+        self._timer = None
+        if self.paused:
+            return
+        due = min(self._last + self._idle, self._total_at)
+        if self._loop.time() < due:
+            self._timer = self._loop.call_at(due, self._look)
+        else:
+            self._fire(is_total=due == self._total_at)
+
+    def _fire(self, *, is_total: bool) -> None:
+        limit = f"the whole took more than {self._total:g} s" if is_total else f"no content for {self._idle:g} s"
+        if self._task is not None:
+            self._message = limit
+            self._cancelling = self._task.cancelling()
+            self._task.cancel()
+
+
+def host_of(url: str, provider: str) -> str:
+    """Where a request goes, for people: host and port, without what else a URL may carry (a password, say)."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host:
+        raise ModelError("bad_request", f"base_url is not an http or https URL: {url[:200]!r}", provider=provider)
+    return host if port is None else f"{host}:{port}"
+
+
+async def close_connections() -> None:
+    """Close every connection of this event loop. Models open new ones when they need them."""
+    held = _pools.pop(asyncio.get_running_loop(), None)
+    if held is not None:
+        await held.lifetime.aclose()
+
+
+class _Pools:
+    """The clients of one event loop, and the generator whose closing closes them."""
+
+    def __init__(self) -> None:
+        self.clients: dict[str, httpx2.AsyncClient] = {}
+        self.lifetime = _until_the_loop_ends(self.clients)
+
+
+async def _until_the_loop_ends(clients: dict[str, httpx2.AsyncClient]) -> AsyncGenerator[None]:
+    # asyncio closes every generator that is still open before it closes the loop: the one moment at which the
+    # connections can be closed properly by a program that never says goodbye.
+    try:
+        yield
+    finally:
+        for client in clients.values():
+            await client.aclose()
+        clients.clear()
+
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
+
+
+async def _client_for(name: str, url: str) -> httpx2.AsyncClient:
+    loop = asyncio.get_running_loop()
+    held = _pools.get(loop)
+    if held is None:
+        held = _pools[loop] = _Pools()
+        await anext(held.lifetime)
+    client = held.clients.get(name)
+    if client is None:
+        client = held.clients[name] = _new_client(url)
+    return client
+
+
+def _new_client(url: str) -> httpx2.AsyncClient:
+    # No limit on connections: how many requests may run at once is decided before they come here.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=60)
+    is_https = url.startswith("https:")
+    return httpx2.AsyncClient(
+        verify=_ssl_context() if is_https else _no_tls(),
+        limits=limits,
+        timeout=None,
+        trust_env=not _is_loopback(url),  # a proxy cannot reach this machine's own servers
+        headers={"accept": "text/event-stream", "accept-encoding": "identity", "user-agent": "agiwo"},
+    )
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()
+
+
+@cache
+def _no_tls() -> ssl.SSLContext:
+    """A context that trusts nobody, for plain HTTP: loading the roots would cost 30 ms for nothing."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _failure(error: Exception, timeouts: Timeouts) -> tuple[ModelErrorKind, str]:
+    match error:
+        case httpx2.ConnectTimeout():
+            return "timeout", f"no connection within {timeouts.connect:g} s"
+        case httpx2.TimeoutException():
+            return "timeout", f"no answer within {timeouts.first_byte:g} s"
+        case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
+            return "bad_request", "base_url is not an http or https URL"
+        case httpx2.ConnectError():
+            return "connection", f"cannot connect ({error})"
+        case httpx2.DecodingError():
+            return "bad_body", f"the body cannot be decoded ({error})"
+        case _:
+            return "connection", f"the connection broke ({error or type(error).__name__})"

@@ -1,0 +1,157 @@
+"""What a provider's refusal means: its status and body as a ModelError. Reads no socket."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import orjson
+
+from agiwo.errors import ModelError, ModelErrorKind
+
+QUOTED = 2048
+"""Characters of a provider's words in an error; enough to see what is wrong, too few to flood a log."""
+
+_STATUS: Mapping[int, ModelErrorKind] = {
+    401: "auth",
+    402: "auth",
+    403: "auth",
+    404: "not_found",
+    408: "timeout",
+    413: "context_length",
+    429: "rate_limited",
+    503: "overloaded",
+    504: "timeout",
+    529: "overloaded",
+}
+
+_CODES: Mapping[str, ModelErrorKind] = {
+    "authentication_error": "auth",
+    "context_length_exceeded": "context_length",
+    "exceed_context_size_error": "context_length",
+    "invalid_api_key": "auth",
+    "invalid_request_error": "bad_request",
+    "model_not_found": "not_found",
+    "not_found_error": "not_found",
+    "overloaded_error": "overloaded",
+    "permission_error": "auth",
+    "rate_limit_error": "rate_limited",
+    "rate_limit_exceeded": "rate_limited",
+    "server_is_overloaded": "overloaded",
+    "slow_down": "overloaded",
+    "timeout_error": "timeout",
+}
+
+_TOO_LONG = ("context length", "context window", "context size", "prompt is too long", "too many tokens")
+
+_NOT_SOON = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+"""Codes of a 429 that waiting does not cure."""
+
+
+def redacted(text: str, secret: str | None) -> str:
+    """The text without the secret, and no longer than a quotation should be."""
+    return (text.replace(secret, "[redacted]") if secret else text)[:QUOTED]
+
+
+def refusal(
+    status: int, body: bytes, *, provider: str, host: str, secret: str | None, retry_after: str | None = None
+) -> ModelError:
+    """The error for an answer whose status is not 200."""
+    error = _fields(error_in(body) or _object(body))
+    said = _message_of(error) or body.decode(errors="replace").strip()
+    kind = _kind_of_status(status, error, said)
+    return ModelError(
+        kind,
+        f"{host} answered {status}: {redacted(said, secret) or 'nothing more'}{_advice(kind, status)}",
+        provider=provider,
+        status=status,
+        retry_after=_seconds(retry_after),
+        retryable=False if _codes_of(error) & _NOT_SOON else None,
+    )
+
+
+def error_event(error: Any, *, provider: str, host: str, secret: str | None) -> ModelError:
+    """The error for an `error` that stands inside an answer with status 200."""
+    fields = _fields(error)
+    said = _message_of(fields) or str(error)
+    kind = _kind_of_code(fields, said) or _kind_of_number(fields) or "server_error"
+    retryable = False if _codes_of(fields) & _NOT_SOON else None
+    message = f"{host} broke off with an error: {redacted(said, secret)}"
+    return ModelError(kind, message, provider=provider, status=200, retryable=retryable)
+
+
+def error_in(body: bytes) -> Any:
+    """What a JSON body says under `error`; None when it says nothing there, or is no JSON object."""
+    return _object(body).get("error")
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        data: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return cast(Mapping[str, Any], data) if isinstance(data, dict) else {}
+
+
+def _fields(error: Any) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], error) if isinstance(error, dict) else {"message": error}
+
+
+def _message_of(error: Mapping[str, Any]) -> str:
+    message = error.get("message") or error.get("detail")
+    return message if isinstance(message, str) else ""
+
+
+def _codes_of(error: Mapping[str, Any]) -> set[str]:
+    return {value for value in (error.get("code"), error.get("type")) if isinstance(value, str)}
+
+
+def _kind_of_status(status: int, error: Mapping[str, Any], said: str) -> ModelErrorKind:
+    if status in (400, 422) and _is_too_long(error, said):
+        return "context_length"
+    if status in _STATUS:
+        return _STATUS[status]
+    return "server_error" if status >= 500 else "bad_request"
+
+
+def _is_too_long(error: Mapping[str, Any], said: str) -> bool:
+    codes = {_CODES.get(code) for code in _codes_of(error)}
+    return "context_length" in codes or any(phrase in said.lower() for phrase in _TOO_LONG)
+
+
+def _kind_of_code(error: Mapping[str, Any], said: str) -> ModelErrorKind | None:
+    for name in ("code", "type"):
+        code = error.get(name)
+        if isinstance(code, str) and (kind := _CODES.get(code)):
+            return "context_length" if kind == "bad_request" and _is_too_long(error, said) else kind
+    return None
+
+
+def _kind_of_number(error: Mapping[str, Any]) -> ModelErrorKind | None:
+    code = error.get("code")
+    return _kind_of_status(code, {}, "") if isinstance(code, int) and code >= 400 else None
+
+
+def _advice(kind: ModelErrorKind, status: int) -> str:
+    if kind == "not_found":
+        return " (is the model's id right, and does base_url end with the version path, like /v1?)"
+    if 300 <= status < 400:
+        return " (redirects are not followed; set base_url to where it points)"
+    return ""
+
+
+def _seconds(header: str | None) -> float | None:
+    """Seconds to wait, from a number or a date; None when the header is missing or makes no sense."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,66 @@
+"""Server-sent events cut out of a stream of bytes. Sans-IO; knows no JSON, and only the field that models use: data."""
+
+from collections.abc import Sequence
+
+MAX_EVENT = 16 * 1024 * 1024
+"""Bytes of one event. A provider that never ends an event must not fill the memory."""
+
+
+class EventTooLarge(ValueError):
+    """An event grew past `MAX_EVENT`."""
+
+
+class SseSplitter:
+    """Turns bytes, cut anywhere, into the data of each event. Comments and other fields are dropped.
+
+    Lines end with LF or CR LF; the lone CR that the standard also allows is not used by any provider.
+    """
+
+    __slots__ = ("_data", "_data_size", "_line", "_line_size")
+
+    def __init__(self) -> None:
+        self._line: list[bytes] = []  # pieces of a line whose end has not come yet
+        self._line_size = 0
+        self._data: list[bytes] = []  # lines of an event whose blank line has not come yet
+        self._data_size = 0
+
+    def feed(self, block: bytes) -> Sequence[bytes]:
+        """The data of every event that these bytes complete, in order."""
+        # The usual case, kept short because it is paid for every token: a read holds exactly one event.
+        if block[:6] == b"data: " and block.find(b"\n") == len(block) - 2 and block[-1] == 10 and self._is_between():
+            return (block[6:-2],)
+        end = block.rfind(b"\n") + 1
+        lines = b"".join((*self._line, block[:end])).split(b"\n")[:-1] if end else []
+        if end:
+            self._line.clear()
+            self._line_size = 0
+        self._keep(block[end:])
+        return [data for line in lines if (data := self._take(line)) is not None]
+
+    def _is_between(self) -> bool:
+        return not self._line and not self._data
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._line.append(piece)
+            self._line_size += len(piece)
+        if self._line_size + self._data_size > MAX_EVENT:
+            raise EventTooLarge(f"an event is larger than {MAX_EVENT} bytes")
+
+    def _take(self, line: bytes) -> bytes | None:
+        line = line.removesuffix(b"\r")
+        if not line:
+            return self._complete()
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            self._data.append(value.removeprefix(b" "))
+            self._data_size += len(line)
+        return None
+
+    def _complete(self) -> bytes | None:
+        if not self._data:
+            return None
+        data = b"\n".join(self._data)
+        self._data.clear()
+        self._data_size = 0
+        return data
