@@ -7,11 +7,12 @@ from typing import Any, Final
 from agiwo_protocol import agent, blob, connection, daemon, model, run, session
 from agiwo_protocol.contract import Event, Method
 
-_RESOURCES = (connection, daemon, agent, model, session, run, blob)
+RESOURCES: Final = (connection, daemon, agent, model, session, run, blob)
+"""One module a resource; a new one joins here."""
 
 
 def _declared(kind: type[Any]) -> Mapping[str, Any]:
-    found = (value for module in _RESOURCES for value in vars(module).values() if isinstance(value, kind))
+    found = (value for module in RESOURCES for value in vars(module).values() if isinstance(value, kind))
     return MappingProxyType({contract.name: contract for contract in found})
 
 

@@ -33,7 +33,7 @@ class Run(Wire):
     output: Any = None
     error: Failure | None = None
     termination_reason: str | None = None
-    usage: Usage = Usage()
+    usage: Usage
     head_seq: Count
     parent_run_id: str | None = None
     created_at: str
