@@ -8,13 +8,21 @@ recorded is returned from the record, and the first thing that is not recorded i
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol
 
 import orjson
 
 from agiwo.schema.event import NewEvent
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunResult, RunSpec, RunStatus, TerminationReason, Usage
+
+SPEC: Final = "spec"
+"""Key and type of the internal record that holds a run's `RunSpec` and its loop's version."""
+
+STEP: Final = "step"
+STEP_FAILED: Final = "step/failed"
+INTERRUPTED: Final = "interrupted"
+"""Types of the internal record of an operation: it gave a value, it failed, an interruption ended it."""
 
 WaitMode = Literal["all", "any"]
 CancelScope = Literal["run", "tree"]
@@ -214,20 +222,8 @@ class Engine(Protocol):
         ...
 
 
-@runtime_checkable
-class Digestible(Protocol):
-    """An argument that knows its own digest, for those that are too long to be hashed at every step."""
-
-    @property
-    def digest(self) -> str:
-        """Equal for equal arguments, in every process."""
-        ...
-
-
 def digest(effect: str, arg: Any) -> str:
     """A short name for what a step was asked to do, to hold a replay against."""
-    if isinstance(arg, Digestible):
-        return arg.digest
     data = orjson.dumps([effect, arg], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=repr)
     return hashlib.blake2b(data, digest_size=12).hexdigest()
 

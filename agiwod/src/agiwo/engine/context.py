@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from agiwo.durable import Effect, Message, Program, RunView, WaitMode, digest
+from agiwo.durable import STEP, STEP_FAILED, Effect, Message, Program, RunView, WaitMode, digest
 from agiwo.engine.execution import Execution
-from agiwo.engine.operation import OUTCOME_UNKNOWN, SPAWN, STEP, STEP_FAILED, STEP_INTENT, Operation, failure
+from agiwo.engine.operation import OUTCOME_UNKNOWN, SPAWN, STEP_INTENT, Operation, failure
 from agiwo.engine.scope import Scope
 from agiwo.engine.stopwatch import WAIT_INTENT, WAIT_OUTCOME
 from agiwo.errors import AgiwoError, EffectFailed, ModelError

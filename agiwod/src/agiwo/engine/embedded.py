@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from agiwo import ids
 from agiwo.clock import Clock, SystemClock
-from agiwo.durable import CancelScope, Outcome, Program, Programs
+from agiwo.durable import SPEC, CancelScope, Outcome, Program, Programs
 from agiwo.engine.context import Context
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.execution import MAIL, Execution
@@ -34,7 +34,6 @@ from agiwo.schema.event import (
 from agiwo.schema.record import Batch, Change, Entry, Point, Record, RunHead, Session
 from agiwo.schema.run import TERMINAL, RunResult, RunSpec, RunStatus
 
-SPEC = "spec"
 BASE = "base"
 SUSPENDED = "suspended"
 
@@ -190,7 +189,7 @@ class EmbeddedEngine:
         if spec.parent:
             started["parentRunId"] = spec.parent
         content = [{"type": "text", "text": spec.input}] if isinstance(spec.input, str) else spec.input
-        said = NewEvent(ITEM_COMPLETED, {"kind": "userMessage", "content": content}, f"{execution.id}:input")
+        said = NewEvent(ITEM_COMPLETED, {"kind": "userMessage", "content": content}, f"{execution.id}.input")
         base = {"point": point and {"run": point.run, "seq": point.seq}}
         await execution.commit(
             execution.entry(NewEvent(RUN_STARTED, started)),

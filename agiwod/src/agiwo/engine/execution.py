@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agiwo.clock import Clock
-from agiwo.durable import Message, RunView, matches
+from agiwo.durable import INTERRUPTED, Message, RunView, matches
 from agiwo.engine.blobs import spilled
 from agiwo.engine.feed import Feed
-from agiwo.engine.operation import INTERRUPTED, INTERRUPTION, Operation, replayed
+from agiwo.engine.operation import INTERRUPTION, Operation, replayed
 from agiwo.engine.redact import Redactor
 from agiwo.engine.stopwatch import WAIT_OUTCOME, Stopwatch, active_seconds
 from agiwo.engine.storage import Storage

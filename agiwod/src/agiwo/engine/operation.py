@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agiwo.durable import INTERRUPTED, STEP_FAILED
 from agiwo.errors import EffectFailed, Interrupted
 from agiwo.schema.record import Record
 
-STEP = "step"
 STEP_INTENT = "step/intent"
-STEP_FAILED = "step/failed"
-INTERRUPTED = "interrupted"
 INTERRUPTION = "interruption"
 SPAWN = "spawn"
 

@@ -1,0 +1,43 @@
+"""The effect of a tool call. What the tool does wrong is a result that the model can read."""
+
+from typing import Any
+
+from agiwo.abort import AbortSignal
+from agiwo.durable import StepResult, StepScope
+from agiwo.loop.items import tool_call_item
+from agiwo.schema.tool import ExecutionContext, ToolCall
+from agiwo.tool.executor import ToolExecutor
+
+
+class ToolStep:
+    """Runs the tool calls of one agent."""
+
+    def __init__(self, executor: ToolExecutor) -> None:
+        self._executor = executor
+
+    async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
+        """The result of the call in `arg`, and its completed item."""
+        item = f"{scope.run.id}.{arg['item']}"
+        scope.open(item, "toolCall", callId=arg["id"], name=arg["name"])
+        spec = scope.run.spec
+        context = ExecutionContext(
+            session_id=spec.session,
+            run_id=scope.run.id,
+            agent_id=spec.agent,
+            user_id=spec.user_id,
+            depth=spec.depth,
+            parent_run_id=spec.parent,
+            idempotency_key=scope.idempotency_key,
+            metadata=spec.metadata,
+        )
+        call = ToolCall(arg["id"], arg["name"], arg["arguments"])
+        result = await self._executor.execute(call, context, AbortSignal())
+        output = {"content": result.content, "isError": not result.is_success}
+        if result.content_for_user is not None:
+            output["contentForUser"] = result.content_for_user
+        if result.output is not None:
+            output["value"] = result.output
+        value = {"content": result.content, "isError": not result.is_success}
+        if result.termination_reason is not None:
+            value["termination"] = str(result.termination_reason)
+        return StepResult(value, [tool_call_item(item, arg, output, round(1000 * result.duration))])

@@ -1,0 +1,107 @@
+"""Messages for a model, made from what is recorded: of the run itself and of the session's earlier runs. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agiwo.durable import INTERRUPTED, SPEC, STEP, STEP_FAILED
+from agiwo.schema.record import Record
+
+Message = dict[str, Any]
+"""One message in the form of OpenAI's chat completions."""
+
+CUT_OFF = "The run was interrupted before this call gave a result."
+
+_MODEL_KEY = re.compile(r"(\d+|summary)/llm")
+_TOOL_KEY = re.compile(r"(\d+)\.(\d+)/run")
+
+
+def user_message(content: str | Sequence[Mapping[str, Any]]) -> Message:
+    """What the user said. Text parts alone become a plain string."""
+    if isinstance(content, str):
+        return {"role": "user", "content": content}
+    if all(part.get("type") == "text" for part in content):
+        return {"role": "user", "content": "\n".join(part.get("text", "") for part in content)}
+    return {"role": "user", "content": [_content_part(part) for part in content]}
+
+
+def _content_part(part: Mapping[str, Any]) -> dict[str, Any]:
+    if part.get("type") == "text":
+        return {"type": "text", "text": part.get("text", "")}
+    url = part.get("url") or f"data:{part.get('mimeType', 'application/octet-stream')};base64,{part.get('data', '')}"
+    if part.get("type") == "image":
+        return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "file", "file": {"file_data": url}}
+
+
+def assistant_message(answer: Mapping[str, Any]) -> Message:
+    """What the model said, as a provider takes it back: arguments that are not JSON never go out again."""
+    message: Message = {"role": "assistant", "content": answer["text"]}
+    if answer.get("reasoning"):
+        message["reasoning_content"] = answer["reasoning"]
+    if answer.get("signature"):
+        message["reasoning_signature"] = answer["signature"]
+    if answer["toolCalls"]:
+        message["tool_calls"] = [
+            {
+                "id": call["id"],
+                "type": "function",
+                "function": {"name": call["name"], "arguments": call["arguments"] if call["valid"] else "{}"},
+            }
+            for call in answer["toolCalls"]
+        ]
+    return message
+
+
+def tool_message(call: str, content: str) -> Message:
+    """The result of the call with that id."""
+    return {"role": "tool", "tool_call_id": call, "content": content}
+
+
+def past_messages(past: Sequence[Sequence[Record]]) -> list[Message]:
+    """The conversation of a session's earlier runs, valid for every provider: each tool call has one result."""
+    return [message for records in past for message in _run_messages(records)]
+
+
+def _run_messages(records: Sequence[Record]) -> Iterator[Message]:
+    results = {record.key: record for record in records if record.key and _TOOL_KEY.fullmatch(record.key)}
+    for record in records:
+        if record.type == SPEC:
+            yield user_message(record.data["spec"]["input"])
+        elif record.key and (model := _MODEL_KEY.fullmatch(record.key)):
+            yield from _turn_messages(model[1], record, results)
+
+
+def _turn_messages(turn: str, record: Record, results: Mapping[str, Record]) -> Iterator[Message]:
+    if record.type != STEP:
+        if partial := _partial_text(record):
+            yield {"role": "assistant", "content": partial}
+        return
+    answer = record.data["value"]
+    yield from (user_message(steering["content"]) for steering in answer["steering"])
+    yield assistant_message(answer)
+    for index, call in enumerate(answer["toolCalls"]):
+        yield tool_message(call["id"], _result_text(results.get(f"{turn}.{index}/run")))
+
+
+def _result_text(record: Record | None) -> str:
+    if record is None or record.type == INTERRUPTED:
+        return CUT_OFF
+    if record.type == STEP_FAILED:
+        return failed_call_text(record.data["error"]["kind"], record.data["error"]["message"])
+    return record.data["value"]["content"]
+
+
+def _partial_text(record: Record) -> str:
+    items = record.data["items"] if record.type == INTERRUPTED else record.data["error"]["detail"].get("items", ())
+    return "".join(item["streams"].get("text", "") for item in items if item["kind"] == "agentMessage")
+
+
+def failed_call_text(kind: str, message: str) -> str:
+    """What the model is told of a tool call whose step failed."""
+    if kind == "outcome_unknown":
+        return (
+            "Outcome unknown: the process ended while this call was under way. It may or may not have taken effect, "
+            "and it was not run again. Find out before you repeat it."
+        )
+    return f"Error: {message}"

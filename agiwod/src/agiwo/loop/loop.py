@@ -1,0 +1,171 @@
+"""The agent loop: ask the model, run the tools it calls, repeat until it answers or has to stop. Pure decisions.
+
+Keys: `{turn}/llm` for a model call, `{turn}.{i}/run` for the i-th tool call of its answer, `summary/llm` for the last
+words of a run that had to stop.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agiwo.durable import DurableContext, Outcome
+from agiwo.errors import EffectFailed, Interrupted
+from agiwo.loop.history import CUT_OFF, assistant_message, failed_call_text, past_messages, tool_message, user_message
+from agiwo.loop.items import closed_item, tool_call_item
+from agiwo.loop.plan import SUMMARY_PROMPT, Plan
+from agiwo.schema.run import RunStatus, TerminationReason, Usage
+from agiwo.tool.order import plan_batch
+
+LOOP_VERSION = "1"
+"""Changes whenever the loop asks for other steps than before in the same situation."""
+
+_REASONS = {
+    TerminationReason.MAX_STEPS: "the limit of model calls for this run is reached",
+    TerminationReason.TIMEOUT: "the time for this run is over",
+    TerminationReason.MAX_TOKENS: "the limit of output tokens for this run is reached",
+}
+
+
+class AgentLoop:
+    """One run of an agent, from the user's input to the last word."""
+
+    def __init__(self, ctx: DurableContext, plan: Plan) -> None:
+        self._ctx, self._plan = ctx, plan
+        self._turn = 0
+        self._requests: int = 0
+        self._usage = Usage()
+        self._response: str | None = None
+        self._messages = past_messages(ctx.run.past)
+        self._messages.append(user_message(ctx.run.spec.input))
+
+    async def run(self) -> Outcome:
+        """Run to the end; an interruption closes what is open before it ends the run."""
+        try:
+            return await self._think_and_act()
+        except EffectFailed as error:
+            return self._failed(error)
+        except Interrupted as stop:
+            if stop.cause != "timeout":
+                return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=stop.reason)
+            try:
+                return await self._summarise(TerminationReason.TIMEOUT)
+            except Interrupted as second:
+                return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=second.reason)
+
+    async def _think_and_act(self) -> Outcome:
+        while (limit := self._limit()) is None:
+            answer = await self._ask(f"{self._turn}/llm", tools=True)
+            if answer["toolCalls"]:
+                termination = await self._act(answer["toolCalls"])
+                if termination:
+                    return self._outcome(RunStatus.COMPLETED, TerminationReason(termination))
+            elif not answer["more"]:
+                return self._outcome(RunStatus.COMPLETED, TerminationReason.COMPLETED)
+            self._turn += 1
+        return await self._summarise(limit)
+
+    def _limit(self) -> TerminationReason | None:
+        if self._turn >= self._plan.limits.max_steps:
+            return TerminationReason.MAX_STEPS
+        if self._turn and self._usage.output_tokens >= self._plan.limits.max_output_tokens:
+            return TerminationReason.MAX_TOKENS
+        return None
+
+    # Thinking
+
+    async def _ask(self, key: str, *, tools: bool) -> Mapping[str, Any]:
+        """Make a model call and take its answer into the conversation."""
+        name = key.partition("/")[0]
+        request = {"messages": list(self._messages), "tools": tools, "turn": name, "request": self._requests}
+        try:
+            answer: Mapping[str, Any] = await self._ctx.step(key, "model", request)
+        except Interrupted as stop:
+            self._close(key, stop.items, stop.cause)
+            raise
+        except EffectFailed as error:
+            self._close(key, error.detail.get("items", ()), "error")
+            raise
+        self._requests += answer["requests"]
+        self._usage += Usage.from_json(answer["usage"])
+        self._response = answer["text"] or self._response
+        self._messages.extend(user_message(steering["content"]) for steering in answer["steering"])
+        self._messages.append(assistant_message(answer))
+        return answer
+
+    async def _summarise(self, reason: TerminationReason) -> Outcome:
+        """Let the model say its last word, without tools; without one the run ends with what was said last."""
+        limits = self._plan.limits
+        if limits.summary:
+            prompt = limits.summary_prompt or SUMMARY_PROMPT
+            text = prompt.replace("{reason}", _REASONS[reason]).replace("%s", _REASONS[reason])
+            self._messages.append(user_message(text))
+            try:
+                await self._ask("summary/llm", tools=False)
+            except EffectFailed:
+                return self._outcome(RunStatus.COMPLETED, reason)
+        return self._outcome(RunStatus.COMPLETED, reason)
+
+    # Acting
+
+    async def _act(self, calls: Sequence[Mapping[str, Any]]) -> str | None:
+        """Run the calls of one answer; the termination reason that one of them asks for, if any."""
+        results: dict[int, Mapping[str, Any]] = {}
+        stop: BaseException | None = None
+        for group in plan_batch([self._plan.tools.get(call["name"]) for call in calls]):
+            found = await asyncio.gather(*(self._call(i, calls[i]) for i in group), return_exceptions=True)
+            for index, result in zip(group, found, strict=True):
+                if isinstance(result, BaseException):
+                    stop = stop or result
+                else:
+                    results[index] = result
+            if stop:
+                break
+        for index, call in enumerate(calls):
+            result = results.get(index) or self._cut_off(index, call)
+            self._messages.append(tool_message(call["id"], result["content"]))
+        if stop:
+            raise stop
+        return next((result["termination"] for result in results.values() if result.get("termination")), None)
+
+    async def _call(self, index: int, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Run one tool call; a call whose step failed gives the model an error."""
+        key, tool = f"{self._turn}.{index}", self._plan.tools.get(call["name"])
+        try:
+            once = tool is not None and tool.effect == "once"
+            return await self._ctx.step(f"{key}/run", "tool", {"item": key, **call}, once=once)
+        except EffectFailed as error:
+            content = failed_call_text(error.kind, str(error))
+            self._complete_call(key, call, content)
+            return {"content": content}
+
+    def _cut_off(self, index: int, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Close a call that has no result, because the run is interrupted."""
+        self._complete_call(f"{self._turn}.{index}", call, CUT_OFF)
+        return {"content": CUT_OFF}
+
+    def _complete_call(self, key: str, call: Mapping[str, Any], content: str) -> None:
+        item = f"{self._ctx.run.id}.{key}"
+        self._ctx.emit(f"{key}/closed", tool_call_item(item, call, {"content": content, "isError": True}))
+
+    # Ending
+
+    def _close(self, key: str, items: Sequence[Mapping[str, Any]], cause: str) -> None:
+        """Complete the items of a model call that did not end, with what was said so far."""
+        for number, item in enumerate(items):
+            self._ctx.emit(f"{key}/closed{number}", closed_item(item, cause))
+
+    def _failed(self, error: EffectFailed) -> Outcome:
+        reason = TerminationReason.ERROR_WITH_CONTEXT if self._turn else TerminationReason.ERROR
+        fault = {"kind": error.kind, "message": str(error), "retryable": error.retryable}
+        fault |= {name: value for name, value in error.detail.items() if name != "items" and value is not None}
+        return self._outcome(RunStatus.FAILED, reason, error=fault)
+
+    def _outcome(
+        self,
+        status: RunStatus,
+        termination: TerminationReason,
+        *,
+        error: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> Outcome:
+        return Outcome(status, self._response, None, termination, self._usage, error, reason)

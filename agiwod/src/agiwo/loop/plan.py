@@ -1,0 +1,52 @@
+"""An agent as a run stores it: what the loop needs to know of it, as plain data."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from agiwo.schema.tool import ToolDefinition
+
+SUMMARY_PROMPT = (
+    "You must stop now: {reason}. Do not call any more tools. "
+    "Sum up what you have found so far and what is left to do, and answer as well as you can."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a run has to stop. `max_steps` counts model calls, `max_output_tokens` the output of all of them."""
+
+    max_steps: int = 10
+    max_output_tokens: int = 8196
+    summary: bool = True
+    summary_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An agent's description as it was when the run was submitted."""
+
+    model: str
+    system_prompt: str = ""
+    tools: Mapping[str, ToolDefinition] = field(default_factory=dict[str, ToolDefinition])
+    limits: Limits = Limits()
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a run's spec."""
+        return {
+            "model": self.model,
+            "systemPrompt": self.system_prompt,
+            "tools": [asdict(tool) for tool in self.tools.values()],
+            "limits": asdict(self.limits),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Plan":
+        """The inverse of `to_json`."""
+        tools = [ToolDefinition(**tool) for tool in data.get("tools", ())]
+        return cls(
+            data.get("model", ""),
+            data.get("systemPrompt", ""),
+            {tool.name: tool for tool in tools},
+            Limits(**data.get("limits", {})),
+        )

@@ -1,0 +1,89 @@
+"""What `run_stream` yields and `run` returns: the run's events and its end, as users of the SDK see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from agiwo.errors import AgiwoError
+from agiwo.schema.run import RunResult, RunStatus, TerminationReason, Usage
+
+
+class EventType(StrEnum):
+    """What a `StreamEvent` tells. `run_event` is for every event of the log that has no name here."""
+
+    RUN_STARTED = "run_started"
+    STEP_DELTA = "step_delta"
+    STEP_COMPLETED = "step_completed"
+    RUN_COMPLETED = "run_completed"
+    RUN_FAILED = "run_failed"
+    RUN_CANCELLED = "run_cancelled"
+    RUN_EVENT = "run_event"
+
+
+@dataclass(frozen=True, slots=True)
+class StepDelta:
+    """A piece of what a model is saying. `tool_calls` holds fragments of arguments."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event of a run. Durable ones have `seq`; `timestamp` is in seconds since the epoch, `data` the event's own."""
+
+    type: EventType
+    run_id: str
+    session_id: str
+    agent_id: str
+    timestamp: float
+    name: str
+    seq: int | None = None
+    step_id: str | None = None
+    delta: StepDelta | None = None
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    parent_run_id: str | None = None
+    depth: int = 0
+
+
+class RunError(AgiwoError):
+    """A run that failed, raised by `RunOutput.raise_for_error`. `kind` says why."""
+
+    def __init__(self, kind: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.kind, self.retryable = kind, retryable
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutput:
+    """How a run ended. `error` is `{kind, message, retryable}` when the model failed."""
+
+    session_id: str
+    run_id: str
+    response: str | None = None
+    output: Any = None
+    termination_reason: TerminationReason | None = None
+    usage: Usage = field(default_factory=Usage)
+    error: Mapping[str, Any] | None = None
+    duration: float = 0.0
+
+    def raise_for_error(self) -> "RunOutput":
+        """This output, unless the run failed.
+
+        Raises:
+            RunError: it failed.
+        """
+        if self.error is not None:
+            raise RunError(self.error["kind"], self.error["message"], retryable=self.error.get("retryable", False))
+        return self
+
+    @classmethod
+    def of(cls, result: RunResult) -> "RunOutput":
+        """The output of a run that has ended."""
+        reason = TerminationReason.CANCELLED if result.status == RunStatus.CANCELLED else result.termination
+        seconds = result.duration_ms / 1000
+        return cls(
+            result.session, result.run, result.response, result.output, reason, result.usage, result.error, seconds
+        )
