@@ -1,0 +1,31 @@
+"""The daemon's settings: read once, frozen, and each able to say where it came from."""
+
+from agiwod.settings.layer import Origin
+from agiwod.settings.load import load_settings
+from agiwod.settings.tables import (
+    AgentSettings,
+    McpServerSettings,
+    McpSettings,
+    ModelSettings,
+    PythonSettings,
+    ServeSettings,
+    Settings,
+    StorageSettings,
+    TelemetrySettings,
+    TimeoutSettings,
+)
+
+__all__ = [
+    "AgentSettings",
+    "McpServerSettings",
+    "McpSettings",
+    "ModelSettings",
+    "Origin",
+    "PythonSettings",
+    "ServeSettings",
+    "Settings",
+    "StorageSettings",
+    "TelemetrySettings",
+    "TimeoutSettings",
+    "load_settings",
+]

@@ -1,0 +1,224 @@
+"""From a file, variables and the command line to settings, or to an error that names the place. Keeps nothing."""
+
+import difflib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin
+
+from agiwo.errors import ConfigError
+from agiwo_protocol.paths import locate
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from agiwod.settings.layer import Layer, merged
+from agiwod.settings.tables import Provider, Settings
+from agiwod.settings.toml import TomlFile
+
+_PREFIX = "AGIWOD_"
+
+_TOML_NAMES: Mapping[type, str] = {
+    bool: "a boolean",
+    int: "an integer",
+    float: "a float",
+    str: "a string",
+    list: "an array",
+    dict: "a table",
+}
+
+
+def load_settings(
+    home: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of the daemon at `home` (without it: where `AGIWOD_HOME` or the system says).
+
+    The command line (`overrides`, by dotted path; None says nothing) is stronger than the environment (`AGIWOD_…`, with
+    `__` between table and key), which is stronger than `config.toml`, which is stronger than the defaults.
+
+    Raises: ConfigError, with a line for every fault.
+    """
+    environ = os.environ if environ is None else environ
+    file = _file_layer(locate(home, environ).config_file)
+    environment = _environment_layer(environ, file.values)
+    layers = (_command_line_layer(overrides or {}), environment, file)
+    try:
+        settings = Settings.model_validate_json(json.dumps(merged(layers), default=str), strict=True)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_fault(detail, layers) for detail in error.errors())) from None
+    settings._layers = layers  # pyright: ignore[reportPrivateUsage] - the one place that makes settings
+    _check_models(settings)
+    return settings
+
+
+def _file_layer(path: Path) -> Layer:
+    file = TomlFile(path)
+    _anchor(file.values, path.parent)
+    return Layer("file", file.values, file.where)
+
+
+def _anchor(values: Mapping[str, Any], folder: Path) -> None:
+    """Make the file's relative paths absolute, because the daemon's working directory means nothing to its author."""
+    python = _table(values, "python")
+    if isinstance(paths := python.get("path"), list):
+        python["path"] = [_absolute(entry, folder) for entry in cast(list[Any], paths)]
+    models = _table(values, "models")
+    for model in (_table(models, name) for name in models):
+        if model.get("provider") == "scripted" and "id" in model:
+            model["id"] = _absolute(model["id"], folder)
+    agents = _table(values, "agents")
+    for agent in (_table(agents, name) for name in agents):
+        provider, colon, script = str(agent.get("model", "")).partition(":")
+        if provider == "scripted" and script:
+            agent["model"] = provider + colon + _absolute(script, folder)
+
+
+def _table(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The table under that key; an empty one when it is missing or something else, which validation will say."""
+    table = values.get(key)
+    return cast(dict[str, Any], table) if isinstance(table, dict) else {}
+
+
+def _absolute(entry: Any, folder: Path) -> Any:
+    return str((folder / Path(entry).expanduser()).resolve()) if isinstance(entry, str) else entry
+
+
+def _command_line_layer(overrides: Mapping[str, object]) -> Layer:
+    values: dict[str, Any] = {}
+    for dotted, value in overrides.items():
+        if value is not None:
+            _put(values, tuple(dotted.split(".")), value)
+    return Layer("command line", values, lambda path: "command line")
+
+
+def _environment_layer(environ: Mapping[str, str], file: Mapping[str, Any]) -> Layer:
+    values: dict[str, Any] = {}
+    names: dict[tuple[str, ...], str] = {}
+    for name, raw in sorted(environ.items()):
+        parts = name.removeprefix(_PREFIX).lower().split("__")
+        # Other variables of ours, such as AGIWOD_HOME, name no setting.
+        if name.startswith(_PREFIX) and raw.strip() and parts[0] in Settings.model_fields:
+            path = _as_written(tuple(parts), file)
+            _put(values, path, _read_variable(name, path, raw.strip()))
+            names[path] = name
+    return Layer("environment", values, lambda path: _nearest_name(names, path))
+
+
+def _nearest_name(names: Mapping[tuple[str, ...], str], path: tuple[str, ...]) -> str:
+    """The variable that set the path, or a part of it."""
+    found = (name for known, name in names.items() if known[: len(path)] == path or path[: len(known)] == known)
+    return next(found, "environment")
+
+
+def _as_written(parts: tuple[str, ...], file: Mapping[str, Any]) -> tuple[str, ...]:
+    """The path with the names of the file's own tables, since variables are upper case and names need not be."""
+    path: list[str] = []
+    table: Any = file
+    for part in parts:
+        known = list(cast(Mapping[str, Any], table)) if isinstance(table, Mapping) else list[str]()
+        path.append(next((key for key in known if key.lower() == part), part))
+        table = cast(Mapping[str, Any], table).get(path[-1]) if isinstance(table, Mapping) else None
+    return tuple(path)
+
+
+def _read_variable(name: str, path: tuple[str, ...], raw: str) -> Any:
+    """The value that a variable's text means where it goes: JSON for lists and tables, else as it is written."""
+    kind = _kind_at(path)
+    if kind is None:
+        raise ConfigError(f"{name}: {_unknown(path)}")
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    try:
+        adapter.validate_json(raw, strict=True)
+        return json.loads(raw)
+    except ValidationError:
+        pass
+    try:
+        value = adapter.validate_strings(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {_expected(error.errors()[0])}") from None
+    return raw if isinstance(value, SecretStr | str) else value
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+    for key in path[:-1]:
+        values = values.setdefault(key, {})
+    values[path[-1]] = value
+
+
+def _check_models(settings: Settings) -> None:
+    for name, agent in settings.agents.items():
+        provider, colon, id = agent.model.partition(":")
+        if agent.model in (*settings.models, "auto") or (colon and id and provider in get_args(Provider)):
+            continue
+        hint = _did_you_mean(agent.model, settings.models) or '; use a name from [models], "provider:id" or "auto"'
+        origin = settings.origin("agents", name, "model")
+        raise ConfigError(f"{origin}: unknown model {agent.model!r} in [agents.{name}]{hint}")
+
+
+def _fault(detail: ErrorDetails, layers: tuple[Layer, ...]) -> str:
+    path = tuple(part for part in detail["loc"] if isinstance(part, str) and part != "[key]")
+    layer = next((layer for layer in layers if layer.holds(path)), layers[-1])
+    if detail["type"] == "missing":
+        layer = next((layer for layer in layers if layer.holds(path[:-1])), layers[-1])
+    return f"{layer.where(path) or layer.source}: {_said(detail, path)}"
+
+
+def _said(detail: ErrorDetails, path: tuple[str, ...]) -> str:
+    match detail["type"]:
+        case "extra_forbidden":
+            return _unknown(path)
+        case "missing":
+            return f"[{'.'.join(path[:-1])}] needs a key {path[-1]!r}"
+        case "string_pattern_mismatch" if detail["loc"][-1] == "[key]":
+            return f"the name {path[-1]!r} may have letters, digits, '_' and '-' only, at most 64"
+        case "value_error" if isinstance(_kind_at(path), type):
+            return f"[{'.'.join(path)}] {_expected(detail)}"
+        case _:
+            return f"{path[-1]!r}{_in(path)} {_expected(detail)}"
+
+
+def _expected(detail: ErrorDetails) -> str:
+    """What should stand there, and of which type that is what does. Never the value: it may be a secret."""
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"]) if "ctx" in detail else detail["msg"]
+    text = detail["msg"].replace("Input should be", "must be").replace("an object", "a table")
+    found = next((name for kind, name in _TOML_NAMES.items() if isinstance(detail["input"], kind)), None)
+    is_type_error = detail["type"].endswith("_type")
+    return f"{text}, not {found}" if found and is_type_error else text
+
+
+def _unknown(path: tuple[str, ...]) -> str:
+    kind = _kind_at(path[:-1])
+    known = kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+    return f"unknown key {path[-1]!r}{_in(path)}{_did_you_mean(path[-1], known)}"
+
+
+def _in(path: tuple[str, ...]) -> str:
+    return f" in [{'.'.join(path[:-1])}]" if len(path) > 1 else ""
+
+
+def _did_you_mean(word: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _kind_at(path: tuple[str, ...]) -> Any:
+    """The type of what may stand at that path, None when nothing may."""
+    kind: Any = Settings
+    for key in path:
+        kind = next((inner for option in _options(kind) for inner in _inside(option, key)), None)
+    return kind
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+
+
+def _inside(kind: Any, key: str) -> Iterator[Any]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and key in kind.model_fields:
+        yield kind.model_fields[key].annotation
+    elif get_origin(kind) in (dict, Mapping):
+        yield get_args(kind)[1]

@@ -1,0 +1,191 @@
+"""The tables of `config.toml`: their keys, what each may hold, and what holds when nobody says. Reads no file."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+
+from agiwod.settings.layer import DEFAULT, Layer, Origin
+
+Provider = Literal["openai", "anthropic", "deepseek", "nvidia", "local", "scripted"]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a password; name the variable that holds the key instead")
+    return value
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:0")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("must be the name of an environment variable, not the key itself")
+    return value
+
+
+def _reference(value: str) -> str:
+    if not re.fullmatch(r"[\w.]+:[\w.]+", value):
+        raise ValueError("must be MODULE:NAME, such as my_agents:agents")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Table(BaseModel):
+    """A table of the file. An unknown key is an error, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TimeoutSettings(Table):
+    """Seconds that a model request may take: to connect, to its first byte, between pieces of content, in all."""
+
+    connect: Seconds = 10
+    first_byte: Seconds = 60
+    idle: Seconds = 60
+    total: Seconds = 600
+
+
+class ModelSettings(Table):
+    """`[models.NAME]`: where a model is asked, and how patiently."""
+
+    provider: Provider
+    id: str = ""
+    base_url: Url | None = None
+    api_key_env: Annotated[str, AfterValidator(_variable)] | None = None
+    retries: Annotated[int, Field(ge=0, le=100)] = 3
+    timeouts: TimeoutSettings = TimeoutSettings()
+
+
+class AgentSettings(Table):
+    """`[agents.NAME]`: who answers, with which model, tools and skills."""
+
+    description: str = ""
+    model: str = "auto"
+    system_prompt: str = ""
+    tools: tuple[str, ...] = ("calculator", "current_time")
+    skills: tuple[str, ...] = ("*",)
+    max_steps: Annotated[int, Field(ge=1, le=100_000)] = 10
+
+
+class McpServerSettings(Table):
+    """`[mcp.servers.NAME]`: a foreign server whose tools agents may use, started by `command` or found at `url`."""
+
+    command: str | None = None
+    url: Url | None = None
+    args: tuple[str, ...] = ()
+    env: Mapping[str, SecretStr] = {}
+    cwd: str | None = None
+    headers: Mapping[str, SecretStr] = {}
+    timeout: Seconds = 30
+    tools: tuple[str, ...] = ("*",)
+
+    @model_validator(mode="after")
+    def _has_one_way_in(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("needs either a command or a url")
+        return self
+
+
+class McpSettings(Table):
+    """`[mcp]`: the servers by name."""
+
+    servers: dict[Name, McpServerSettings] = {}
+
+
+class PythonSettings(Table):
+    """`[python]`: agents that are made in Python, and where their modules are found."""
+
+    path: tuple[Path, ...] = ()
+    agents: tuple[Annotated[str, AfterValidator(_reference)], ...] = ()
+
+
+class ServeSettings(Table):
+    """`[serve]`: what is on besides the unix socket, and how long a stop waits."""
+
+    tcp: Address | None = None
+    http: Address | None = None
+    drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30
+
+
+class StorageSettings(Table):
+    """`[storage]`: where runs are kept."""
+
+    kind: Literal["sqlite", "memory", "mongodb"] = "sqlite"
+    uri: SecretStr | None = None
+    durability: Literal["full", "normal"] = "full"
+
+    @model_validator(mode="after")
+    def _knows_where(self) -> Self:
+        if self.kind == "mongodb" and self.uri is None:
+            raise ValueError('needs uri = "mongodb://…" with kind = "mongodb"')
+        return self
+
+
+class TelemetrySettings(Table):
+    """`[telemetry]`: where traces go, and whether they hold what was said."""
+
+    otlp_endpoint: Url | None = None
+    capture_content: bool = False
+
+
+class Settings(Table):
+    """All settings of a daemon, and where each came from."""
+
+    default_agent: str | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    models: dict[Name, ModelSettings] = {}
+    agents: dict[Name, AgentSettings] = {}
+    mcp: McpSettings = McpSettings()
+    python: PythonSettings = PythonSettings()
+    serve: ServeSettings = ServeSettings()
+    storage: StorageSettings = StorageSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    _layers: tuple[Layer, ...] = PrivateAttr(default=())
+
+    def origin(self, *path: str) -> Origin:
+        """Who set what stands at that path, such as `origin("serve", "tcp")`."""
+        for layer in self._layers:
+            if layer.holds(path):
+                return layer.origin(path)
+        return DEFAULT
+
+    def entries(self) -> Iterator[tuple[str, Any, Origin]]:
+        """Every setting: its dotted path, its value as JSON with secrets starred out, and its origin."""
+        return self._entries((), self.model_dump(mode="json"))
+
+    def model_tables(self) -> dict[str, dict[str, Any]]:
+        """The tables of `[models]` with the keys that somebody set."""
+        return {name: model.model_dump(exclude_unset=True) for name, model in self.models.items()}
+
+    def _entries(self, path: tuple[str, ...], value: Any) -> Iterator[tuple[str, Any, Origin]]:
+        if isinstance(value, dict) and value:
+            for key, inner in cast(dict[str, Any], value).items():
+                yield from self._entries((*path, key), inner)
+        else:
+            yield ".".join(path), value, self.origin(*path)

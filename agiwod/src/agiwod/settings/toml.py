@@ -1,0 +1,98 @@
+"""A TOML file that knows on which line each of its keys stands. Knows nothing of what the keys mean."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from agiwo.errors import ConfigError
+
+
+class TomlFile:
+    """A file's values and lines. A missing file is an empty one.
+
+    Raises: ConfigError, with the place, when the file cannot be read or is not TOML.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._text = _read(path)
+        try:
+            self.values: dict[str, Any] = tomllib.loads(self._text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path}{_place(str(error), self._text)}") from error
+
+    def where(self, key: tuple[str, ...]) -> str:
+        """`FILE:LINE` of that key, or of the nearest table around it that has a line."""
+        while key and key not in self._lines:
+            key = key[:-1]
+        return f"{self.path}:{self._lines[key]}" if key else str(self.path)
+
+    @cached_property
+    def _lines(self) -> dict[tuple[str, ...], int]:
+        lines: dict[tuple[str, ...], int] = {}
+        table: tuple[str, ...] = ()
+        for line, is_header, parsed in _statements(self._text):
+            if is_header:
+                table = next(key for key, value in _keys(parsed, ()) if not value)
+                for length in range(1, len(table)):
+                    lines.setdefault(table[:length], line)
+                lines[table] = line
+            else:
+                for key, _ in _keys(parsed, table):
+                    lines.setdefault(key, line)
+        return lines
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _place(message: str, text: str) -> str:
+    """`:LINE:COLUMN: what is wrong`. Python 3.11 tells the place in the message only."""
+    found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    if found is None:
+        return f":{text.count(chr(10)) + 1}:1: {message}"
+    return f":{found[1]}:{found[2]}: {message[: found.start()]}"
+
+
+def _statements(text: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
+    """Every header and assignment: its line, whether it is a header, and what it says by itself.
+
+    A statement is the shortest run of lines that parses, so the parser itself decides where a string or array ends.
+    """
+    lines = text.split("\n")
+    start = 0
+    while start < len(lines):
+        if not lines[start].strip() or lines[start].lstrip().startswith("#"):
+            start += 1
+            continue
+        end, parsed = _statement(lines, start)
+        yield start + 1, lines[start].lstrip().startswith("["), parsed
+        start = end
+
+
+def _statement(lines: list[str], start: int) -> tuple[int, dict[str, Any]]:
+    for end in range(start + 1, len(lines)):
+        try:
+            return end, tomllib.loads("\n".join(lines[start:end]))
+        except tomllib.TOMLDecodeError:
+            continue
+    return len(lines), tomllib.loads("\n".join(lines[start:]))
+
+
+def _keys(values: Mapping[str, Any], table: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in values.items():
+        inner: Any = {} if value == [{}] else value  # the header of an array of tables
+        yield (*table, key), inner
+        if isinstance(inner, Mapping):
+            yield from _keys(cast(Mapping[str, Any], inner), (*table, key))
