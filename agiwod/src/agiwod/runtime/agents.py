@@ -1,0 +1,109 @@
+"""The agents that runs can be started with, by id. Builds none of them, and runs none of them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from agiwo.agent import Agent
+from agiwo.durable import Program
+from agiwo.errors import ConfigError, NotFound
+from agiwo.llm import Model, resolve_model
+from agiwo.schema.run import RunSpec
+
+MODEL = "model"
+"""Where a run's metadata names the model that takes the place of its agent's own."""
+
+_FALLBACK = "assistant"
+"""The agent that is meant when none is named and none is configured as the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """An agent and where it comes from: `builtin`, `config` or `python`."""
+
+    agent: Agent
+    source: str = "config"
+
+
+class Agents:
+    """The registry. It also finds the program of a recorded run, so that the run goes on after a restart.
+
+    `resolve` makes the model that a run asks for in the place of its agent's own. The agents are closed with it.
+    """
+
+    def __init__(
+        self,
+        registered: Iterable[Registered],
+        *,
+        default: str | None = None,
+        resolve: Callable[[str], Model] = resolve_model,
+    ) -> None:
+        self._registered: dict[str, Registered] = {}
+        for each in registered:
+            if each.agent.id in self._registered:
+                raise ConfigError(f"there are two agents with the id {each.agent.id!r}; rename one of them")
+            self._registered[each.agent.id] = each
+        if default is not None and default not in self._registered:
+            raise ConfigError(f"default_agent is {default!r}, and {self._hint(default)}")
+        self._default = default
+        self._resolve = resolve
+        self._variants: dict[tuple[str, str], Agent] = {}
+
+    @property
+    def default(self) -> str | None:
+        """The agent that is meant when none is named: the configured one, else `assistant`, else the only one."""
+        if self._default is not None:
+            return self._default
+        if _FALLBACK in self._registered:
+            return _FALLBACK
+        return next(iter(self._registered)) if len(self._registered) == 1 else None
+
+    def list(self) -> list[Registered]:
+        """All of them, in the order in which they were defined."""
+        return list(self._registered.values())
+
+    def get(self, id: str) -> Registered:
+        """The agent of that id.
+
+        Raises:
+            NotFound: there is none; the message names what comes close.
+        """
+        if id not in self._registered:
+            raise NotFound("agent", id, self._hint(id))
+        return self._registered[id]
+
+    def with_model(self, id: str, model: str | None) -> Agent:
+        """The agent of that id, with `model` in the place of its own when one is named.
+
+        Raises:
+            NotFound: there is no such agent, or no such model.
+            ModelError, ConfigError: the model cannot be used.
+        """
+        agent = self.get(id).agent
+        if model is None or model == agent.model.name:
+            return agent
+        if (id, model) not in self._variants:
+            self._variants[id, model] = _variant(agent, self._resolve(model))
+        return self._variants[id, model]
+
+    def find(self, spec: RunSpec) -> Program | None:
+        """The program of a run, or None while its agent is not registered: then the engine suspends it."""
+        registered = self._registered.get(spec.agent)
+        if registered is None:
+            return None
+        return self.with_model(spec.agent, spec.metadata.get(MODEL)).program
+
+    async def close(self) -> None:
+        """Let go of what the agents hold: tools and models."""
+        for agent in (*self._variants.values(), *(each.agent for each in self._registered.values())):
+            await agent.close()
+
+    def _hint(self, id: str) -> str:
+        near = get_close_matches(id, self._registered, n=3, cutoff=0.5)
+        if near:
+            return f"did you mean {' or '.join(map(repr, near))}?"
+        return f"there are {', '.join(self._registered)}" if self._registered else "none is configured"
+
+
+def _variant(agent: Agent, model: Model) -> Agent:
+    return Agent(agent.id, agent.description, model, agent.tools, agent.system_prompt, agent.options)

@@ -1,0 +1,180 @@
+"""The daemon as an object: what it is made of, how it stands, how it ends. Knows no wire, no file and no signal."""
+
+import asyncio
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agiwo import ids
+from agiwo.clock import Clock, SystemClock
+from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.journal.base import Journal
+from agiwo.schema.run import TERMINAL, RunStatus
+
+from agiwod.runtime.agents import Agents
+from agiwod.runtime.errors import Draining
+from agiwod.runtime.models import NO_MODELS, Models
+from agiwod.runtime.runs import Runs
+from agiwod.runtime.sessions import Sessions
+
+_UNFINISHED = frozenset(RunStatus) - TERMINAL
+_AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.CANCELLING})
+_PAGE = 1000
+
+log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """Where the daemon stands. `degraded` is ready as far as it goes: the store refuses writes."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What does not change while the daemon runs, for those who ask how it is."""
+
+    version: str = ""
+    storage: str = "memory"
+    durability: str | None = None
+    drain_seconds: float = 30.0
+    data_dir: str | None = None
+    socket: str | None = None
+    tcp: str | None = None
+    http: str | None = None
+    token_file: str | None = None
+
+
+class Daemon:
+    """Everything that clients can ask for, in one place. Owns the journal and the agents that it is given."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        agents: Agents,
+        *,
+        models: Models = NO_MODELS,
+        facts: Facts | None = None,
+        secrets: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        max_concurrent: int = 100,
+    ) -> None:
+        self.id = ids.fresh("daemon")
+        self.pid = os.getpid()
+        self.facts = facts or Facts()
+        self.clock = clock or SystemClock()
+        self.started_at = self.clock.now()
+        self.journal, self.agents, self.models = journal, agents, models
+        self.engine = EmbeddedEngine(
+            journal, agents, clock=self.clock, secrets=secrets, max_concurrent=max_concurrent, on_storage=_log_storage
+        )
+        self.sessions = Sessions(journal, agents, self.clock)
+        self.runs = Runs(self.engine, agents, self.check_open)
+        self.clients: dict[str, str] = {}
+        self.ended = asyncio.Event()
+        self._phase = State.STARTING
+        self._deadline = 0.0
+        self._drain_listeners: set[Callable[[float], None]] = set()
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the daemon stands."""
+        is_troubled = self._phase == State.READY and self.engine.storage.trouble is not None
+        return State.DEGRADED if is_troubled else self._phase
+
+    async def start(self) -> list[str]:
+        """Go on with the runs that the last process left unfinished, and be ready; return their ids."""
+        resumed = await self.engine.recover()
+        self._phase = State.READY
+        log.info("ready; %d unfinished runs go on", len(resumed))
+        return resumed
+
+    def check_open(self) -> None:
+        """Return when a new run may start.
+
+        Raises:
+            Draining: the daemon is about to end.
+        """
+        if self._phase in (State.DRAINING, State.STOPPED):
+            raise Draining(self._deadline)
+
+    async def count_runs(self) -> Counter[RunStatus]:
+        """How many unfinished runs stand where."""
+        counts: Counter[RunStatus] = Counter()
+        before: str | None = None
+        while heads := await self.journal.runs(statuses=_UNFINISHED, before=before, limit=_PAGE):
+            counts.update(head.status for head in heads)
+            before = heads[-1].run
+        return Counter({RunStatus.SUSPENDED: counts.total()}) if self.engine.storage.trouble else counts
+
+    def on_drain(self, listener: Callable[[float], None]) -> Callable[[], None]:
+        """Tell `listener` the deadline once the daemon drains; call the result to stop."""
+        self._drain_listeners.add(listener)
+        return lambda: self._drain_listeners.discard(listener)
+
+    def drain(self, seconds: float | None = None) -> float:
+        """Take no new runs; return when, at most, the present ones are waited for. A second call may shorten that."""
+        deadline = self.clock.now() + (self.facts.drain_seconds if seconds is None else seconds)
+        if self._phase == State.DRAINING and self._deadline <= deadline:
+            return self._deadline
+        self._phase, self._deadline = State.DRAINING, deadline
+        log.info("draining for %.1f seconds at most", deadline - self.clock.now())
+        for listener in list(self._drain_listeners):
+            listener(deadline)
+        return deadline
+
+    def stop(self, seconds: float | None = None) -> float:
+        """Drain, then end: `ended` is set once no run is at work, or at the deadline, which is returned."""
+        deadline = self.drain(seconds)
+        if self._ending is not None:
+            self._ending.cancel()
+        self._ending = asyncio.create_task(self._end(deadline), name="daemon-end")
+        return deadline
+
+    async def _end(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, deadline - self.clock.now())):
+                await self._idle()
+        except TimeoutError:
+            log.warning("some runs are still at work; they go on at the next start")
+        self.ended.set()
+
+    async def _idle(self) -> None:
+        """Return once no run is at work. Those that sleep or wait for somebody are not."""
+        moved = asyncio.Event()
+        while heads := await self.journal.runs(statuses=_AT_WORK, limit=_PAGE):
+            unwatch = [self.journal.watch(head.run, lambda _: moved.set()) for head in heads]
+            try:
+                # Looked at again after watching: a run may have ended in between.
+                if len(await self.journal.runs(statuses=_AT_WORK, limit=_PAGE)) == len(heads):
+                    await moved.wait()
+            finally:
+                for stop in unwatch:
+                    stop()
+            moved.clear()
+
+    async def close(self) -> None:
+        """Let go of everything. Unfinished runs stay as they are recorded, and go on at the next start."""
+        self._phase = State.STOPPED
+        if self._ending is not None:
+            self._ending.cancel()
+            await asyncio.gather(self._ending, return_exceptions=True)
+        self.ended.set()
+        await self.engine.close()
+        await self.agents.close()
+        await self.journal.close()
+
+
+def _log_storage(trouble: str | None) -> None:
+    if trouble is None:
+        log.warning("the store takes writes again")
+    else:
+        log.error("the store refuses writes: %s", trouble)

@@ -1,0 +1,215 @@
+"""Runs as a client sees them: start, look at, wait for, steer and end them. Drives none: that is the engine's."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from weakref import WeakValueDictionary
+
+from agiwo import ids
+from agiwo.durable import CancelScope
+from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.terminal import result_of
+from agiwo.errors import AgiwoError, ConfigError, CursorExpired
+from agiwo.schema.event import RUN_STARTED, Event
+from agiwo.schema.record import Record, RunHead
+from agiwo.schema.run import RunResult, RunSpec, RunStatus
+
+from agiwod.runtime.agents import MODEL, Agents
+
+log = logging.getLogger(__name__)
+
+STEER = "steer"
+"""The topic of a run's mailbox that its model calls drain."""
+
+Content = str | list[dict[str, Any]]
+"""What an agent is told: a string, or parts as JSON data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a run is to do, and how. The same `key` for the same agent never starts a second run."""
+
+    agent: str
+    input: Content
+    session: str | None = None
+    key: str | None = None
+    model: str | None = None
+    output_schema: Mapping[str, Any] | None = None
+    budget: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that is recorded; `is_duplicate` when an earlier request with the same key had started it."""
+
+    head: RunHead
+    is_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run as it stands; `result` is there once it has ended."""
+
+    head: RunHead
+    started_at: float | None = None
+    ended_at: float | None = None
+    result: RunResult | None = None
+
+
+class Runs:
+    """The runs of an engine. `check` raises when no new run may start."""
+
+    def __init__(self, engine: EmbeddedEngine, agents: Agents, check: Callable[[], None]) -> None:
+        self._engine, self._agents, self._check = engine, agents, check
+        self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def start(self, ask: Ask) -> Started:
+        """Record a new run and return at once; or the one that was started with the same key.
+
+        Raises:
+            NotFound: there is no such agent or model.
+            ConfigError: the run cannot be limited as asked.
+            Draining: no new run may start.
+            StorageError: the store refuses; nothing was accepted.
+        """
+        if ask.key is None:
+            return Started(await self._submit(ask, None))
+        run = ids.derived("run", "key", ask.agent, ask.key)
+        async with self._starting.setdefault(run, asyncio.Lock()):
+            if await self._engine.journal.run(run):
+                return Started(await self._engine.head(run), is_duplicate=True)
+            return Started(await self._submit(ask, run))
+
+    async def _submit(self, ask: Ask, run: str | None) -> RunHead:
+        agent = self._agents.with_model(ask.agent, ask.model)
+        self._check()
+        spec = _limited(agent.spec(ask.input, session_id=ask.session), ask)
+        return await self._engine.head(await self._engine.submit(spec, run=run))
+
+    async def get(self, run: str) -> RunState:
+        """The run as it stands.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return await self._state(await self._engine.head(run))
+
+    async def _state(self, head: RunHead) -> RunState:
+        started = [record.at for record in await self._read(head, 2) if record.type == RUN_STARTED]
+        state = RunState(head, started[0] if started else None)
+        if not head.status.is_terminal:
+            return state
+        last = (await self._read(head, head.head))[0]
+        return replace(state, ended_at=last.at, result=result_of(head, last))
+
+    async def _read(self, head: RunHead, seq: int) -> list[Record]:
+        return await self._engine.journal.read(head.run, seq - 1, 1)
+
+    async def wait(self, run: str, timeout: float | None = None) -> RunState:
+        """The run once it has ended. Cancelling the caller ends the waiting only.
+
+        Raises:
+            NotFound: there is no such run.
+            TimeoutError: it was still going after `timeout` seconds.
+        """
+        await self._engine.result(run, timeout)
+        return await self.get(run)
+
+    async def steer(self, run: str, content: Content) -> str:
+        """Tell a run something that its next model call includes; returns the message's id.
+
+        Raises:
+            NotFound: there is no such run.
+            Conflict: it has ended, or is about to.
+            StorageError: the store refuses.
+        """
+        message = ids.fresh("msg")
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        await self._engine.send(run, message, STEER, {"content": parts})
+        return message
+
+    async def cancel(self, run: str, reason: str = "", scope: CancelScope = "tree") -> tuple[bool, RunHead]:
+        """Ask a run to end; whether it was still going, and how it stands. Its terminal event tells the rest.
+
+        Raises:
+            NotFound: there is no such run.
+            StorageError: the store refuses.
+        """
+        accepted = await self._engine.cancel(run, reason, scope)
+        return accepted, await self._engine.head(run)
+
+    async def abandon(self, runs: Iterable[str], reason: str) -> None:
+        """End those of the runs that are still going, as far as the store allows."""
+        for run in runs:
+            try:
+                await self._engine.cancel(run, reason)
+            except AgiwoError as error:
+                log.warning("run %s goes on without its client: %s", run, error)
+
+    async def resume(self, run: str) -> bool:
+        """Try a suspended run again; False when it is not suspended.
+
+        Raises:
+            NotFound: there is no such run.
+            Draining: no run may start.
+        """
+        await self._engine.head(run)
+        self._check()
+        return await self._engine.resume(run)
+
+    async def page(self, run: str, after: int, limit: int) -> tuple[list[Event], RunHead]:
+        """Durable events from `after` on, at most `limit`, and how the run stands.
+
+        Raises:
+            NotFound: there is no such run.
+            CursorExpired: it has not had that many events.
+        """
+        head = await self._engine.head(run)
+        if after > head.head:
+            raise CursorExpired(run, after, head.head)
+        records = await self._engine.journal.read(run, after, limit)
+        return [event_of(record) for record in records], head
+
+    async def list(
+        self,
+        *,
+        session: str | None = None,
+        agent: str | None = None,
+        parent: str | None = None,
+        statuses: frozenset[RunStatus] | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[RunState]:
+        """Runs, newest first; `before` is the id of the last one of the previous page.
+
+        Raises:
+            NotFound: there is no run `before`.
+        """
+        heads = await self._engine.journal.runs(
+            session=session, agent=agent, parent=parent, statuses=statuses, before=before, limit=limit
+        )
+        if self._engine.storage.trouble is not None:
+            heads = [await self._engine.head(head.run) for head in heads]
+        return [await self._state(head) for head in heads]
+
+
+def event_of(record: Record) -> Event:
+    """A public record as readers get it."""
+    return Event(record.run, record.type, record.data, record.at, seq=record.seq, item=record.item)
+
+
+def _limited(spec: RunSpec, ask: Ask) -> RunSpec:
+    """The spec within the limits that were asked for. What cannot be enforced is refused, not ignored."""
+    if ask.output_schema is not None:
+        raise ConfigError("outputSchema is not supported by this version")
+    if unknown := ask.budget.keys() - {"seconds", "calls"}:
+        raise ConfigError(f"a budget of {', '.join(sorted(unknown))} is not supported by this version")
+    if seconds := ask.budget.get("seconds"):
+        spec = replace(spec, timeout=min(seconds, spec.timeout or seconds))
+    if calls := ask.budget.get("calls"):
+        limits = dict(spec.plan.get("limits", {}))
+        limits["max_steps"] = min(int(calls), limits.get("max_steps", int(calls)))
+        spec = replace(spec, plan={**spec.plan, "limits": limits})
+    return replace(spec, metadata={**spec.metadata, MODEL: ask.model}) if ask.model else spec

@@ -1,0 +1,78 @@
+"""Conversations: create and find them, and read what was said in them. Starts no run."""
+
+import asyncio
+
+from agiwo import ids
+from agiwo.clock import Clock
+from agiwo.engine.embedded import BASE
+from agiwo.errors import Conflict, NotFound
+from agiwo.journal.base import Journal
+from agiwo.schema.event import ITEM_COMPLETED
+from agiwo.schema.record import Point, Record, Session
+
+from agiwod.runtime.agents import Agents
+
+
+class Sessions:
+    """The sessions of a journal."""
+
+    def __init__(self, journal: Journal, agents: Agents, clock: Clock) -> None:
+        self._journal, self._agents, self._clock = journal, agents, clock
+        self._creating = asyncio.Lock()
+
+    async def create(self, agent: str, id: str | None = None) -> Session:
+        """A new, empty session.
+
+        Raises:
+            NotFound: there is no such agent.
+            Conflict: the session exists.
+            StorageError: the store refuses.
+        """
+        self._agents.get(agent)
+        now = self._clock.now()
+        session = Session(id or ids.fresh("ses"), agent, now, now)
+        async with self._creating:
+            if await self._journal.session(session.id):
+                raise Conflict(f"session {session.id!r} exists")
+            await self._journal.append(session)
+        return session
+
+    async def get(self, id: str) -> Session:
+        """The session.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        session = await self._journal.session(id)
+        if session is None:
+            raise NotFound("session", id)
+        return session
+
+    async def history(self, id: str) -> list[Record]:
+        """The completed items of the session's runs, oldest first: a fold over their journals.
+
+        Raises:
+            NotFound: there is no such session.
+        """
+        items: list[list[Record]] = []
+        point = (await self.get(id)).head
+        while point:
+            records = await self._journal.load(point.run)
+            items.append([record for record in records if _counts(record, point)])
+            base = next((record for record in records if record.key == BASE), None)
+            point = Point(**base.data["point"]) if base and base.data["point"] else None
+        return [record for run in reversed(items) for record in run]
+
+    async def list(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
+        """Sessions, the one used last first; `before` is the id of the last one of the previous page.
+
+        Raises:
+            NotFound: there is no session `before`.
+        """
+        return await self._journal.sessions(agent=agent, before=before, limit=limit)
+
+
+def _counts(record: Record, point: Point) -> bool:
+    if record.type != ITEM_COMPLETED or record.seq is None:
+        return False
+    return point.seq is None or record.seq <= point.seq
