@@ -21,18 +21,20 @@ class AgiwoSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AGIWO_", env_ignore_empty=True, extra="ignore", populate_by_name=True)
 
-    openai_api_key: SecretStr | None = Field(None, validation_alias=_either("OPENAI_API_KEY"))
-    openai_base_url: str | None = Field(None, validation_alias=_either("OPENAI_BASE_URL"))
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias=_either("OPENAI_API_KEY"))
+    openai_base_url: str | None = Field(default=None, validation_alias=_either("OPENAI_BASE_URL"))
     openai_model_name: str | None = None
-    anthropic_api_key: SecretStr | None = Field(None, validation_alias=_either("ANTHROPIC_API_KEY"))
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias=_either("ANTHROPIC_API_KEY"))
     anthropic_model_name: str | None = None
-    anthropic_base_url: str | None = Field(None, validation_alias=_either("ANTHROPIC_BASE_URL"))
-    deepseek_api_key: SecretStr | None = Field(None, validation_alias=_either("DEEPSEEK_API_KEY"))
+    anthropic_base_url: str | None = Field(default=None, validation_alias=_either("ANTHROPIC_BASE_URL"))
+    deepseek_api_key: SecretStr | None = Field(default=None, validation_alias=_either("DEEPSEEK_API_KEY"))
     deepseek_model_name: str | None = None
-    deepseek_base_url: str | None = Field(None, validation_alias=_either("DEEPSEEK_BASE_URL"))
-    nvidia_api_key: SecretStr | None = Field(None, validation_alias=_either("NVIDIA_BUILD_API_KEY", "NVIDIA_API_KEY"))
+    deepseek_base_url: str | None = Field(default=None, validation_alias=_either("DEEPSEEK_BASE_URL"))
+    nvidia_api_key: SecretStr | None = Field(
+        default=None, validation_alias=_either("NVIDIA_BUILD_API_KEY", "NVIDIA_API_KEY")
+    )
     nvidia_model_name: str | None = None
-    nvidia_base_url: str | None = Field(None, validation_alias=_either("NVIDIA_BASE_URL"))
+    nvidia_base_url: str | None = Field(default=None, validation_alias=_either("NVIDIA_BASE_URL"))
     local_model: Path | None = None
     """A GGUF file that `local:` runs instead of the packaged one."""
 

@@ -29,23 +29,24 @@ class SseSplitter:
         # The usual case, kept short because it is paid for every token: a read holds exactly one event.
         if block[:6] == b"data: " and block.find(b"\n") == len(block) - 2 and block[-1] == 10 and self._is_between():
             return (block[6:-2],)
-        end = block.rfind(b"\n") + 1
-        lines = b"".join((*self._line, block[:end])).split(b"\n")[:-1] if end else []
-        if end:
-            self._line.clear()
-            self._line_size = 0
-        self._keep(block[end:])
-        return [data for line in lines if (data := self._take(line)) is not None]
+        events = [data for line in self._lines(block) if (data := self._take(line)) is not None]
+        if self._line_size + self._data_size > MAX_EVENT:
+            raise EventTooLarge(f"an event is larger than {MAX_EVENT} bytes")
+        return events
 
     def _is_between(self) -> bool:
         return not self._line and not self._data
 
-    def _keep(self, piece: bytes) -> None:
-        if piece:
-            self._line.append(piece)
-            self._line_size += len(piece)
-        if self._line_size + self._data_size > MAX_EVENT:
-            raise EventTooLarge(f"an event is larger than {MAX_EVENT} bytes")
+    def _lines(self, block: bytes) -> list[bytes]:
+        end = block.rfind(b"\n") + 1
+        whole = b"".join((*self._line, block[:end])) if end else b""
+        if end:
+            self._line.clear()
+            self._line_size = 0
+        if end < len(block):
+            self._line.append(block[end:])
+            self._line_size += len(block) - end
+        return whole.split(b"\n")[:-1]
 
     def _take(self, line: bytes) -> bytes | None:
         line = line.removesuffix(b"\r")

@@ -1,0 +1,430 @@
+"""The chat completions wire, against a provider on a real socket."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agiwo.config import AgiwoSettings, use_settings
+from agiwo.errors import ModelError
+from agiwo.llm.base import Timeouts
+from agiwo.llm.openai import OpenAIModel
+from agiwo.schema.chunk import StreamChunk
+from agiwo.schema.run import Usage
+from fake_provider import DONE, FINISH, START, Answer, FakeProvider, delta, event, refuses, says, usage
+
+pytestmark = pytest.mark.anyio
+
+KEY = "sk-a-secret-that-must-not-be-told"
+HELLO = [{"role": "user", "content": "hello"}]
+SHORT = Timeouts(connect=2, first_byte=0.2, idle=0.2, total=2)
+
+
+@pytest.fixture(autouse=True)
+def only_what_a_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AGIWO_OPENAI_API_KEY", "AGIWO_OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    yield
+    use_settings(None)
+
+
+def model_at(provider: FakeProvider, **options: Any) -> OpenAIModel:
+    given: dict[str, Any] = {"api_key": KEY, "base_url": provider.base_url, "timeouts": SHORT, **options}
+    return OpenAIModel("some-model", **given)
+
+
+async def chunks_of(model: OpenAIModel, tools: list[dict[str, Any]] | None = None) -> list[StreamChunk]:
+    return [chunk async for chunk in model.arun_stream(HELLO, tools)]
+
+
+async def failure_of(model: OpenAIModel) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        await chunks_of(model)
+    assert KEY not in str(caught.value)
+    assert len(str(caught.value)) < 2400
+    return caught.value
+
+
+async def test_an_answer_comes_in_the_pieces_in_which_it_was_sent() -> None:
+    async with FakeProvider(says("hel", "lo")) as provider:
+        chunks = await chunks_of(model_at(provider))
+
+    assert chunks == [
+        StreamChunk(content="hel"),
+        StreamChunk(content="lo"),
+        StreamChunk(finish_reason="stop"),
+        StreamChunk(usage=Usage(7, 2)),
+    ]
+
+
+async def test_a_request_is_a_streaming_chat_completion_with_usage_and_the_key() -> None:
+    tools: list[dict[str, Any]] = [{"type": "function", "function": {"name": "add"}}]
+    async with FakeProvider(says("x")) as provider:
+        await chunks_of(model_at(provider, presence_penalty=0.5), tools)
+
+    (request,) = provider.requests
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.body == {
+        "model": "some-model",
+        "messages": HELLO,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": 0.7,
+        "top_p": 1.0,
+        "max_tokens": 4096,
+        "presence_penalty": 0.5,
+        "tools": tools,
+    }
+
+
+async def test_a_parameter_that_is_none_is_not_sent() -> None:
+    async with FakeProvider(says("x")) as provider:
+        await chunks_of(model_at(provider, temperature=None, top_p=None, max_tokens=None))
+
+    assert not {"temperature", "top_p", "max_tokens"} & set(provider.requests[0].body)
+
+
+async def test_reasoning_is_told_apart_from_the_answer() -> None:
+    answer = Answer([delta(reasoning_content="hm"), delta(reasoning="so"), delta(content="yes"), FINISH, DONE])
+    async with FakeProvider(answer) as provider:
+        chunks = await chunks_of(model_at(provider))
+
+    told = [(chunk.reasoning_content, chunk.content) for chunk in chunks]
+    assert told == [("hm", None), ("so", None), (None, "yes"), (None, None)]
+
+
+async def test_tool_calls_come_as_fragments_that_name_their_index() -> None:
+    fragments = [
+        {"index": 0, "id": "call_a", "type": "function", "function": {"name": "add", "arguments": ""}},
+        {"index": 0, "function": {"arguments": '{"a"'}},
+        {"index": 1, "id": "call_b", "type": "function", "function": {"name": "add", "arguments": ""}},
+        {"index": 0, "function": {"arguments": ": 1}"}},
+    ]
+    answer = Answer([START, *(delta(tool_calls=[each]) for each in fragments), delta("tool_calls"), DONE])
+    async with FakeProvider(answer) as provider:
+        chunks = await chunks_of(model_at(provider))
+
+    assert [call for chunk in chunks for call in chunk.tool_calls or ()] == fragments
+    assert chunks[-1].finish_reason == "tool_calls"
+
+
+async def test_tool_calls_that_come_without_an_index_get_one() -> None:
+    whole = [{"id": name, "function": {"name": name, "arguments": "{}"}} for name in "ab"]
+    async with FakeProvider(Answer([delta("tool_calls", tool_calls=whole), DONE])) as provider:
+        (chunk,) = await chunks_of(model_at(provider))
+
+    assert [call["index"] for call in chunk.tool_calls or ()] == [0, 1]
+
+
+async def test_usage_tells_cached_and_reasoning_tokens() -> None:
+    details = {"prompt_tokens_details": {"cached_tokens": 64}, "completion_tokens_details": {"reasoning_tokens": 5}}
+    async with FakeProvider(Answer([FINISH, usage(100, 10, **details), DONE])) as provider:
+        chunks = await chunks_of(model_at(provider))
+
+    assert chunks[-1].usage == Usage(100, 10, 64, 5)
+
+
+async def test_requests_one_after_the_other_share_a_connection() -> None:
+    async with FakeProvider(says("x")) as provider:
+        for _ in range(3):
+            await chunks_of(model_at(provider))
+
+    assert provider.connections == 1
+
+
+async def test_many_events_in_one_read_are_all_told() -> None:
+    whole = b"".join([START, delta(content="a"), b": ping\n\n", delta(content="b"), FINISH, DONE])
+    async with FakeProvider(Answer([whole[:50], whole[50:]])) as provider:
+        chunks = await chunks_of(model_at(provider))
+
+    assert [chunk.content for chunk in chunks] == ["a", "b", None]
+
+
+async def test_an_end_without_done_is_fine_after_the_finish_marker() -> None:
+    async with FakeProvider(Answer([delta(content="x"), FINISH])) as provider:
+        assert len(await chunks_of(model_at(provider))) == 2
+
+
+async def test_a_provider_that_keeps_the_transfer_open_after_done_holds_nobody() -> None:
+    async with FakeProvider(Answer([delta(content="x"), FINISH, DONE], end="stalls")) as provider:
+        assert len(await chunks_of(model_at(provider))) == 2
+
+
+# What a provider can do wrong.
+
+
+async def test_too_many_requests_tell_when_to_come_back() -> None:
+    async with FakeProvider(refuses(429, {"error": {"message": "slow down"}}, retry_after="7")) as provider:
+        error = await failure_of(model_at(provider))
+
+    assert (error.kind, error.status, error.retry_after, error.retryable) == ("rate_limited", 429, 7.0, True)
+    assert "slow down" in str(error)
+
+
+async def test_retry_after_may_be_a_date() -> None:
+    when = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    async with FakeProvider(refuses(503, "busy", retry_after=when)) as provider:
+        error = await failure_of(model_at(provider))
+
+    assert error.kind == "overloaded"
+    assert error.retry_after == pytest.approx(100, abs=5)
+
+
+async def test_a_used_up_quota_is_not_worth_another_try() -> None:
+    body = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+    async with FakeProvider(refuses(429, body)) as provider:
+        assert not (await failure_of(model_at(provider))).retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable"),
+    [
+        (400, "bad_request", False),
+        (401, "auth", False),
+        (403, "auth", False),
+        (404, "not_found", False),
+        (422, "bad_request", False),
+        (500, "server_error", True),
+        (502, "server_error", True),
+        (503, "overloaded", True),
+        (529, "overloaded", True),
+        (307, "bad_request", False),
+    ],
+)
+async def test_a_refusal_says_what_it_means(status: int, kind: str, retryable: bool) -> None:
+    async with FakeProvider(refuses(status, {"error": {"message": "no"}})) as provider:
+        error = await failure_of(model_at(provider))
+
+    assert (error.kind, error.status, error.retryable) == (kind, status, retryable)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"code": "context_length_exceeded", "message": "too much"},
+        {"code": 400, "type": "exceed_context_size_error", "message": "the request exceeds the available size"},
+        {"message": "This model's maximum context length is 8192 tokens."},
+    ],
+)
+async def test_a_prompt_that_does_not_fit_is_its_own_kind_of_error(said: dict[str, Any]) -> None:
+    async with FakeProvider(refuses(400, {"error": said})) as provider:
+        assert (await failure_of(model_at(provider))).kind == "context_length"
+
+
+async def test_a_key_that_a_provider_repeats_is_not_told_on() -> None:
+    said = f"Incorrect API key provided: {KEY}. " + "x" * 10_000
+    async with FakeProvider(refuses(401, {"error": {"message": said}})) as provider:
+        assert "[redacted]" in str(await failure_of(model_at(provider)))
+
+
+async def test_a_page_of_html_is_not_an_answer() -> None:
+    async with FakeProvider(refuses(200, f"<html>Log in, {KEY}</html>")) as provider:
+        error = await failure_of(model_at(provider))
+
+    assert error.kind == "bad_body"
+    assert "<html>Log in" in str(error)
+
+
+async def test_an_answer_without_any_event_is_not_an_answer() -> None:
+    async with FakeProvider(Answer([b"hello there"], content_type="text/plain")) as provider:
+        assert (await failure_of(model_at(provider))).kind == "bad_body"
+
+
+@pytest.mark.parametrize("data", ['{"choices": [', '"text"', '{"choices": 7}', '{"choices": [{"delta": "x"}]}'])
+async def test_an_event_that_is_no_chunk_is_an_error(data: str) -> None:
+    async with FakeProvider(Answer([START, event(data), FINISH, DONE])) as provider:
+        assert (await failure_of(model_at(provider))).kind == "bad_body"
+
+
+async def test_a_cut_stream_is_an_error_and_not_an_answer() -> None:
+    half = delta(content="never whole")[:20]
+    async with FakeProvider(Answer([START, delta(content="hel"), half], end="cut")) as provider:
+        assert (await failure_of(model_at(provider))).kind == "connection"
+
+
+async def test_a_cut_after_the_finish_marker_but_before_the_end_is_an_error() -> None:
+    async with FakeProvider(Answer([START, FINISH], end="cut")) as provider:
+        assert (await failure_of(model_at(provider))).kind == "connection"
+
+
+async def test_a_clean_end_without_the_finish_marker_is_an_error_and_not_an_answer() -> None:
+    async with FakeProvider(Answer([START, delta(content="hel")]), Answer([delta(content="x"), DONE])) as provider:
+        assert (await failure_of(model_at(provider))).kind == "stream_incomplete"
+        assert (await failure_of(model_at(provider))).kind == "stream_incomplete"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": "server_is_overloaded", "message": "later"}, "overloaded"),
+        ({"type": "overloaded_error", "message": "later"}, "overloaded"),
+        ({"code": 429, "message": "later"}, "rate_limited"),
+        ({"code": "context_length_exceeded", "message": "later"}, "context_length"),
+        ({"message": "later"}, "server_error"),
+        ("later", "server_error"),
+    ],
+)
+async def test_an_error_inside_a_stream_fails_by_its_own_code(error: Any, kind: str) -> None:
+    async with FakeProvider(Answer([START, delta(content="hel"), event({"error": error}), DONE])) as provider:
+        found = await failure_of(model_at(provider))
+
+    assert found.kind == kind
+    assert "later" in str(found)
+
+
+async def test_an_error_in_json_with_status_200_fails_by_its_own_code() -> None:
+    async with FakeProvider(refuses(200, {"error": {"code": 503, "message": "busy"}})) as provider:
+        assert (await failure_of(model_at(provider))).kind == "overloaded"
+
+
+async def test_a_provider_that_stalls_runs_into_the_idle_limit() -> None:
+    async with FakeProvider(Answer([START, delta(content="hel")], end="stalls")) as provider:
+        error = await failure_of(model_at(provider))
+
+    assert error.kind == "timeout"
+    assert "no content for 0.2 s" in str(error)
+
+
+async def test_pings_are_no_progress() -> None:
+    async with FakeProvider(Answer([START, delta(content="hel")], end="pings")) as provider:
+        assert "no content for 0.2 s" in str(await failure_of(model_at(provider)))
+
+
+async def test_a_long_answer_runs_into_the_total_limit() -> None:
+    limits = Timeouts(connect=2, first_byte=2, idle=2, total=0.2)
+    async with FakeProvider(Answer([START, delta(content="hel")], end="pings")) as provider:
+        assert "the whole took more than 0.2 s" in str(await failure_of(model_at(provider, timeouts=limits)))
+
+
+async def test_a_provider_that_accepts_and_says_nothing_runs_into_the_first_byte_limit() -> None:
+    silent = list[asyncio.StreamWriter]()
+    async with await asyncio.start_server(lambda _, writer: silent.append(writer), "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        error = await failure_of(OpenAIModel("m", api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1", timeouts=SHORT))
+        for writer in silent:
+            writer.close()
+
+    assert (error.kind, str(error)) == ("timeout", f"127.0.0.1:{port}: no answer within 0.2 s")
+
+
+async def test_a_slow_reader_is_not_taken_for_a_slow_provider() -> None:
+    finish = asyncio.Event()
+    async with FakeProvider(says("hel", "lo")) as provider, aclosing(model_at(provider).arun_stream(HELLO)) as answer:
+        await anext(answer)
+        asyncio.get_running_loop().call_later(3 * SHORT.idle, finish.set)
+        await finish.wait()
+        rest = [chunk.content async for chunk in answer]
+
+    assert rest == ["lo", None, None]
+
+
+async def test_a_server_that_is_not_there_is_a_failed_connection() -> None:
+    async with FakeProvider(says("x")) as provider:
+        gone = model_at(provider)
+
+    assert (await failure_of(gone)).kind == "connection"
+
+
+@pytest.mark.parametrize("address", ["localhost:1234/v1", "ftp://somewhere/v1", "http://", "http://[::1/v1"])
+async def test_an_address_that_is_none_is_not_worth_another_try(address: str) -> None:
+    error = await failure_of(OpenAIModel("m", api_key=KEY, base_url=address))
+
+    assert (error.kind, error.retryable) == ("bad_request", False)
+
+
+async def test_a_password_in_the_address_is_not_told() -> None:
+    async with FakeProvider(refuses(500, "no")) as provider:
+        address = provider.base_url.replace("//", "//user:hidden@")
+        assert "hidden" not in str(await failure_of(model_at(provider, base_url=address)))
+
+
+# Leaving early.
+
+
+async def test_cancelling_ends_the_request() -> None:
+    async with FakeProvider(Answer([START, delta(content="hel")], end="stalls")) as provider:
+        reading = asyncio.ensure_future(chunks_of(model_at(provider, timeouts=Timeouts())))
+        await asyncio.wait_for(provider.was_asked.wait(), 5)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+        await asyncio.wait_for(provider.was_left.wait(), 5)
+
+
+async def test_closing_the_iterator_ends_the_request() -> None:
+    async with FakeProvider(Answer([START, delta(content="hel")], end="stalls")) as provider:
+        answer = model_at(provider, timeouts=Timeouts()).arun_stream(HELLO)
+        await anext(answer)
+        await answer.aclose()
+
+        await asyncio.wait_for(provider.was_left.wait(), 5)
+
+
+async def test_a_cancel_is_not_taken_for_a_timeout() -> None:
+    async with FakeProvider(Answer([START], end="stalls")) as provider:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await chunks_of(model_at(provider))
+
+
+# Keys and addresses.
+
+
+async def test_without_a_key_nothing_is_sent_and_the_variable_is_named() -> None:
+    error = await failure_of(OpenAIModel("gpt-4o-mini"))
+
+    assert (error.kind, error.retryable) == ("no_key", False)
+    assert "OPENAI_API_KEY" in str(error)
+
+
+async def test_a_given_address_needs_no_key_and_gets_no_authorization() -> None:
+    async with FakeProvider(says("x")) as provider:
+        await chunks_of(model_at(provider, api_key=None))
+
+    assert "authorization" not in provider.requests[0].headers
+
+
+async def test_the_key_is_the_constructors_then_the_settings_then_the_environments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of-the-environment")
+    async with FakeProvider(says("x")) as provider:
+        monkeypatch.setenv("OPENAI_BASE_URL", provider.base_url)
+        await chunks_of(OpenAIModel("m"))
+        monkeypatch.setenv("AGIWO_OPENAI_API_KEY", "of-our-own-variable")
+        await chunks_of(OpenAIModel("m"))
+        use_settings(AgiwoSettings(openai_api_key="of-the-settings"))  # pyright: ignore[reportArgumentType] - as users do
+        await chunks_of(OpenAIModel("m"))
+        await chunks_of(OpenAIModel("m", api_key="of-the-constructor"))
+
+    sent = [request.headers["authorization"].removeprefix("Bearer of-") for request in provider.requests]
+    assert sent == ["the-environment", "our-own-variable", "the-settings", "the-constructor"]
+
+
+@pytest.mark.parametrize("key", ["sk-with\na-break", "sk-wïth-an-accent"])
+async def test_a_key_that_no_header_can_carry_is_refused_without_being_told(key: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        await chunks_of(OpenAIModel("m", api_key=key))
+
+    assert caught.value.kind == "auth"
+    assert key not in str(caught.value)
+
+
+async def test_what_cannot_be_written_as_json_is_a_bad_request() -> None:
+    async with FakeProvider(says("x")) as provider:
+        with pytest.raises(ModelError) as caught:
+            await anext(model_at(provider).arun_stream([{"role": "user", "content": "\ud800"}]))
+
+    assert caught.value.kind == "bad_request"
+    assert provider.requests == []
+
+
+def test_a_model_does_not_show_its_key() -> None:
+    assert KEY not in repr(OpenAIModel("m", api_key=KEY))
