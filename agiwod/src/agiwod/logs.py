@@ -1,0 +1,117 @@
+"""What the daemon writes about itself: JSON lines in a rotated file, without secrets. Never stdout, which is a wire.
+
+The standard library's logging, because every library below already speaks it.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, Final, cast
+
+_FILE_BYTES: Final = 10 * 1024 * 1024
+_OLDER_FILES: Final = 4
+"""With the current one five files, so that a log never takes more than 50 MB."""
+
+_SHORTEST: Final = 8
+"""Characters of a secret; replacing shorter ones would hide ordinary words and give away where they stand."""
+
+_SECRET_WORDS: Final = ("api_key", "apikey", "authorization", "cookie", "password", "secret", "token")
+_COUNTS: Final = ("tokens",)
+"""What looks like a secret's name and counts a model's words instead."""
+
+_OWN_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+"""What every record has; anything else came in by `extra=`."""
+
+
+class Redaction:
+    """Replaces known secrets in text by `[redacted:NAME]`."""
+
+    def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
+        self._names: dict[str, str] = {}
+        for name, value in (secrets or {}).items():
+            self.add(name, value)
+
+    def add(self, name: str, value: str) -> None:
+        """Know one secret more, also as it looks inside a JSON string."""
+        if len(value) >= _SHORTEST:
+            self._names[value] = self._names[json.dumps(value)[1:-1]] = name
+            # The longest first: a secret may hold another one.
+            self._names = dict(sorted(self._names.items(), key=lambda item: -len(item[0])))
+
+    def __call__(self, text: str) -> str:
+        """The text without the secrets."""
+        for value, name in self._names.items():
+            text = text.replace(value, f"[redacted:{name}]")
+        return text
+
+
+class JsonLines(logging.Formatter):
+    """One record as one line: `at`, `level`, `logger`, `event`, then its fields, then the error it came with."""
+
+    def __init__(self, redact: Redaction) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without a line end."""
+        fields = {key: value for key, value in vars(record).items() if key not in _OWN_FIELDS}
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **cast(dict[str, Any], _without_secrets(fields)),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return self._redact(json.dumps(line, default=str))
+
+
+@contextmanager
+def logging_to(file: Path, level: str = "info", redact: Redaction | None = None) -> Generator[None]:
+    """Let everything that is logged in this process, warnings too, go to that file until the block ends."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handler = _PrivateFile(file, maxBytes=_FILE_BYTES, backupCount=_OLDER_FILES, encoding="utf-8", delay=True)
+    handler.setFormatter(JsonLines(redact or Redaction()))
+    root, before = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.setLevel(before)
+        root.removeHandler(handler)
+        handler.close()
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Files that only their owner can read: they tell what was asked and done."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return open(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+
+def _without_secrets(value: object) -> object:
+    """The value with everything blanked that stands under a secret's name."""
+    if isinstance(value, Mapping):
+        fields = cast(Mapping[object, object], value)
+        return {
+            str(key): "[redacted]" if _is_secret(str(key)) else _without_secrets(inner) for key, inner in fields.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_without_secrets(inner) for inner in cast(list[object], value)]
+    return value
+
+
+def _is_secret(key: str) -> bool:
+    key = key.lower().replace("-", "_")
+    return any(word in key for word in _SECRET_WORDS) and not key.endswith(_COUNTS)
