@@ -1,7 +1,6 @@
 """A run of an agent while it goes on, and after: watch it, wait for it, steer it, stop it."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from agiwo import ids
 from agiwo.agent.model_step import STEER
@@ -89,7 +88,7 @@ class RunHandle:
 
 
 def _delta(event: Event) -> StepDelta:
-    data: dict[str, Any] = dict(event.data)
+    data = event.data
     if data["kind"] == "text":
         return StepDelta(content=data["text"])
     if data["kind"] == "reasoning":

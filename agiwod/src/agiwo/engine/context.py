@@ -133,7 +133,6 @@ class Context:
                 message = (await self._until([self._mail(topic, match)], "all", deadline))[0]
                 value = None
                 if message:
-                    self._execution.taken.add(message.id)
                     operation.drained.append(message.id)
                     value = {"id": message.id, "topic": topic, "data": dict(message.data), "at": message.at}
                 await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
@@ -144,6 +143,7 @@ class Context:
     async def _mail(self, topic: str, match: Mapping[str, Any] | None) -> Message:
         while not (messages := self._execution.waiting_mail(topic, match)):
             await self._execution.news()
+        self._execution.taken.add(messages[0].id)
         return messages[0]
 
     @asynccontextmanager

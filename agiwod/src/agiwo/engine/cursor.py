@@ -95,7 +95,9 @@ class Cursor(Reader):
         near = self._feed.since(self.seq)
         if near is not None:
             return near[:_PAGE]
-        return [(record, None) for record in await self._journal.read(self.run, self.seq, _PAGE)]
+        records = await self._journal.read(self.run, self.seq, _PAGE)
+        # What the journal has but not yet published may still be open in the feed: it comes with the next pull.
+        return [(record, None) for record in records if (record.seq or 0) <= self._feed.head]
 
     def _take(self, record: Record, events: list[Event]) -> None:
         self.seq = record.seq or self.seq

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import ReferenceType, WeakValueDictionary, finalize, ref
 
 from agiwo import ids
 from agiwo.clock import Clock, SystemClock
@@ -20,7 +20,7 @@ from agiwo.engine.sessions import Lanes
 from agiwo.engine.storage import Storage
 from agiwo.engine.terminal import ended, terminal_event
 from agiwo.errors import Conflict, CursorExpired, Interrupted, NotFound, ReplayMismatch, StorageError
-from agiwo.journal.base import Journal
+from agiwo.journal.base import Journal, Listener
 from agiwo.schema.event import (
     CHILD_FINISHED,
     CHILD_SPAWNED,
@@ -83,6 +83,7 @@ class EmbeddedEngine:
         id = run or ids.fresh("run")
         if run and await self.journal.run(run):
             return run
+        spec = self._without_secrets(spec)
         batch, session = await self._new_run(id, spec, at=self._clock.now())
         try:
             records = await self.storage.append_now(*session, batch)
@@ -99,10 +100,14 @@ class EmbeddedEngine:
         head = RunHead(id, spec.session, spec.agent, RunStatus.QUEUED, at, at, spec.parent)
         queued = {"agentId": spec.agent, "sessionId": spec.session, "model": spec.plan.get("model")}
         stored = {"spec": spec.to_json(), "version": program.version if program else None}
-        entries = (Entry(RUN_QUEUED, queued, at), Entry(SPEC, self._redactor.data(stored), at, SPEC, public=False))
+        entries = (Entry(RUN_QUEUED, queued, at), Entry(SPEC, stored, at, SPEC, public=False))
         session = await self.journal.session(spec.session)
         new = [] if session else [Session(spec.session, spec.agent, at, at)]
         return Batch(id, entries, RunStatus.QUEUED, create=head), list(new)
+
+    def _without_secrets(self, spec: RunSpec) -> RunSpec:
+        """The spec as it is recorded, so that the run and its replay see the same."""
+        return RunSpec.from_json(self._redactor.data(spec.to_json())) if self._redactor else spec
 
     async def _admit(self, batch: Batch, spec: RunSpec, records: Sequence[Record]) -> None:
         assert batch.create
@@ -246,7 +251,7 @@ class EmbeddedEngine:
     async def _spawn(self, execution: Execution, operation: Operation, spec: RunSpec) -> None:
         """Create the child and the record of it in one commit."""
         child = ids.derived("run", execution.id, operation.key)
-        spec = replace(spec, parent=execution.id, depth=execution.spec.depth + 1)
+        spec = self._without_secrets(replace(spec, parent=execution.id, depth=execution.spec.depth + 1))
         batch, session = await self._new_run(child, spec, at=self._clock.now())
         if not operation.settle():
             return
@@ -394,7 +399,7 @@ class EmbeddedEngine:
         if feed := self._feeds.get(head.run):
             return feed
         feed = self._feeds[head.run] = Feed(head.run, head.head)
-        feed.watch(self.journal.watch(head.run, feed.append))
+        finalize(feed, self.journal.watch(head.run, _appending_to(ref(feed)))).atexit = False
         fresh = await self.journal.run(head.run)
         if fresh and fresh.head > feed.head and not feed.tail:
             feed.head = fresh.head
@@ -433,8 +438,6 @@ class EmbeddedEngine:
         await asyncio.gather(*(execution.close() for execution in self._executions.values()))
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.storage.close()
-        for feed in self._feeds.values():
-            feed.close()
         self._executions.clear()
 
 
@@ -444,6 +447,16 @@ def _until(records: Sequence[Record], seq: int | None) -> list[Record]:
         return list(records)
     last = max((record.position for record in records if record.seq and record.seq <= seq), default=0)
     return [record for record in records if record.position <= last]
+
+
+def _appending_to(feed: ReferenceType[Feed]) -> Listener:
+    """A listener that does not keep the feed alive: the last reader takes it along."""
+
+    def append(records: Sequence[Record]) -> None:
+        if there := feed():
+            there.append(records)
+
+    return append
 
 
 def _note_end(records: Sequence[Record], over: asyncio.Future[None]) -> None:

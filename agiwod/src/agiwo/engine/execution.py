@@ -22,6 +22,12 @@ from agiwo.schema.run import RunSpec, RunStatus
 GRACE = 0.1
 """Seconds that a cancelled effect has to clean up; after that it is abandoned and its result dropped."""
 
+FAREWELL = 1.0
+"""Seconds that everything of a run has to end when the engine closes; what ignores that must not hold it up."""
+
+LAST_WORDS = 60.0
+"""Seconds that a run has to sum up after its time was over; then it ends without a summary."""
+
 MAIL = "mail"
 
 log = logging.getLogger(__name__)
@@ -76,12 +82,20 @@ class Execution:
         self._leftover: set[asyncio.Task[Any]] = set()
         for record in records:
             self._recall(record)
-        self.stopwatch = Stopwatch(clock, spec.timeout, self._on_timeout, active_seconds(records))
+        if self.is_timed_out:
+            self.stopwatch = Stopwatch(clock, LAST_WORDS, self._on_timeout)
+        else:
+            self.stopwatch = Stopwatch(clock, spec.timeout, self._on_timeout, active_seconds(records))
 
     @property
     def is_cancelled(self) -> bool:
         """Whether it is recorded that the run is to end."""
         return self.interruption is not None and self.interruption.cause == "cancel"
+
+    @property
+    def is_timed_out(self) -> bool:
+        """Whether it is recorded that the run's time is over."""
+        return self.interruption is not None and self.interruption.cause == "timeout"
 
     # What is recorded
 
@@ -108,7 +122,11 @@ class Execution:
         at = self.clock.now()
         ahead = [Entry(event.type, event.data, at, key, True, event.item) for key, event in emitted.items()]
         ready = [await spilled(self.storage.journal, entry) for entry in (*ahead, *entries)]
-        records = await self.storage.append(Batch(self.id, tuple(ready), status), *extra)
+        try:
+            records = await self.storage.append(Batch(self.id, tuple(ready), status), *extra)
+        except Conflict:
+            self._emits = {**emitted, **self._emits}
+            raise
         self.status = status or self.status
         for record in records:
             if record.run == self.id:
@@ -238,14 +256,18 @@ class Execution:
     # Stopping
 
     def _on_timeout(self) -> None:
-        if not self.ending and self.interruption is None:
+        if not self.ending and not self.is_cancelled:
             stop = asyncio.create_task(self._time_out(), name=f"{self.id} timeout")
             self._leftover.add(stop)
             stop.add_done_callback(self._leftover.discard)
 
     async def _time_out(self) -> None:
+        """Interrupt what is under way; the first time the run may still sum up."""
         entries, settled = self.interrupt("timeout", f"the run took longer than {self.spec.timeout:g} seconds")
         await self.commit(*entries)
+        self.stopwatch.hold()
+        self.stopwatch = Stopwatch(self.clock, LAST_WORDS, self._on_timeout)
+        self.stopwatch.go()
         await self.stop(settled)
 
     def interrupt(self, cause: str, reason: str) -> tuple[list[Entry], list[Operation]]:
@@ -296,4 +318,5 @@ class Execution:
         tasks = [task for task in (self.task, *(o.task for o in self.operations.values()), *self._leftover) if task]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=FAREWELL)

@@ -1,7 +1,7 @@
 """What readers of one run can see: its newest records, and the items that are still open. Never on disk."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,7 @@ class Reader:
 class Feed:
     """The live end of one run's log. Records come from the journal, in order; deltas come from the run itself."""
 
-    def __init__(self, run: str, head: int, unwatch: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, run: str, head: int) -> None:
         self.run = run
         self.head = head
         self.items: dict[str, OpenItem] = {}
@@ -56,11 +56,6 @@ class Feed:
         self.notices: deque[tuple[int, str, Mapping[str, Any], float]] = deque(maxlen=_NOTICES)
         self.noticed = 0
         self._idle: set[Reader] = set()
-        self._unwatch = unwatch
-
-    def watch(self, unwatch: Callable[[], None]) -> None:
-        """Take over the end of the feed's subscription to the journal."""
-        self._unwatch = unwatch
 
     def append(self, records: Sequence[Record]) -> None:
         """New public records, in order. An item that is completed closes."""
@@ -109,7 +104,3 @@ class Feed:
         idle, self._idle = self._idle, set()
         for reader in idle:
             reader.wake()
-
-    def close(self) -> None:
-        """Stop listening to the journal."""
-        self._unwatch()

@@ -9,7 +9,7 @@ from agiwo.engine.feed import OpenItem
 from agiwo.engine.operation import Operation
 from agiwo.engine.redact import RedactedStream
 from agiwo.errors import Interrupted
-from agiwo.schema.event import NewEvent
+from agiwo.schema.event import RUN_RETRYING, NewEvent
 
 
 class Scope:
@@ -17,6 +17,7 @@ class Scope:
 
     def __init__(self, execution: Execution, operation: Operation) -> None:
         self._execution, self._operation = execution, operation
+        self._redacts = bool(execution.redactor)
         self._open: dict[str, OpenItem] = {}
         self._streams: dict[tuple[str, str], RedactedStream] = {}
 
@@ -51,7 +52,7 @@ class Scope:
         """Add to an open item's stream; known secrets are held back and replaced."""
         if self._operation.settled:
             return
-        if self._execution.redactor:
+        if self._redacts:
             stream = self._streams.setdefault((item, kind), RedactedStream(self._execution.redactor))
             text = stream.feed(text)
             if not text:
@@ -70,11 +71,15 @@ class Scope:
         execution.feed.notice(type, execution.redactor.data(data), execution.clock.now())
 
     async def record(self, event: NewEvent) -> None:
-        """Commit a durable event at once."""
+        """Commit a durable event at once; `run/retrying` also ends the attempt that the step's items are in."""
         if self._operation.settled:
             stop = self._execution.interruption
             raise Interrupted(stop.cause if stop else "cancel", "", self._execution.clock.now())
         await self._execution.commit(self._execution.entry(event))
+        if event.type == RUN_RETRYING:
+            self._execution.feed.drop(self._operation.items)
+            self._operation.items.clear()
+            self._streams.clear()
 
     def drain(self, topic: str) -> Sequence[Message]:
         """Take the messages that came for `topic`; a mailbox that was closed takes messages again."""

@@ -6,6 +6,7 @@ words of a run that had to stop.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from agiwo.durable import DurableContext, Outcome
@@ -39,18 +40,13 @@ class AgentLoop:
         self._messages.append(user_message(ctx.run.spec.input))
 
     async def run(self) -> Outcome:
-        """Run to the end; an interruption closes what is open before it ends the run."""
+        """Run to the end. Whatever stops the run, each item that it began is completed."""
         try:
             return await self._think_and_act()
         except EffectFailed as error:
             return self._failed(error)
         except Interrupted as stop:
-            if stop.cause != "timeout":
-                return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=stop.reason)
-            try:
-                return await self._summarise(TerminationReason.TIMEOUT)
-            except Interrupted as second:
-                return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=second.reason)
+            return await self._interrupted(stop)
 
     async def _think_and_act(self) -> Outcome:
         while (limit := self._limit()) is None:
@@ -63,6 +59,17 @@ class AgentLoop:
                 return self._outcome(RunStatus.COMPLETED, TerminationReason.COMPLETED)
             self._turn += 1
         return await self._summarise(limit)
+
+    async def _interrupted(self, stop: Interrupted) -> Outcome:
+        """End a cancelled run; let one that is out of time say its last word, if that comes in time."""
+        if stop.cause != "timeout":
+            return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=stop.reason)
+        try:
+            return await self._summarise(TerminationReason.TIMEOUT)
+        except Interrupted as second:
+            if second.cause == "timeout":
+                return self._outcome(RunStatus.COMPLETED, TerminationReason.TIMEOUT)
+            return await self._interrupted(second)
 
     def _limit(self) -> TerminationReason | None:
         if self._turn >= self._plan.limits.max_steps:
@@ -99,10 +106,8 @@ class AgentLoop:
             prompt = limits.summary_prompt or SUMMARY_PROMPT
             text = prompt.replace("{reason}", _REASONS[reason]).replace("%s", _REASONS[reason])
             self._messages.append(user_message(text))
-            try:
+            with suppress(EffectFailed):
                 await self._ask("summary/llm", tools=False)
-            except EffectFailed:
-                return self._outcome(RunStatus.COMPLETED, reason)
         return self._outcome(RunStatus.COMPLETED, reason)
 
     # Acting

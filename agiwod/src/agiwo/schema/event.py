@@ -26,9 +26,9 @@ LOG: Final = "log"
 TERMINAL_EVENTS: Final = frozenset({RUN_COMPLETED, RUN_FAILED, RUN_CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
-    """One event of a run.
+    """One event of a run. Not to be changed; it is not frozen only because that triples the cost of making one.
 
     Durable events have `seq`; ephemeral ones (`item/started`, `item/delta`, `usage/updated`, `log`) have `after`, the
     seq that they follow. `at` is seconds since the epoch.

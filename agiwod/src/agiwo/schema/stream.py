@@ -21,7 +21,7 @@ class EventType(StrEnum):
     RUN_EVENT = "run_event"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepDelta:
     """A piece of what a model is saying. `tool_calls` holds fragments of arguments."""
 
@@ -30,9 +30,12 @@ class StepDelta:
     tool_calls: list[dict[str, Any]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamEvent:
-    """One event of a run. Durable ones have `seq`; `timestamp` is in seconds since the epoch, `data` the event's own."""
+    """One event of a run, not to be changed.
+
+    Durable ones have `seq`; `timestamp` is in seconds since the epoch, `data` the event's own.
+    """
 
     type: EventType
     run_id: str
