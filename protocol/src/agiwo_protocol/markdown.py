@@ -1,4 +1,4 @@
-"""The catalog as a page for people, `docs/protocol.md`. The prose is in `intro.md`, the rest comes from the contracts."""
+"""The catalog as a page for people, `docs/protocol.md`: prose from `intro.md`, the rest from the contracts."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -17,12 +17,13 @@ _APP: Final = "agiwod"
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """The directories of one daemon. Another home is another daemon."""
+    """The directories of one daemon. Another home is another daemon; `home` is None for the user's own."""
 
     config_dir: Path
     data_dir: Path
     state_dir: Path
     runtime_dir: Path
+    home: Path | None = None
 
     @property
     def config_file(self) -> Path:
@@ -74,7 +75,7 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
     root = home or env.get("AGIWOD_HOME")
     if root:
         base = Path(os.path.abspath(os.path.expanduser(root)))
-        return Paths(base, base / "data", base / "state", base / "run")
+        return Paths(base, base / "data", base / "state", base / "run", base)
     if sys.platform == "win32":
         base = Path(env.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / _APP
         return Paths(base, base / "data", base / "state", base / "run")

@@ -96,6 +96,11 @@ class Peer:
         self._tasks: asyncio.TaskGroup | None = None
         self._is_over = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the conversation has ended; nothing can be asked any more."""
+        return self._is_over
+
     async def run(self) -> None:
         """Hold the conversation until the channel ends; then end what is under way, and close the channel."""
         try:

@@ -1,0 +1,139 @@
+"""A client of a daemon: typed calls over one connection, which is opened again when it was lost."""
+
+import asyncio
+import uuid
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+from agiwo_protocol import connection, run
+from agiwo_protocol.channel import ChannelClosed, StreamChannel
+from agiwo_protocol.contract import Method, Wire
+from agiwo_protocol.item import Input
+from agiwo_protocol.peer import Peer
+
+from agiwo_client.door import Door
+from agiwo_client.errors import DaemonGone
+from agiwo_client.patience import Patience
+from agiwo_client.run import Run
+
+P = TypeVar("P", bound=Wire)
+R = TypeVar("R", bound=Wire)
+
+
+class Client:
+    """Calls to one daemon. Made by `connect`; enter it, or await it, to have the connection.
+
+    A connection that is lost fails the calls under way with `DaemonGone`; the next call opens another. Where asking
+    again is safe, a daemon that went away is looked for during `patience` seconds.
+    """
+
+    def __init__(self, door: Door, *, patience: float) -> None:
+        self._door = door
+        self._patience = patience
+        self._peer: Peer | None = None
+        self._server: connection.InitializeResult | None = None
+        self._conversations: set[asyncio.Task[None]] = set()
+        self._opening = asyncio.Lock()
+
+    @property
+    def server(self) -> connection.InitializeResult:
+        """What the daemon said of itself when hands were last shaken."""
+        if self._server is None:
+            raise DaemonGone("the client is not connected yet")
+        return self._server
+
+    async def call(self, method: Method[P, R], params: P, *, timeout: float | None = 60.0) -> R:
+        """Ask the daemon and return its answer. Cancelling the caller cancels the request.
+
+        Raises:
+            RpcError: the daemon answered with an error.
+            DaemonGone: the connection ended before the answer; whether the request was served is not known.
+            DaemonNotFound: there is no daemon.
+        """
+        peer = await self._connected()
+        try:
+            answer = await peer.request(method.name, params.to_wire(), timeout=timeout)
+        except ChannelClosed:
+            raise DaemonGone(f"the connection to the daemon ended before it answered {method.name}") from None
+        return method.result.model_validate(answer)
+
+    async def start_run(
+        self,
+        agent: str,
+        input: Input,
+        *,
+        session_id: str | None = None,
+        model: str | None = None,
+        idempotency_key: str | None = None,
+        output_schema: dict[str, Any] | None = None,
+        budget: run.Budget | None = None,
+        on_disconnect: Literal["continue", "cancel"] = "continue",
+    ) -> Run:
+        """Start a run, once: asking goes on over lost connections, under one idempotency key."""
+        params = run.StartParams(
+            agent=agent,
+            input=input,
+            session_id=session_id,
+            model=model,
+            idempotency_key=idempotency_key or uuid.uuid4().hex,
+            output_schema=output_schema,
+            budget=budget,
+            on_disconnect=on_disconnect,
+            attach=False,
+        )
+        return Run(self, self._door, await self._persist(run.START, params), 0, self._patience)
+
+    async def attach(self, run_id: str, after: int = 0) -> Run:
+        """A run that exists, to be read from the event after `after`.
+
+        Raises:
+            RpcError: of kind not_found, when there is no such run.
+        """
+        found = await self._persist(run.GET, run.RunParams(run_id=run_id))
+        return Run(self, self._door, found, after, self._patience)
+
+    async def aclose(self) -> None:
+        """Close every connection. Runs go on, except those started with `on_disconnect="cancel"`."""
+        conversations = list(self._conversations)
+        for conversation in conversations:
+            conversation.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
+        await self._door.aclose()
+
+    async def __aenter__(self) -> "Client":
+        await self._connected()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __await__(self) -> "Generator[Any, None, Client]":
+        return self.__aenter__().__await__()
+
+    async def _persist(self, method: Method[P, R], params: P) -> R:
+        """A call that may be made twice, made until there is an answer."""
+        patience = Patience(self._patience)
+        while True:
+            try:
+                return await self.call(method, params)
+            except DaemonGone as gone:
+                await patience.wait(gone)
+
+    async def _connected(self) -> Peer:
+        async with self._opening:
+            if self._peer is None or self._peer.is_over:
+                channel, self._server = await self._door.open()
+                self._peer = Peer(channel)
+                conversation = asyncio.create_task(self._converse(self._peer, channel))
+                self._conversations.add(conversation)
+                conversation.add_done_callback(self._conversations.discard)
+            return self._peer
+
+    async def _converse(self, peer: Peer, channel: StreamChannel) -> None:
+        try:
+            await peer.run()
+        finally:
+            await self._door.close(channel)

@@ -1,0 +1,28 @@
+"""How a client begins: `connect()` finds the running daemon, or starts one."""
+
+import os
+
+from agiwo_protocol.paths import locate
+
+from agiwo_client.client import Client
+from agiwo_client.door import Door
+
+
+def connect(
+    *,
+    home: str | os.PathLike[str] | None = None,
+    autostart: bool = True,
+    timeout: float = 30.0,
+    name: str = "agiwo-client",
+    patience: float = 60.0,
+) -> Client:
+    """A client of the daemon that belongs to `home` (without it `AGIWOD_HOME`, else the user's own).
+
+    Use it as `async with connect() as client:`, or `client = await connect()` and `await client.aclose()`. If no daemon
+    runs, one is started by `agiwod start`, unless `autostart` is False. It may take `timeout` seconds to get a
+    connection; a daemon that goes away later is looked for during `patience` seconds. Others are shown `name`.
+
+    Raises:
+        DaemonNotFound: (when entered or awaited) no daemon runs, and none could be started.
+    """
+    return Client(Door(locate(home), name=name, autostart=autostart, timeout=timeout), patience=patience)
