@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agiwod.logs import Redaction, logging_to
+from agiwo.engine.redact import Redactor
+from agiwod.logs import logging_to
 
 log = logging.getLogger("agiwod.test")
 
@@ -50,8 +51,8 @@ def test_only_what_the_level_asks_for_is_written(tmp_path: Path, level: str, eve
 
 
 def test_known_secrets_are_replaced_by_their_names_wherever_they_stand(tmp_path: Path) -> None:
-    redact = Redaction({"LAB_KEY": "sk-12345678", "LONG": 'sk-12345678"ü\\more', "SHORT": "ab"})
-    with logging_to(tmp_path / "x.log", redact=redact):
+    redactor = Redactor({"LAB_KEY": "sk-12345678", "LONG": 'sk-12345678"ü\\more', "SHORT": "ab"})
+    with logging_to(tmp_path / "x.log", redactor=redactor):
         log.info('sk-12345678"ü\\more and sk-12345678 ab', extra={"url": ["http://h/?k=sk-12345678"]})
         try:
             raise ValueError("sk-12345678")

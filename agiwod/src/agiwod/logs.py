@@ -14,12 +14,11 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final, cast
 
+from agiwo.engine.redact import Redactor
+
 _FILE_BYTES: Final = 10 * 1024 * 1024
 _OLDER_FILES: Final = 4
 """With the current one five files, so that a log never takes more than 50 MB."""
-
-_SHORTEST: Final = 8
-"""Characters of a secret; replacing shorter ones would hide ordinary words and give away where they stand."""
 
 _SECRET_WORDS: Final = ("api_key", "apikey", "authorization", "cookie", "password", "secret", "token")
 _COUNTS: Final = ("tokens",)
@@ -29,34 +28,12 @@ _OWN_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "a
 """What every record has; anything else came in by `extra=`."""
 
 
-class Redaction:
-    """Replaces known secrets in text by `[redacted:NAME]`."""
-
-    def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
-        self._names: dict[str, str] = {}
-        for name, value in (secrets or {}).items():
-            self.add(name, value)
-
-    def add(self, name: str, value: str) -> None:
-        """Know one secret more, also as it looks inside a JSON string."""
-        if len(value) >= _SHORTEST:
-            self._names[value] = self._names[json.dumps(value)[1:-1]] = name
-            # The longest first: a secret may hold another one.
-            self._names = dict(sorted(self._names.items(), key=lambda item: -len(item[0])))
-
-    def __call__(self, text: str) -> str:
-        """The text without the secrets."""
-        for value, name in self._names.items():
-            text = text.replace(value, f"[redacted:{name}]")
-        return text
-
-
 class JsonLines(logging.Formatter):
     """One record as one line: `at`, `level`, `logger`, `event`, then its fields, then the error it came with."""
 
-    def __init__(self, redact: Redaction) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._redact = redact
+        self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without a line end."""
@@ -70,15 +47,16 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return self._redact(json.dumps(line, default=str))
+        # Made JSON first, so that a secret is found in every object's text, and not in its escaped form.
+        return json.dumps(self._redactor.data(json.loads(json.dumps(line, default=str))))
 
 
 @contextmanager
-def logging_to(file: Path, level: str = "info", redact: Redaction | None = None) -> Generator[None]:
+def logging_to(file: Path, level: str = "info", redactor: Redactor | None = None) -> Generator[None]:
     """Let everything that is logged in this process, warnings too, go to that file until the block ends."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handler = _PrivateFile(file, maxBytes=_FILE_BYTES, backupCount=_OLDER_FILES, encoding="utf-8", delay=True)
-    handler.setFormatter(JsonLines(redact or Redaction()))
+    handler.setFormatter(JsonLines(redactor or Redactor()))
     root, before = logging.getLogger(), logging.getLogger().level
     root.addHandler(handler)
     root.setLevel(level.upper())
