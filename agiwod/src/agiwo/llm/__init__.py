@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from agiwo.errors import ConfigError, ModelError, NotFound
 from agiwo.llm.base import Message, Model, Timeouts
-from agiwo.llm.weights import is_available
 
 if TYPE_CHECKING:
     from agiwo.llm.local import LocalModel
@@ -96,6 +95,7 @@ def _key_from(name: str, variable: str) -> str:
 
 def _automatic() -> Model:
     from agiwo.config import settings
+    from agiwo.llm.weights import is_available
 
     known = settings()
     for provider, entry in PROVIDERS.items():

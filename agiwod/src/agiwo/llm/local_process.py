@@ -156,8 +156,8 @@ _servers_lock = threading.Lock()
 
 
 def _spawn(weights: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    # -P: import nothing that lies in the working directory, which may be anybody's project.
-    command = [sys.executable, "-P", "-m", "agiwo.llm.local_server", str(weights)]
+    # The file itself and not the module, which would load the whole SDK. -P: import nothing that lies beside it.
+    command = [sys.executable, "-P", str(Path(__file__).with_name("local_server.py")), str(weights)]
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """The child process of the local model: llama.cpp's own server on loopback. Runs nothing of an agent.
 
-Started as `python -m agiwo.llm.local_server MODEL.gguf`. Reads its key as the first line of stdin, writes its port as
-the only line of stdout once it can answer, and ends when stdin closes, so it never outlives whoever started it.
+Started as `python local_server.py MODEL.gguf`, and imports nothing of ours. Reads its key as the first line of stdin,
+writes its port as the only line of stdout once it can answer, and ends when stdin closes: it outlives nobody.
 """
 
 import os

@@ -39,7 +39,7 @@ class ScriptedModel(Model):
 
     A turn says `text` (in `deltas` pieces, each after `delayMs`), `reasoning`, `toolCalls` (each a `name`, `arguments`
     and perhaps an `id`), `usage` (`inputTokens`, `outputTokens`), `finishReason`; or it fails with `error`: a message,
-    or `kind`, `message`, `retryAfter`, and `times` when only so many attempts fail.
+    or `kind`, `message` and `retryAfter`.
 
     The position is in the request, not in here, so a run that was interrupted goes on where it was. Past the last turn
     a request is an error; with `repeat` the script starts over. `turns` is a list, or the path of a JSON file
@@ -62,7 +62,6 @@ class ScriptedModel(Model):
     ) -> AsyncGenerator[StreamChunk]:
         """Say the turn that this request has reached; see `Model.arun_stream`."""
         request = Request(tuple(messages), tuple(tools or ()), _turn_of(messages))
-        attempt = self.requests.count(request)
         self.requests.append(request)
         turn = self._turn(request.turn)
         try:
@@ -72,8 +71,8 @@ class ScriptedModel(Model):
         for chunk in chunks:
             await asyncio.sleep(delay)
             yield chunk
-        if failure and attempt < failure[1]:
-            raise failure[0]
+        if failure is not None:
+            raise failure
         yield StreamChunk(usage=_usage(turn), finish_reason=_finish_reason(turn))
 
     def _turn(self, number: int) -> Turn:
@@ -141,8 +140,7 @@ def _call(call: Mapping[str, Any], number: int, place: int) -> Mapping[str, Any]
     return {"index": place, "id": call.get("id", f"call_{number}_{place}"), "type": "function", "function": function}
 
 
-def _failure(turn: Turn) -> tuple[ModelError, float] | None:
-    """The error of a turn, and how many attempts meet it."""
+def _failure(turn: Turn) -> ModelError | None:
     error: Any = turn.get("error")
     if not error:
         return None
@@ -151,8 +149,7 @@ def _failure(turn: Turn) -> tuple[ModelError, float] | None:
     if kind not in get_args(ModelErrorKind):
         raise ValueError(f"no such kind of error: {kind}")
     message = str(fields.get("message", kind))
-    failure = ModelError(kind, message, provider="scripted", retry_after=fields.get("retryAfter"))
-    return failure, fields.get("times", float("inf"))
+    return ModelError(kind, message, provider="scripted", retry_after=fields.get("retryAfter"))
 
 
 def _usage(turn: Turn) -> Usage | None:
