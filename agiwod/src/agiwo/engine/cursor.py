@@ -85,7 +85,7 @@ class Cursor(Reader):
                 self._take(record, events)
         if self.seq >= self._feed.head and not self.finished:
             self._read_notices(events)
-            for item in list(self._feed.items.values()):
+            for item in self._feed.items.values():
                 self._read_item(item, merge, events)
             self._news.clear()
             self._feed.tell(self)
@@ -118,11 +118,14 @@ class Cursor(Reader):
             place = self._places[item.id] = _Place(item.attempt)
             data = {"kind": item.kind, **item.data}
             events.append(Event(self.run, ITEM_STARTED, data, item.at, after=self.seq, item=item.id))
+        if place.part == len(item.parts):
+            return
+        at, run, seq, id, attempt, offset = self._now(), self.run, self.seq, item.id, item.attempt, place.offset
         for kind, text in _runs(item.parts, place.part) if merge else item.parts[place.part :]:
-            data = {"kind": kind, "attempt": item.attempt, "offset": place.offset, "text": text}
-            events.append(Event(self.run, ITEM_DELTA, data, self._now(), after=self.seq, item=item.id))
-            place.offset += len(text)
-        place.part = len(item.parts)
+            data = {"kind": kind, "attempt": attempt, "offset": offset, "text": text}
+            events.append(Event(run, ITEM_DELTA, data, at, None, seq, id))
+            offset += len(text)
+        place.part, place.offset = len(item.parts), offset
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while not self.finished:
