@@ -1,14 +1,17 @@
 """The agents that runs can be started with, by id. Builds none of them, and runs none of them."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from agiwo.agent import Agent
 from agiwo.durable import Program
-from agiwo.errors import ConfigError, NotFound
+from agiwo.errors import AgiwoError, ConfigError, NotFound
 from agiwo.llm import Model, resolve_model
 from agiwo.schema.run import RunSpec
+
+log = logging.getLogger(__name__)
 
 MODEL = "model"
 """Where a run's metadata names the model that takes the place of its agent's own."""
@@ -87,11 +90,12 @@ class Agents:
         return self._variants[id, model]
 
     def find(self, spec: RunSpec) -> Program | None:
-        """The program of a run, or None while its agent is not registered: then the engine suspends it."""
-        registered = self._registered.get(spec.agent)
-        if registered is None:
+        """The program of a run, or None while its agent or model is not there: then the engine suspends it."""
+        try:
+            return self.with_model(spec.agent, spec.metadata.get(MODEL)).program
+        except AgiwoError as error:
+            log.warning("a run of agent %s cannot go on: %s", spec.agent, error)
             return None
-        return self.with_model(spec.agent, spec.metadata.get(MODEL)).program
 
     async def close(self) -> None:
         """Let go of what the agents hold: tools and models."""

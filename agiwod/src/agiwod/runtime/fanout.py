@@ -1,7 +1,7 @@
 """What one client follows: a cursor for each run, pulled when there is room. Knows no wire, and keeps no event."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,25 +38,22 @@ class Sink(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Following:
-    """A run that is followed; `has_waited` when its client made it wait since it was last looked at."""
+    """A run that is followed, perhaps as part of a `tree` (its root's id).
+
+    `has_waited` when its client made it wait since it was last looked at.
+    """
 
     cursor: Cursor
-    is_tree: bool
+    tree: str | None
     has_waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Runs that are about to be followed, and where each of them stands; nothing is sent before `go`."""
+    """Runs that are about to be followed, the one that was asked for first; nothing is sent before `go`."""
 
     heads: Sequence[RunHead]
-    _following: Sequence[_Following]
-    _fanout: "Fanout"
-
-    def go(self) -> None:
-        """Begin: what was missed, then what happens."""
-        for following in self._following:
-            self._fanout.begin(following)
+    go: Callable[[], None]
 
 
 class Fanout:
@@ -72,10 +69,9 @@ class Fanout:
         self._ready: dict[str, None] = {}
         self._news = asyncio.Event()
 
-    @property
-    def runs(self) -> list[str]:
-        """The runs that are followed."""
-        return list(self._followed)
+    def follows(self, run: str) -> bool:
+        """Whether the run is followed."""
+        return run in self._followed
 
     async def attach(self, run: str, after: int | Mapping[str, int] = 0, *, is_tree: bool = False) -> Attachment:
         """Follow a run from `after` on, with `is_tree` its children too, each from where `after` says, else from 0.
@@ -87,17 +83,15 @@ class Fanout:
             CursorExpired: a run has not had that many events.
             Conflict: the run is followed already.
         """
-        head = await self._engine.head(run)
-        heads = [head, *(await self._below(run) if is_tree else ())]
+        heads = [await self._engine.head(run), *(await self._below(run) if is_tree else ())]
         places = after if isinstance(after, Mapping) else {run: after}
-        # A run that is over, to a reader that has all of it, has nothing left to follow.
-        alive = [each for each in heads if not each.status.is_terminal or places.get(each.run, 0) != each.head]
-        following = [await self._follow(each.run, places.get(each.run, 0), is_tree) for each in alive]
-        if run in self._followed:
+        # To a reader that has all of it, a run that is over has nothing left to follow.
+        alive = [head.run for head in heads if not head.status.is_terminal or places.get(head.run, 0) != head.head]
+        tree = run if is_tree else None
+        following = [await self._follow(each, places.get(each, 0), tree) for each in alive]
+        if self.follows(run):
             raise Conflict(f"run {run} is followed on this connection already; detach it first")
-        taken = [each for each in following if each.cursor.run not in self._followed]
-        self._followed |= {each.cursor.run: each for each in taken}
-        return Attachment(heads, taken, self)
+        return Attachment(heads, lambda: self._begin(following))
 
     async def _below(self, run: str) -> list[RunHead]:
         """Every run that exists below `run`, parents before their children."""
@@ -108,25 +102,31 @@ class Fanout:
             before = page[-1].run
         return [head for child in found for head in (child, *await self._below(child.run))]
 
-    async def _follow(self, run: str, after: int, is_tree: bool) -> _Following:
-        return _Following(await self._engine.events(run, after, self._wake), is_tree)
+    async def _follow(self, run: str, after: int, tree: str | None) -> _Following:
+        return _Following(await self._engine.events(run, after, self._wake), tree)
 
-    def begin(self, following: _Following) -> None:
-        """Let the events of a run come."""
-        if self._followed.get(following.cursor.run) is following:
-            self._ready[following.cursor.run] = None
-            self._news.set()
-
-    def detach(self, run: str) -> bool:
-        """Send nothing more of the run; False when it was not followed."""
-        self._ready.pop(run, None)
-        return self._followed.pop(run, None) is not None
+    def _begin(self, following: Sequence[_Following]) -> None:
+        for each in following:
+            if self._followed.setdefault(each.cursor.run, each) is each:
+                self._wake(each.cursor)
 
     def _wake(self, cursor: Cursor) -> None:
         following = self._followed.get(cursor.run)
         if following is not None and following.cursor is cursor:
             self._ready[cursor.run] = None
             self._news.set()
+
+    def detach(self, run: str) -> bool:
+        """Send nothing more of the run, nor of its tree if that is followed; False when it was not."""
+        tree = [each.cursor.run for each in self._followed.values() if each.tree == run]
+        is_followed = self.follows(run) or bool(tree)
+        for each in (run, *tree):
+            self._forget(each)
+        return is_followed
+
+    def _forget(self, run: str) -> None:
+        self._followed.pop(run, None)
+        self._ready.pop(run, None)
 
     async def run(self) -> None:
         """Send what comes, run by run, whenever the sink has room; return when it ends."""
@@ -162,14 +162,9 @@ class Fanout:
             if self._followed.get(cursor.run) is not following:
                 return
             self._sink.send(event)
-            if following.is_tree and event.type == CHILD_SPAWNED:
-                await self._adopt(event.data["runId"])
+            if following.tree and event.type == CHILD_SPAWNED and not self.follows(event.data["runId"]):
+                self._begin([await self._follow(event.data["runId"], 0, following.tree)])
         if cursor.finished:
-            self.detach(cursor.run)
+            self._forget(cursor.run)
         elif not cursor.is_caught_up:
-            self.begin(following)
-
-    async def _adopt(self, child: str) -> None:
-        if child not in self._followed:
-            following = self._followed[child] = await self._follow(child, 0, is_tree=True)
-            self.begin(following)
+            self._wake(cursor)

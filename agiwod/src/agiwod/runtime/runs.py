@@ -88,6 +88,14 @@ class Runs:
         spec = _limited(agent.spec(ask.input, session_id=ask.session), ask)
         return await self._engine.head(await self._engine.submit(spec, run=run))
 
+    async def head(self, run: str) -> RunHead:
+        """Where the run stands, without what it costs to look into its events.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return await self._engine.head(run)
+
     async def get(self, run: str) -> RunState:
         """The run as it stands.
 
@@ -147,17 +155,6 @@ class Runs:
                 await self._engine.cancel(run, reason)
             except AgiwoError as error:
                 log.warning("run %s goes on without its client: %s", run, error)
-
-    async def resume(self, run: str) -> bool:
-        """Try a suspended run again; False when it is not suspended.
-
-        Raises:
-            NotFound: there is no such run.
-            Draining: no run may start.
-        """
-        await self._engine.head(run)
-        self._check()
-        return await self._engine.resume(run)
 
     async def page(self, run: str, after: int, limit: int) -> tuple[list[Event], RunHead]:
         """Durable events from `after` on, at most `limit`, and how the run stands.

@@ -1,0 +1,1 @@
+"""The native protocol: JSON-RPC 2.0 over the runtime."""

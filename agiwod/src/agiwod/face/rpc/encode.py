@@ -1,0 +1,170 @@
+"""What the runtime has as what the wire says. The only place that translates; it decides nothing."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from agiwo.schema.event import Event
+from agiwo.schema.record import Record, RunHead
+from agiwo.schema.record import Session as EngineSession
+from agiwo.schema.run import RunStatus, Usage
+from agiwo_protocol import agent, jsonrpc, model, run, session
+from agiwo_protocol.item import Usage as WireUsage
+
+from agiwod.face.rpc.moment import moment
+from agiwod.runtime.agents import Registered
+from agiwod.runtime.models import KnownModel
+from agiwod.runtime.runs import RunState
+
+_CACHE = 4 * 2**20
+"""Bytes of encoded events kept for the next reader of the same run."""
+
+_STATUSES: Mapping[RunStatus, run.RunStatus] = {
+    RunStatus.QUEUED: "queued",
+    RunStatus.RUNNING: "running",
+    RunStatus.WAITING: "waiting",
+    RunStatus.SLEEPING: "sleeping",
+    RunStatus.SUSPENDED: "suspended",
+    RunStatus.CANCELLING: "running",  # to a client it has not ended yet, and that is all it can act on
+    RunStatus.COMPLETED: "completed",
+    RunStatus.FAILED: "failed",
+    RunStatus.CANCELLED: "cancelled",
+}
+
+
+class Frames:
+    """Events as whole messages, each encoded once for all its readers. Bounded: the ones read longest ago go first."""
+
+    def __init__(self, limit: int = _CACHE) -> None:
+        self._limit = limit
+        self._size = 0
+        self._frames: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+
+    def of(self, event: Event) -> bytes:
+        """The `run/event` notification that tells this event."""
+        if event.seq is None:
+            return _frame(event)
+        place = (event.run, event.seq)
+        frame = self._frames.get(place)
+        if frame is not None:
+            self._frames.move_to_end(place)
+            return frame
+        frame = self._frames[place] = _frame(event)
+        self._size += len(frame)
+        while self._size > self._limit:
+            self._size -= len(self._frames.popitem(last=False)[1])
+        return frame
+
+
+def _frame(event: Event) -> bytes:
+    return jsonrpc.notification(run.EVENT.name, run_event(event))
+
+
+def run_event(event: Event) -> dict[str, Any]:
+    """An event as the params of `run/event`."""
+    params: dict[str, Any] = {"runId": event.run, "at": moment(event.at), "type": event.type}
+    if event.seq is not None:
+        params["seq"] = event.seq
+    else:
+        params["after"] = event.after
+    if event.item is not None:
+        params["itemId"] = event.item
+    params["data"] = event.data
+    return params
+
+
+def status(value: RunStatus) -> run.RunStatus:
+    """Where a run stands, in the words of the wire."""
+    return _STATUSES[value]
+
+
+def statuses(values: list[run.RunStatus] | None) -> frozenset[RunStatus] | None:
+    """The engine's statuses that the wire's words mean."""
+    return None if values is None else frozenset(own for own, word in _STATUSES.items() if word in values)
+
+
+def usage(value: Usage) -> WireUsage:
+    """Tokens and cost."""
+    return WireUsage.model_validate(value.to_json(), by_alias=True)
+
+
+def run_object(state: RunState) -> run.Run:
+    """A run as it stands."""
+    head, result = state.head, state.result
+    common = run.Run(
+        run_id=head.run,
+        session_id=head.session,
+        agent_id=head.agent,
+        status=status(head.status),
+        usage=WireUsage(),
+        head_seq=head.head,
+        parent_run_id=head.parent,
+        created_at=moment(head.created_at),
+        started_at=None if state.started_at is None else moment(state.started_at),
+        ended_at=None if state.ended_at is None else moment(state.ended_at),
+    )
+    if result is None:
+        return common
+    ending = {
+        "response": result.response,
+        "output": result.output,
+        "error": run.Failure.model_validate(result.error) if result.error else None,
+        "termination_reason": str(result.termination) if result.termination else None,
+        "usage": usage(result.usage),
+    }
+    return common.model_copy(update=ending)
+
+
+def start_result(head: RunHead, is_duplicate: bool) -> run.StartResult:
+    """The acknowledgement of a run."""
+    return run.StartResult(
+        run_id=head.run,
+        session_id=head.session,
+        status=status(head.status),
+        head_seq=head.head,
+        deduplicated=is_duplicate,
+    )
+
+
+def session_object(value: EngineSession) -> session.Session:
+    """A session."""
+    return session.Session(
+        session_id=value.id,
+        agent_id=value.agent,
+        created_at=moment(value.created_at),
+        updated_at=moment(value.updated_at),
+        head=value.head.run if value.head else None,
+        forked_from=value.forked_from.run if value.forked_from else None,
+    )
+
+
+def history_item(record: Record) -> session.HistoryItem:
+    """A completed item and its place."""
+    return session.HistoryItem(
+        run_id=record.run,
+        seq=record.seq or 0,
+        item_id=record.item,
+        at=moment(record.at),
+        item=dict(record.data),
+    )
+
+
+def agent_object(value: Registered, *, is_whole: bool) -> agent.Agent:
+    """An agent; the system prompt only of a whole one."""
+    plan = value.agent.plan()
+    return agent.Agent(
+        agent_id=value.agent.id,
+        description=value.agent.description,
+        model=plan.model,
+        tools=list(plan.tools),
+        source=value.source,
+        max_steps=plan.limits.max_steps,
+        system_prompt=plan.system_prompt if is_whole else None,
+    )
+
+
+def model_object(value: KnownModel) -> model.Model:
+    """A model."""
+    return model.Model(
+        name=value.name, provider=value.provider, id=value.id, available=value.is_available, reason=value.reason
+    )

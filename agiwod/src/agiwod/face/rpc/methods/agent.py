@@ -1,0 +1,24 @@
+"""agent/…: which agents there are."""
+
+from agiwo_protocol import agent
+from agiwo_protocol.contract import Page
+
+from agiwod.face.rpc import encode
+from agiwod.face.rpc.connection import Connection
+from agiwod.face.rpc.dispatch import methods
+from agiwod.face.rpc.methods.paging import page
+
+
+@methods.on(agent.LIST)
+async def list_agents(connection: Connection, params: Page) -> agent.ListResult:
+    """The agents, and the one that is meant when none is named."""
+    agents = connection.daemon.agents
+    shown, cursor = page(agents.list(), params, lambda each: each.agent.id)
+    objects = [encode.agent_object(each, is_whole=False) for each in shown]
+    return agent.ListResult(agents=objects, default_agent=agents.default, next_cursor=cursor)
+
+
+@methods.on(agent.GET)
+async def get_agent(connection: Connection, params: agent.AgentParams) -> agent.Agent:
+    """One agent, with its system prompt."""
+    return encode.agent_object(connection.daemon.agents.get(params.agent_id), is_whole=True)

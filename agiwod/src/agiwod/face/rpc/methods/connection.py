@@ -1,0 +1,69 @@
+"""initialize, ping, shutdown: the conversation itself."""
+
+from agiwo.errors import AgiwoError
+from agiwo_protocol import connection as wire
+from agiwo_protocol.catalog import METHODS
+from agiwo_protocol.channel import HIGH_WATER
+from agiwo_protocol.contract import Empty
+from agiwo_protocol.errors import RpcError
+from agiwo_protocol.framing import MAX_MESSAGE
+from agiwo_protocol.peer import MAX_IN_FLIGHT
+from agiwo_protocol.schema import schema_hash
+from agiwo_protocol.version import SUPPORTED
+
+from agiwod.face.rpc import encode
+from agiwod.face.rpc.connection import Connection
+from agiwod.face.rpc.dispatch import Answer, methods
+from agiwod.face.rpc.errors import to_rpc
+from agiwod.face.rpc.moment import moment
+from agiwod.runtime.fanout import Attachment
+
+
+@methods.on(wire.INITIALIZE)
+async def initialize(connection: Connection, params: wire.InitializeParams) -> Answer[wire.InitializeResult]:
+    """Shake hands, and go on reading the runs that the client names; their events come after the answer."""
+    version = connection.welcome(params)
+    taken = [await _attach(connection, cursor) for cursor in params.attach]
+    daemon = connection.daemon
+    result = wire.InitializeResult(
+        protocol_version=version,
+        supported_versions=list(SUPPORTED),
+        schema_hash=schema_hash(),
+        server_info=wire.ServerInfo(name="agiwod", version=daemon.facts.version),
+        daemon=wire.DaemonIdentity(id=daemon.id, pid=daemon.pid, started_at=moment(daemon.started_at)),
+        connection_id=connection.id,
+        capabilities={name.partition("/")[0]: {} for name in METHODS if "/" in name},
+        limits=wire.Limits(max_message_bytes=MAX_MESSAGE, max_in_flight=MAX_IN_FLIGHT, high_water_bytes=HIGH_WATER),
+        attached=[told for told, _ in taken],
+    )
+    return Answer(result, lambda: _go([attachment for _, attachment in taken if attachment]))
+
+
+async def _attach(connection: Connection, cursor: wire.Cursor) -> tuple[wire.Attached, Attachment | None]:
+    try:
+        attachment = await connection.fanout.attach(cursor.run_id, cursor.after)
+    except AgiwoError as error:
+        return wire.Attached(run_id=cursor.run_id, error=_error_object(to_rpc(error, wire.INITIALIZE.name))), None
+    head = attachment.heads[0]
+    return wire.Attached(run_id=head.run, head_seq=head.head, status=encode.status(head.status)), attachment
+
+
+def _error_object(error: RpcError) -> wire.ErrorObject:
+    return wire.ErrorObject(code=error.code, message=error.message, data=error.data)
+
+
+def _go(attachments: list[Attachment]) -> None:
+    for attachment in attachments:
+        attachment.go()
+
+
+@methods.on(wire.PING)
+async def ping(connection: Connection, params: Empty) -> wire.Pong:
+    """The daemon's time."""
+    return wire.Pong(at=moment(connection.daemon.clock.now()))
+
+
+@methods.on(wire.SHUTDOWN)
+async def shutdown(connection: Connection, params: Empty) -> Answer[Empty]:
+    """End this connection after the answer; the daemon goes on."""
+    return Answer(Empty(), connection.leave)

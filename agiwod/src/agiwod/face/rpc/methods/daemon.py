@@ -1,0 +1,82 @@
+"""daemon/… and rpc/discover: how the daemon is, how it ends, what it speaks."""
+
+from typing import Literal
+
+from agiwo.schema.run import RunStatus
+from agiwo_protocol import daemon
+from agiwo_protocol.contract import Empty
+from agiwo_protocol.schema import open_rpc
+from agiwo_protocol.version import PROTOCOL_VERSION
+
+from agiwod.face.rpc.connection import Connection
+from agiwod.face.rpc.dispatch import methods
+from agiwod.face.rpc.moment import moment
+from agiwod.runtime.daemon import Daemon, State
+
+
+@methods.on(daemon.STATUS)
+async def tell_status(connection: Connection, params: Empty) -> daemon.Status:
+    """How the daemon is."""
+    own = connection.daemon
+    return daemon.Status(
+        state=_state(own),
+        id=own.id,
+        pid=own.pid,
+        version=own.facts.version,
+        protocol_version=PROTOCOL_VERSION,
+        uptime_seconds=round(own.clock.now() - own.started_at, 3),
+        started_at=moment(own.started_at),
+        socket=own.facts.socket,
+        tcp=own.facts.tcp,
+        http=own.facts.http,
+        token_file=own.facts.token_file,
+        data_dir=own.facts.data_dir,
+        storage=_storage(own),
+        clients=len(own.clients),
+        runs=await _counts(own),
+    )
+
+
+def _state(own: Daemon) -> Literal["ready", "draining", "degraded"]:
+    if own.state in (State.DRAINING, State.STOPPED):
+        return "draining"
+    return "degraded" if own.state == State.DEGRADED else "ready"
+
+
+def _storage(own: Daemon) -> daemon.Storage:
+    trouble = own.engine.storage.trouble
+    return daemon.Storage(
+        kind=own.facts.storage,
+        state="ok" if trouble is None else "failed",
+        durability=own.facts.durability,
+        error=trouble,
+    )
+
+
+async def _counts(own: Daemon) -> daemon.RunCounts:
+    counts = await own.count_runs()
+    return daemon.RunCounts(
+        queued=counts[RunStatus.QUEUED],
+        running=counts[RunStatus.RUNNING] + counts[RunStatus.CANCELLING],
+        waiting=counts[RunStatus.WAITING],
+        sleeping=counts[RunStatus.SLEEPING],
+        suspended=counts[RunStatus.SUSPENDED],
+    )
+
+
+@methods.on(daemon.DRAIN)
+async def drain(connection: Connection, params: daemon.DrainParams) -> daemon.DrainResult:
+    """Take no new runs."""
+    return daemon.DrainResult(deadline_at=moment(connection.daemon.drain(params.seconds)))
+
+
+@methods.on(daemon.STOP)
+async def stop(connection: Connection, params: daemon.DrainParams) -> daemon.DrainResult:
+    """Drain, then end."""
+    return daemon.DrainResult(deadline_at=moment(connection.daemon.stop(params.seconds)))
+
+
+@methods.on(daemon.DISCOVER)
+async def discover(connection: Connection, params: Empty) -> daemon.OpenRpc:
+    """This protocol as an OpenRPC document."""
+    return daemon.OpenRpc.model_validate(open_rpc())
