@@ -26,13 +26,16 @@ class Journal(Protocol):
     async def append(self, *changes: Change) -> list[Record]:
         """Append all of it atomically; return the new records, with their seq, once they are as durable as promised.
 
-        Listeners have seen the records before this returns. Cancelling the caller does not undo the append.
+        Listeners have seen the records before this returns. Cancelling the caller does not undo an append that is under
+        way. The journal keeps copies: the records hold what a later reader will get, and must not be changed.
 
         Raises:
             Conflict: a key or a run exists already, a run is in another status than expected, or it (or its session)
                 belongs to another live process, whose pid the error carries.
             NotFound: a batch without `create` names an unknown run.
             StorageError: the store refused; nothing was recorded and nobody was told.
+            TypeError: an entry's data, a session's meta or an id is not JSON (a lone surrogate, an integer of more than
+                64 bits); nothing was recorded.
         """
         ...
 
@@ -62,11 +65,18 @@ class Journal(Protocol):
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunHead]:
-        """Index entries, newest first; `before` is the id of the last one of the previous page."""
+        """Index entries, newest first; `before` is the id of the last one of the previous page.
+
+        Raises:
+            NotFound: there is no run `before`.
+        """
         ...
 
     async def claim(self) -> list[RunHead]:
-        """Make this process the owner of every unfinished run whose owner is gone, and return all that are ours."""
+        """Make this process the owner of every unfinished run whose owner is gone; return all that are ours, oldest first.
+
+        The sessions of owners that are gone become ours too.
+        """
         ...
 
     async def session(self, session: str) -> Session | None:
@@ -74,7 +84,11 @@ class Journal(Protocol):
         ...
 
     async def sessions(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
-        """Sessions, the one used last first; `before` is the id of the last one of the previous page."""
+        """Sessions, the one used last first; `before` is the id of the last one of the previous page.
+
+        Raises:
+            NotFound: there is no session `before`.
+        """
         ...
 
     async def put_blob(self, data: bytes) -> str:

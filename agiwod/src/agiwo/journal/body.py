@@ -1,13 +1,13 @@
-"""A record's body as bytes: how an entry is written down and read back, its large strings set aside as blobs."""
+"""A record's body as bytes: how an entry is written down and read back, its large strings set aside. Knows no store."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import orjson
 
 from agiwo.journal.blob import blob_name
-from agiwo.schema.record import Entry, Record
+from agiwo.schema.record import Batch, Entry, Record, Session
 
 _BLOB_ABOVE: Final = 128 * 1024
 """Bytes of a string above which it is kept once, by its hash, instead of in the body."""
@@ -23,6 +23,24 @@ class Body:
     raw: bytes
     data: dict[str, Any]
     blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+
+def detached_session(session: Session) -> Session:
+    """The session with data of its own, so that what the caller does to its data later changes nothing here.
+
+    Raises:
+        TypeError: it is not JSON.
+    """
+    return replace(session, meta=orjson.loads(orjson.dumps(session))["meta"])
+
+
+def check_names(batch: Batch) -> None:
+    """Refuse what stands outside of bodies and cannot be written.
+
+    Raises:
+        TypeError: it is not JSON: a lone surrogate, for one.
+    """
+    orjson.dumps((batch.run, batch.create))
 
 
 def write_body(entry: Entry) -> Body:

@@ -17,13 +17,18 @@ _T = TypeVar("_T")
 
 
 class Connection(aiosqlite.Connection):
-    """A connection whose every piece of work is one hop to its thread and back, however many statements it has."""
+    """A connection whose every piece of work is one hop to its thread and back, however many statements it has.
 
-    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
-        super().__init__(partial(_translated, path, connect), iter_chunk_size=64)
+    It takes over `db`, which must be usable from any thread, and closes it.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        super().__init__(lambda: db, iter_chunk_size=64)
+        self._connection = db
         self._path = path
         # A program that forgets to close its journal must still be able to end; what it was promised is on disk.
         self._thread.daemon = True
+        self._thread.start()
 
     def start(self, work: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
         """Do `work` on the connection's thread, after all that was started before.
@@ -33,11 +38,12 @@ class Connection(aiosqlite.Connection):
         # aiosqlite offers a hop for every statement and none for a function, so this goes to its thread's own queue.
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         queue = cast("SimpleQueue[Any]", self._tx)  # pyright: ignore[reportUnknownMemberType]: it is half annotated
-        queue.put_nowait((future, partial(_translated, self._path, work, self._conn)))
+        queue.put_nowait((future, partial(translated, self._path, work, self._conn)))
         return future
 
 
-def _translated(path: Path, work: Callable[..., _T], *args: Any) -> _T:
+def translated(path: Path, work: Callable[..., _T], *args: Any) -> _T:
+    """What `work` returns; a refusal of SQLite or the disk comes out as a StorageError that names the path."""
     try:
         return work(*args)
     except (sqlite3.Error, OSError) as error:

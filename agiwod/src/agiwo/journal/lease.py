@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 from agiwo.errors import Conflict
 
-_PATIENCE = 5.0
+_PATIENCE = 1.0
 """Seconds to wait for a lock that somebody may be trying for a moment to see whether its owner lives."""
 
 _OPENING = 60.0

@@ -5,15 +5,14 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
-import orjson
-
 from agiwo import ids
 from agiwo.errors import NotFound, StorageError
 from agiwo.journal.base import Listener
 from agiwo.journal.blob import blob_name
+from agiwo.journal.body import check_names, detached_session, write_body
 from agiwo.journal.ledger import Ledger
 from agiwo.journal.listeners import Listeners
-from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
+from agiwo.schema.record import Batch, Change, Record, RunHead, Session
 from agiwo.schema.run import RunStatus
 
 _T = TypeVar("_T")
@@ -35,7 +34,8 @@ class MemoryJournal:
     async def append(self, *changes: Change) -> list[Record]:
         """As `Journal.append`."""
         self._check_open()
-        written = self._ledger.append([_detached(change) for change in changes])
+        detached = [detached_session(c) if isinstance(c, Session) else _detached(c) for c in changes]
+        written = self._ledger.append(detached)
         for run in written.runs:
             self._records.setdefault(run, [])
         for record in written.records:
@@ -144,15 +144,9 @@ def _nobody(owner: str) -> int | None:
     return None
 
 
-def _detached(change: Change) -> Change:
-    """The change with data of its own, so that what the caller does to its data later changes no record."""
-    if isinstance(change, Session):
-        return replace(change, meta=orjson.loads(orjson.dumps(change.meta)))
-    return replace(change, entries=_detached_entries(change))
-
-
-def _detached_entries(batch: Batch) -> tuple[Entry, ...]:
-    return tuple(replace(entry, data=orjson.loads(orjson.dumps(entry.data))) for entry in batch.entries)
+def _detached(batch: Batch) -> Batch:
+    check_names(batch)
+    return replace(batch, entries=tuple(replace(entry, data=write_body(entry).data) for entry in batch.entries))
 
 
 def _newest_first(things: Iterable[_T], age: Callable[[_T], float]) -> list[_T]:

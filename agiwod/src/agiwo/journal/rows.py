@@ -11,9 +11,9 @@ from agiwo.journal.blob import blob_name
 from agiwo.journal.body import Body, read_body
 from agiwo.journal.ledger import Key, Ledger, Standing, Written
 from agiwo.schema.record import Point, Record, RunHead, Session
-from agiwo.schema.run import TERMINAL, RunStatus
+from agiwo.schema.run import RunStatus
 
-_UNFINISHED: Final = tuple(sorted(set(RunStatus) - TERMINAL))
+_UNFINISHED: Final = f"status IN ({', '.join(repr(str(status)) for status in RunStatus if not status.is_terminal)})"
 _RUN: Final = (
     "run.id, run.session, run.agent, run.status, run.created_at, run.updated_at, run.parent, run.head, run.owner"
 )
@@ -115,13 +115,12 @@ def find_sessions(db: sqlite3.Connection, agent: str | None, before: str | None,
 
 def claim_runs(db: sqlite3.Connection, ledger: Ledger) -> list[RunHead]:
     """Take over the unfinished runs, and all sessions, of owners that are gone; return all unfinished ones of ours."""
-    unfinished = f"status IN ({', '.join(map(repr, _UNFINISHED))})"
-    owners = f"SELECT owner FROM run WHERE {unfinished} UNION SELECT owner FROM session"
+    owners = f"SELECT owner FROM run WHERE {_UNFINISHED} UNION SELECT owner FROM session"
     for (owner,) in db.execute(owners).fetchall():
         if ledger.foreign_pid(owner) is None:
-            db.execute(f"UPDATE run SET owner = ? WHERE {unfinished} AND owner = ?", (ledger.owner, owner))
+            db.execute(f"UPDATE run SET owner = ? WHERE {_UNFINISHED} AND owner = ?", (ledger.owner, owner))
             db.execute("UPDATE session SET owner = ? WHERE owner = ?", (ledger.owner, owner))
-    ours = f"SELECT {_RUN} FROM run WHERE {unfinished} AND owner = ? ORDER BY created_at, number"
+    ours = f"SELECT {_RUN} FROM run WHERE {_UNFINISHED} AND owner = ? ORDER BY created_at, number"
     return [_run_head(row) for row in db.execute(ours, (ledger.owner,)).fetchall()]
 
 
@@ -147,8 +146,8 @@ def get_blob(db: sqlite3.Connection, blob: str, offset: int, limit: int | None) 
 
 
 def probe(db: sqlite3.Connection) -> None:
-    """Write something of the size of a usual batch: what is too small says nothing about a disk that is nearly full."""
-    db.execute("INSERT OR REPLACE INTO meta VALUES ('probe', randomblob(65536))")
+    """Write more than a usual batch: what is smaller says nothing about a disk that is nearly full."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('probe', randomblob(262144))")
 
 
 def _records(db: sqlite3.Connection, run: str, where: str, values: Mapping[str, Any]) -> list[Record]:

@@ -14,7 +14,7 @@ from agiwo import ids
 from agiwo.errors import ConfigError, StorageError
 from agiwo.journal import rows, schema
 from agiwo.journal.base import Listener
-from agiwo.journal.connection import Connection, transaction
+from agiwo.journal.connection import Connection, transaction, translated
 from agiwo.journal.lease import Lease
 from agiwo.journal.listeners import Listeners
 from agiwo.journal.schema import Durability
@@ -58,6 +58,11 @@ class SqliteJournal:
             file.users += 1
             files.by_path[resolved] = file
         return cls(file)
+
+    @property
+    def durability(self) -> Durability:
+        """What a commit survives."""
+        return self._file.durability
 
     async def append(self, *changes: Change) -> list[Record]:
         """As `Journal.append`."""
@@ -120,16 +125,18 @@ class SqliteJournal:
 
     async def close(self) -> None:
         """As `Journal.close`; the files are let go of when the last who opened them closes. Harmless when closed."""
-        file, self._opened = self._opened, None
-        if file is None:
-            return
         files = _files_of_this_loop()
         async with files.lock:
-            await file.writer.finish()
-            file.users -= 1
-            if not file.users:
-                del files.by_path[file.path]
-                await file.close()
+            file, self._opened = self._opened, None
+            if file is None:
+                return
+            try:
+                await file.writer.finish()
+            finally:
+                file.users -= 1
+                if not file.users:
+                    del files.by_path[file.path]
+                    await file.close()
 
     @property
     def _file(self) -> "_File":
@@ -167,19 +174,17 @@ class _File:
     async def opened(cls, path: Path, durability: Durability, owner: str) -> "_File":
         """The file, locked for this owner."""
         lease = Lease(path, owner)
-        connection = Connection(path, lambda: _connect(path, durability, lease))
-        await connection
-        reader = Connection(path, lambda: schema.connect_reader(path))
+        opening = asyncio.get_running_loop().run_in_executor(None, translated, path, _open, path, durability, lease)
         try:
-            await reader
-            epoch = await connection.start(schema.epoch)
-        except BaseException:
-            await connection.close()
-            lease.release()
+            writing, reading = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The thread cannot be stopped; what it opens is nobody's.
+            opening.add_done_callback(lambda done: done.exception() or _shut(lease, *done.result()))
             raise
-        listeners = Listeners()
+        connection, listeners = Connection(path, writing), Listeners()
         writer = Writer(path, connection, lease, listeners)
-        return cls(path, epoch, durability, lease, connection, reader, listeners, writer)
+        epoch = schema.epoch(reading)
+        return cls(path, epoch, durability, lease, connection, Connection(path, reading), listeners, writer)
 
     async def strengthen(self, durability: Durability) -> None:
         """Make commits at least so durable from now on."""
@@ -190,9 +195,13 @@ class _File:
     async def close(self) -> None:
         """Close both connections and give up the lock."""
         # The reader first: whoever closes last empties the WAL, and a reader must not.
-        await self.reader.close()
-        await self.connection.close()
-        self.lease.release()
+        try:
+            await self.reader.close()
+        finally:
+            try:
+                await self.connection.close()
+            finally:
+                self.lease.release()
 
 
 @dataclass(slots=True)
@@ -214,17 +223,27 @@ def _resolved(path: str | PathLike[str]) -> Path:
     return Path(path).expanduser().resolve()
 
 
-def _connect(path: Path, durability: Durability, lease: Lease) -> sqlite3.Connection:
-    """Make the directories, take the lock, open the file: what must not happen in two processes at once."""
+def _open(path: Path, durability: Durability, lease: Lease) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """Make the directories, take the lock, open the file: what must not happen in two processes at once.
+
+    Gives the connection that writes and the one that reads.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with lease.opening():
         lease.take()
         try:
             lease.sweep()
-            return schema.connect_writer(path, durability)
+            # The writer first: it makes the file.
+            return schema.connect_writer(path, durability), schema.connect_reader(path)
         except BaseException:
             lease.release()
             raise
+
+
+def _shut(lease: Lease, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
+    reading.close()
+    writing.close()
+    lease.release()
 
 
 def _in_transaction(work: Callable[[sqlite3.Connection], _T], db: sqlite3.Connection) -> _T:

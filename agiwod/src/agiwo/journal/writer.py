@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from agiwo.errors import AgiwoError, Conflict, NotFound
 from agiwo.journal import rows
-from agiwo.journal.body import Body, write_body
+from agiwo.journal.body import Body, check_names, detached_session, write_body
 from agiwo.journal.connection import Connection, transaction
 from agiwo.journal.lease import Lease
 from agiwo.journal.ledger import Ledger, Written
@@ -29,7 +27,7 @@ _GROUP: Final = 512
 _QUEUED: Final = 1024
 """Appends that may wait for a commit; more wait for room."""
 
-_WAL_LIMIT: Final = 4 * 1024 * 1024
+_WAL_LIMIT: Final = 16 * 1024 * 1024
 """Bytes of WAL above which it is moved into the database: SQLite's own default of 1,000 pages."""
 
 
@@ -128,17 +126,14 @@ class Writer:
 
 
 def _written_down(changes: Iterable[Change]) -> _Append:
-    kept: list[Change] = []
     bodies: list[Body] = []
-    for change in changes:
-        # Also what is stored outside of bodies must be text that can be written.
-        orjson.dumps(change if isinstance(change, Session) else (change.run, change.create))
-        kept.append(change if isinstance(change, Session) else _keep(change, bodies))
+    kept = [detached_session(c) if isinstance(c, Session) else _detached(c, bodies) for c in changes]
     return _Append(kept, bodies, asyncio.get_running_loop().create_future())
 
 
-def _keep(batch: Batch, bodies: list[Body]) -> Batch:
+def _detached(batch: Batch, bodies: list[Body]) -> Batch:
     """The batch with data of its own; its bodies go to the end of `bodies`."""
+    check_names(batch)
     new = [write_body(entry) for entry in batch.entries]
     bodies.extend(new)
     entries = (replace(entry, data=body.data) for entry, body in zip(batch.entries, new, strict=True))
