@@ -1,0 +1,100 @@
+"""Connections over a unix socket of this user alone."""
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from agiwo.errors import ConfigError, Conflict
+from agiwo_protocol.channel import StreamChannel
+
+from agiwod.transport.base import Converse, hold
+
+_BACKLOG = 1024
+"""Connections that may wait to be accepted: many clients come at once when a daemon has been started anew."""
+
+log = logging.getLogger(__name__)
+
+
+class UnixTransport:
+    """Listens at a path, whose directory must be there and belong to this user.
+
+    `ready` is called once connections are accepted. To be served by one process at a time: whoever holds the lock of
+    the daemon's data.
+    """
+
+    def __init__(self, path: Path, ready: Callable[[], None] = lambda: None) -> None:
+        self._path, self._ready = path, ready
+
+    async def serve(self, converse: Converse) -> None:
+        """Hold a conversation over each connection until cancelled; then end them, and remove the socket.
+
+        Raises:
+            Conflict: another process listens at the path.
+            ConfigError: nobody can listen there; the message says why.
+        """
+        listener = _listen(self._path)
+        own = os.stat(self._path)
+        try:
+            async with asyncio.TaskGroup() as conversations:
+
+                def accept(channel: StreamChannel) -> None:
+                    if _is_ours(channel):
+                        conversations.create_task(hold(converse, channel))
+
+                server = await asyncio.get_running_loop().create_unix_server(
+                    lambda: StreamChannel(connected=accept), sock=listener, backlog=_BACKLOG
+                )
+                async with server:
+                    self._ready()
+                    await asyncio.get_running_loop().create_future()
+        finally:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(self._path), own):
+                    os.unlink(self._path)
+
+
+def _listen(path: Path) -> socket.socket:
+    """A socket bound to the path, for the owner alone from its first moment on."""
+    if path.exists() and _answers(path):
+        raise Conflict(f"another process listens at {path}")
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(os.fspath(path))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"the socket {path} cannot be made: {error.strerror or error}") from None
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens there; a socket that its process left behind refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(os.fspath(path))
+        except OSError:
+            return False
+        return True
+
+
+def _is_ours(channel: StreamChannel) -> bool:
+    """Whether the other end is a process of this user, or of root. Elsewhere than on Linux the directory guards."""
+    if not sys.platform.startswith("linux"):
+        return True
+    peer: socket.socket = channel.transport.get_extra_info("socket")
+    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    if uid in (os.getuid(), 0):
+        return True
+    log.warning("refused a connection of user %d", uid)
+    channel.transport.close()
+    return False
