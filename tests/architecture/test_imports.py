@@ -1,0 +1,87 @@
+import ast
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PYDANTIC = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"}
+
+LOADED = {
+    "agiwo_protocol.paths": set[str](),
+    "agiwo_protocol.catalog": PYDANTIC,
+    "agiwo_client": {*PYDANTIC, "orjson", "anyio"},
+    "agiwo": {*PYDANTIC, "orjson"},
+    "agiwo.tool.builtin.calculator": {"orjson", *PYDANTIC},
+    "agiwod.settings": {*PYDANTIC, "orjson"},
+    "agiwod.logs": {*PYDANTIC, "orjson"},
+}
+"""What an import may load of others' packages, so that no start pays for what it does not use."""
+
+DISTRIBUTIONS = {
+    "protocol": {"agiwo_protocol": "agiwod-protocol"},
+    "client_py": {"agiwo_client": "agiwod-client"},
+    "agiwod": {"agiwo": "agiwod", "agiwod": "agiwod"},
+}
+TWINS = {"pydantic-core": "pydantic", "referencing": "jsonschema"}
+"""What is one project with something declared, and always comes with it."""
+
+OURS = {package: name for packages in DISTRIBUTIONS.values() for package, name in packages.items()}
+
+
+def test_no_import_goes_up_the_storeys() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", LOADED)
+def test_an_import_loads_no_more_than_it_must(module: str) -> None:
+    program = f"import sys; before = set(sys.modules); import {module}; print(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split() if not name.startswith("_")}
+
+    assert loaded - sys.stdlib_module_names - set(OURS) <= LOADED[module]
+
+
+@pytest.mark.parametrize("folder", DISTRIBUTIONS)
+def test_what_a_distribution_imports_is_declared_by_it(folder: str) -> None:
+    imported = {name for file in (ROOT / folder / "src").rglob("*.py") for name in imports(file)}
+    foreign = imported - sys.stdlib_module_names - set(DISTRIBUTIONS[folder])
+
+    assert {distribution(name) for name in foreign} <= declared(folder)
+
+
+def imports(file: Path) -> set[str]:
+    """The top-level packages that a file imports, wherever in it."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def distribution(package: str) -> str:
+    """The distribution that a package comes with, as it is written in a list of dependencies."""
+    name = OURS.get(package) or packages_distributions()[package][0].lower().replace("_", "-")
+    return TWINS.get(name, name)
+
+
+def declared(folder: str) -> set[str]:
+    """The names in a distribution's dependencies, optional ones too."""
+    project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+    extras: dict[str, list[str]] = project.get("optional-dependencies", {})
+    requirements: list[str] = [*project["dependencies"], *(each for extra in extras.values() for each in extra)]
+    return {name_of(requirement) for requirement in requirements}
+
+
+def name_of(requirement: str) -> str:
+    """The name at the start of a requirement."""
+    end = next((index for index, char in enumerate(requirement) if not (char.isalnum() or char in "-_.")), None)
+    return requirement[:end].lower()
