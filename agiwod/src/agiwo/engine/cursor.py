@@ -1,8 +1,10 @@
 """A reader's position in a run. Holds no events: a slow reader costs this object and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from agiwo.engine.feed import Feed, OpenItem, Reader
 from agiwo.journal.base import Journal
@@ -118,14 +120,15 @@ class Cursor(Reader):
             place = self._places[item.id] = _Place(item.attempt)
             data = {"kind": item.kind, **item.data}
             events.append(Event(self.run, ITEM_STARTED, data, item.at, after=self.seq, item=item.id))
-        if place.part == len(item.parts):
+        if place.part == len(item.texts):
             return
         at, run, seq, id, attempt, offset = self._now(), self.run, self.seq, item.id, item.attempt, place.offset
-        for kind, text in _runs(item.parts, place.part) if merge else item.parts[place.part :]:
+        parts = zip(item.kinds[place.part :], item.texts[place.part :], strict=True)
+        for kind, text in _joined(parts) if merge else parts:
             data = {"kind": kind, "attempt": attempt, "offset": offset, "text": text}
             events.append(Event(run, ITEM_DELTA, data, at, None, seq, id))
             offset += len(text)
-        place.part, place.offset = len(item.parts), offset
+        place.part, place.offset = len(item.texts), offset
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while not self.finished:
@@ -134,15 +137,7 @@ class Cursor(Reader):
                 yield event
 
 
-def _runs(parts: list[tuple[str, str]], start: int) -> list[tuple[str, str]]:
-    """The parts from `start` on, neighbours of one kind joined."""
-    if start + 1 == len(parts):
-        return parts[start:]
-    merged: list[tuple[str, list[str]]] = []
-    for index in range(start, len(parts)):
-        kind, text = parts[index]
-        if merged and merged[-1][0] == kind:
-            merged[-1][1].append(text)
-        else:
-            merged.append((kind, [text]))
-    return [(kind, "".join(texts)) for kind, texts in merged]
+def _joined(parts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The parts, neighbours of one kind as one."""
+    for kind, group in groupby(parts, key=itemgetter(0)):
+        yield kind, "".join(text for _, text in group)

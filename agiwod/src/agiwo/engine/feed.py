@@ -17,23 +17,26 @@ _NOTICES = 256
 
 @dataclass(slots=True, eq=False)
 class OpenItem:
-    """An item that is being made, with all of its stream so far."""
+    """An item that is being made, with all of its stream so far: pieces of text, and of which kind each is.
+
+    Two lists of strings, not one of pairs: a long answer then gives the garbage collector nothing to look through.
+    """
 
     id: str
     kind: str
     data: Mapping[str, Any]
     attempt: int
     at: float
-    parts: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    length: int = 0
+    texts: list[str] = field(default_factory=list[str])
+    kinds: list[str] = field(default_factory=list[str])
 
     def text(self, kind: str) -> str:
         """All of one kind that was streamed so far."""
-        return "".join(text for part, text in self.parts if part == kind)
+        return "".join(text for each, text in zip(self.kinds, self.texts, strict=True) if each == kind)
 
     def snapshot(self) -> dict[str, Any]:
         """The item as it stands, as JSON data: for the record of what an interruption cut off."""
-        streams = {kind: self.text(kind) for kind in dict.fromkeys(kind for kind, _ in self.parts)}
+        streams = {kind: self.text(kind) for kind in dict.fromkeys(self.kinds)}
         return {"id": self.id, "kind": self.kind, "data": dict(self.data), "streams": streams}
 
 
@@ -80,8 +83,8 @@ class Feed:
 
     def delta(self, item: OpenItem, kind: str, text: str) -> None:
         """Add to an open item's stream."""
-        item.parts.append((kind, text))
-        item.length += len(text)
+        item.texts.append(text)
+        item.kinds.append(kind)
         if self._idle:
             self._changed()
 
