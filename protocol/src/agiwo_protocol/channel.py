@@ -200,7 +200,8 @@ class StreamChannel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio: once for a socket, twice for a pair of pipes."""
         self._alive += 1
-        if isinstance(transport, asyncio.ReadTransport):
+        # A pipe to write to calls itself a ReadTransport too, so the first one is meant.
+        if self._reader is None and isinstance(transport, asyncio.ReadTransport):
             self._reader = transport
         if isinstance(transport, asyncio.WriteTransport):
             self._writer = transport

@@ -1,0 +1,160 @@
+"""The contracts: each once, strict about types, and everything generated from them fresh."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from agiwo_protocol import agent, contract, errors, run, version
+from agiwo_protocol.catalog import EVENTS, METHODS, RESOURCES, URGENT
+from agiwo_protocol.contract import Empty, Wire
+from agiwo_protocol.markdown import markdown
+from agiwo_protocol.schema import json_schema, open_rpc, schema_hash, shapes
+from agiwo_protocol.typescript import typescript
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_protocol_page_is_what_the_contracts_say() -> None:
+    page = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    assert page == markdown(), "run: python -m agiwo_protocol --format markdown > docs/protocol.md"
+
+
+def test_the_first_methods_are_there() -> None:
+    early = {name for name, method in METHODS.items() if method.early}
+    assert early == {"initialize", "ping", "daemon/status", "rpc/discover"}
+    assert {"run/start", "run/attach", "run/events", "session/history", "blob/get", "model/list"} <= set(METHODS)
+    assert {"ping", "run/cancel"} <= URGENT
+    assert set(EVENTS) >= {"initialized", "exit", "$/cancelRequest", "run/event", "daemon/draining"}
+
+
+def test_every_contract_of_a_resource_is_in_the_catalog_under_its_own_name() -> None:
+    catalog: dict[str, object] = {**METHODS, **EVENTS}
+    assert len(catalog) == len(METHODS) + len(EVENTS)
+    for module in RESOURCES:
+        declared: list[object] = [
+            value for value in vars(module).values() if type(value) in (contract.Method, contract.Event)
+        ]
+        assert declared
+        assert [each for each in declared if each not in catalog.values()] == []
+
+
+def test_every_reference_of_a_document_leads_to_a_shape() -> None:
+    def references(node: Any) -> list[str]:
+        if isinstance(node, list):
+            return [found for value in cast("list[Any]", node) for found in references(value)]
+        if not isinstance(node, dict):
+            return []
+        members = cast("dict[str, Any]", node)
+        own = [members["$ref"]] if "$ref" in members else []
+        return own + [found for value in members.values() for found in references(value)]
+
+    document = json_schema()
+    assert {ref.rpartition("/")[2] for ref in references(document)} <= set(shapes())
+    assert all(ref.startswith("#/components/schemas/") for ref in references(open_rpc()))
+    assert set(open_rpc()["components"]["schemas"]) == set(shapes())
+
+
+def test_typescript_names_every_method_and_event() -> None:
+    text = typescript()
+    assert '  "run/start": { params: RunStartParams; result: RunStartResult };' in text
+    assert '  "run/event": RunEvent;' in text
+    assert "  sessionId?: string;" in text
+    assert all(f'"{name}"' in text for name in (*METHODS, *EVENTS))
+    assert all(f"export interface {name} " in text or f"export type {name} " in text for name in shapes())
+
+
+@pytest.mark.parametrize("format", ["jsonschema", "openrpc", "typescript", "markdown"])
+def test_the_module_prints_the_catalog(format: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "agiwo_protocol", "--format", format],
+        capture_output=True,
+        timeout=60,
+        check=True,
+        cwd=ROOT / "protocol" / "src",
+    )
+    printed = done.stdout.decode()
+    expected = {"typescript": typescript(), "markdown": markdown()}
+    if format in expected:
+        assert printed == expected[format]
+    else:
+        assert json.loads(printed) == (json_schema() if format == "jsonschema" else open_rpc())
+
+
+def test_the_hash_names_the_schema_and_not_the_moment() -> None:
+    code = "from agiwo_protocol.schema import schema_hash; print(schema_hash())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=60, check=True, cwd=ROOT / "protocol" / "src"
+    )
+    assert done.stdout.decode().strip() == schema_hash()
+
+
+def test_params_are_strict_about_types_and_deaf_to_strangers() -> None:
+    params = contract.read_params(run.StartParams, {"agent": "a", "input": "hi", "fromTheFuture": 1})
+    assert params == run.StartParams(agent="a", input="hi")
+    with pytest.raises(errors.InvalidParams) as refused:
+        contract.read_params(run.EventsParams, {"runId": "r", "after": "7", "limit": 0})
+    assert refused.value.data["errors"] == [
+        {"path": "after", "message": "Input should be a valid integer"},
+        {"path": "limit", "message": "Input should be greater than or equal to 1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "path"),
+    [
+        (run.StartParams, {"input": "x"}, "agent"),
+        (run.StartParams, {"agent": "a", "input": [{"type": "text", "text": "x"}, {"type": "image"}]}, "input.1"),
+        (run.StartParams, {"agent": "a", "input": [{"type": "video"}]}, "input.0.type"),
+        (run.StartParams, {"agent": "a", "input": "x", "budget": {"tokens": -1}}, "budget.tokens"),
+        (run.AttachParams, {"runId": "r", "scope": "tree", "after": {"r": "1"}}, "after.r"),
+        (run.AttachParams, {"runId": "r", "after": {"r": 1}}, ""),
+        (run.RunParams, {"run_id": "r"}, "runId"),
+        (run.RunParams, ["r"], ""),
+        (agent.AgentParams, None, "agentId"),
+        (contract.Page, {"limit": True}, "limit"),
+    ],
+)
+def test_what_is_wrong_with_params_is_said_by_its_place_on_the_wire(
+    model: type[Wire], params: dict[str, Any] | list[Any] | None, path: str
+) -> None:
+    with pytest.raises(errors.InvalidParams) as refused:
+        contract.read_params(model, params)
+    assert path in [each["path"] for each in refused.value.data["errors"]]
+
+
+def test_what_is_none_is_absent_on_the_wire_but_data_is_left_alone() -> None:
+    event = run.RunEvent(run_id="r", seq=1, at="t", type="log", data={"a": None})
+    assert event.to_wire() == {"runId": "r", "seq": 1, "at": "t", "type": "log", "data": {"a": None}}
+    assert Empty().to_wire() == {}
+
+
+def test_every_code_has_one_class_that_comes_back_from_the_wire() -> None:
+    assert len({error.code for error in errors.ERRORS}) == len(errors.ERRORS) == 21
+    for error in errors.ERRORS:
+        for kind in error.kinds:
+            made = error("m", kind=kind, further=1)
+            back = errors.from_error(made.to_error())
+            assert type(back) is error
+            assert back.to_error() == made.to_error()
+    assert {error.kinds[0] for error in errors.ERRORS if error.default_retryable} == {
+        "deadline_exceeded",
+        "overloaded",
+        "draining",
+    }
+
+
+def test_a_version_that_is_not_spoken_is_refused_with_those_that_are() -> None:
+    assert version.negotiate(version.PROTOCOL_VERSION) == 1
+    with pytest.raises(errors.UnsupportedVersion) as refused:
+        version.negotiate(2)
+    assert (refused.value.code, refused.value.data["supported"]) == (-32009, [1])
+
+
+@pytest.mark.parametrize("module", ["paths", "framing", "channel", "preface"])
+def test_what_a_byte_pump_needs_does_not_import_pydantic(module: str) -> None:
+    code = f"import sys, agiwo_protocol.{module}; sys.exit('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False, cwd=ROOT / "protocol" / "src")
+    assert done.returncode == 0
