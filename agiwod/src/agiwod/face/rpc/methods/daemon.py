@@ -9,7 +9,7 @@ from agiwo_protocol.schema import open_rpc
 from agiwo_protocol.version import PROTOCOL_VERSION
 
 from agiwod.face.rpc.connection import Connection
-from agiwod.face.rpc.dispatch import methods
+from agiwod.face.rpc.dispatch import Answer, methods
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.daemon import Daemon, State
 
@@ -71,9 +71,15 @@ async def drain(connection: Connection, params: daemon.DrainParams) -> daemon.Dr
 
 
 @methods.on(daemon.STOP)
-async def stop(connection: Connection, params: daemon.DrainParams) -> daemon.DrainResult:
-    """Drain, then end."""
-    return daemon.DrainResult(deadline_at=moment(connection.daemon.stop(params.seconds)))
+async def stop(connection: Connection, params: daemon.DrainParams) -> Answer[daemon.DrainResult]:
+    """Drain, then end; not before the answer is on its way."""
+    deadline = connection.daemon.drain(params.seconds)
+    result = daemon.DrainResult(deadline_at=moment(deadline))
+    return Answer(result, lambda: _end(connection.daemon, params.seconds))
+
+
+def _end(own: Daemon, seconds: float | None) -> None:
+    own.stop(seconds)
 
 
 @methods.on(daemon.DISCOVER)

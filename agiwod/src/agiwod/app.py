@@ -1,0 +1,127 @@
+"""The composition root: makes every part of the daemon, joins them, and takes them apart again. Contains no feature."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from agiwo.config import AgiwoSettings, use_settings
+from agiwo.engine.redact import Redactor
+from agiwo.journal import open_journal
+from agiwo.journal.base import Journal
+from agiwo_protocol.paths import Paths
+
+from agiwod.data_lock import data_lock
+from agiwod.face.door import Door
+from agiwod.logs import logging_to
+from agiwod.offer import offered_models, secrets
+from agiwod.roster import build_agents
+from agiwod.runtime.daemon import Daemon, Facts
+from agiwod.settings import Settings
+from agiwod.transport.base import Transport
+from agiwod.transport.stdio import StdioTransport
+from agiwod.transport.unix import UnixTransport
+
+
+def serve(settings: Settings, paths: Paths, ready: Callable[[], None] = lambda: None) -> None:
+    """Run the daemon in the foreground until it is told to stop. `ready` is called once clients can connect.
+
+    SIGTERM and SIGINT drain, a second one ends at once; either way unfinished runs go on at the next start.
+
+    Raises:
+        Conflict: another daemon uses the data directory; the error has its pid.
+        ConfigError: the settings cannot work.
+        StorageError: the journal cannot be opened.
+    """
+    unix = UnixTransport(paths.prepare_socket_dir(), ready)
+    _run(settings, paths, [unix], socket=str(paths.socket))
+
+
+def serve_stdio(settings: Settings, paths: Paths) -> None:
+    """Hold one conversation over stdin and stdout with a daemon of this process alone, which ends with it.
+
+    Raises: as `serve`.
+    """
+    _run(settings, paths, [StdioTransport()])
+
+
+def _run(settings: Settings, paths: Paths, transports: Sequence[Transport], **facts: Any) -> None:
+    keys = AgiwoSettings()
+    use_settings(keys)
+    redactor = Redactor(secrets(settings, keys))
+    with data_lock(paths.data_dir), logging_to(paths.log_file, settings.log_level, redactor):
+        asyncio.run(_serve(settings, paths, keys, transports, facts))
+
+
+async def _serve(
+    settings: Settings, paths: Paths, keys: AgiwoSettings, transports: Sequence[Transport], facts: dict[str, Any]
+) -> None:
+    async with _daemon(settings, paths, keys, facts) as daemon:
+        _heed_signals(daemon)
+        await daemon.start()
+        await _converse(daemon, transports)
+
+
+@asynccontextmanager
+async def _daemon(
+    settings: Settings, paths: Paths, keys: AgiwoSettings, facts: dict[str, Any]
+) -> AsyncGenerator[Daemon]:
+    agents = build_agents(settings)
+    daemon = Daemon(
+        await _open_journal(settings, paths),
+        agents,
+        models=offered_models(settings, keys),
+        secrets=secrets(settings, keys),
+        facts=Facts(
+            version=version("agiwod"),
+            storage=settings.storage.kind,
+            durability=settings.storage.durability if settings.storage.kind == "sqlite" else None,
+            drain_seconds=settings.serve.drain_seconds,
+            data_dir=str(paths.data_dir),
+            **facts,
+        ),
+    )
+    try:
+        yield daemon
+    finally:
+        await daemon.close()
+
+
+async def _open_journal(settings: Settings, paths: Paths) -> Journal:
+    if settings.storage.kind != "sqlite":
+        return await open_journal(settings.storage.kind)
+    return await open_journal("sqlite", db_path=paths.data_dir / "agiwod.db", durability=settings.storage.durability)
+
+
+def _heed_signals(daemon: Daemon) -> None:
+    """A signal drains; when it is draining already, a signal ends."""
+    came: list[int] = []
+
+    def heed(number: int) -> None:
+        daemon.stop(0.0 if came else None)
+        came.append(number)
+
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, heed, number)
+
+
+async def _converse(daemon: Daemon, transports: Sequence[Transport]) -> None:
+    """Let clients in, until the daemon is to end, or none can come any more."""
+    door = Door(daemon)
+    ended = asyncio.create_task(daemon.ended.wait())
+    tasks: list[asyncio.Task[Any]] = [
+        ended,
+        *(asyncio.create_task(transport.serve(door.converse)) for transport in transports),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,40 @@
+"""The lock on a data directory: one daemon at a time, and the others learn its pid. Knows no daemon."""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agiwo.errors import Conflict
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def data_lock(directory: Path) -> Generator[None]:
+    """Hold the directory, which is made when it is missing. The system lets go of it when the process dies.
+
+    Raises:
+        Conflict: another process holds it; the error has its pid.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / "daemon.lock"
+    lock = FileLock(path, timeout=0, thread_local=False, on_acquired=_write_pid)
+    try:
+        lock.acquire()
+    except Timeout:
+        pid = _read_pid(path)
+        raise Conflict(f"another daemon (pid {pid or 'unknown'}) uses {directory}", pid=pid) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write_pid(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+def _read_pid(path: Path) -> int | None:
+    text = path.read_text()
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,107 @@
+"""The agents that the settings name: from tables, and from Python modules of the user. Runs none of them."""
+
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import Any, cast
+
+from agiwo.agent import Agent, AgentOptions
+from agiwo.errors import ConfigError, NotFound
+from agiwo.tool.base import BaseTool
+from agiwo.tool.builtin import BUILTINS, builtin_tool
+
+from agiwod.offer import find_model
+from agiwod.runtime.agents import Agents, Registered
+from agiwod.settings import AgentSettings, Settings
+
+_DEFAULT = "assistant"
+
+
+def build_agents(settings: Settings) -> Agents:
+    """Every agent there is: configured ones, Python ones, or `assistant` when there is neither.
+
+    Raises:
+        ConfigError: one of them cannot be made; the message says where it stands and what is wrong.
+    """
+    registered = [
+        *(Registered(_agent(name, table, settings), "config") for name, table in settings.agents.items()),
+        *(Registered(agent, "python") for agent in _python_agents(settings)),
+    ]
+    if not registered:
+        registered = [Registered(_agent(_DEFAULT, _ASSISTANT, settings), "builtin")]
+    return Agents(registered, default=settings.default_agent, resolve=lambda name: find_model(name, settings))
+
+
+_ASSISTANT = AgentSettings(description="A helpful assistant", system_prompt="You are a helpful assistant.")
+
+
+def _agent(name: str, table: AgentSettings, settings: Settings) -> Agent:
+    try:
+        model = find_model(table.model, settings)
+    except NotFound as error:
+        raise ConfigError(f"{settings.origin('agents', name, 'model')}: {error}") from None
+    return Agent(
+        id=name,
+        description=table.description,
+        model=model,
+        tools=list(_tools(name, table.tools, settings)),
+        system_prompt=table.system_prompt,
+        options=AgentOptions(max_steps=table.max_steps),
+    )
+
+
+def _tools(agent: str, patterns: Iterable[str], settings: Settings) -> Iterator[BaseTool]:
+    names: dict[str, None] = {}
+    for pattern in patterns:
+        found = [name for name in BUILTINS if fnmatchcase(name, pattern)]
+        if not found and "*" not in pattern:
+            near = get_close_matches(pattern, BUILTINS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(BUILTINS)}"
+            where = settings.origin("agents", agent, "tools")
+            raise ConfigError(f"{where}: no tool {pattern!r} for [agents.{agent}]; {hint}")
+        names |= dict.fromkeys(found)
+    return map(builtin_tool, names)
+
+
+def _python_agents(settings: Settings) -> Iterator[Agent]:
+    for path in reversed(settings.python.path):
+        if str(path) not in sys.path:
+            sys.path.insert(0, str(path))
+    for reference in settings.python.agents:
+        where = str(settings.origin("python", "agents"))
+        yield from _checked(_load(reference, where), reference, where)
+
+
+def _load(reference: str, where: str) -> object:
+    """What `module:name` is. The module's own code runs here, so anything may come out of it."""
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except Exception as error:
+        fault = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{where}: {reference!r} cannot be loaded: {fault}{_place(error)}") from error
+
+
+def _place(error: Exception) -> str:
+    """Where in the user's own files it went wrong; empty when it went wrong in none of them."""
+    if isinstance(error, SyntaxError):
+        return f" ({error.filename}:{error.lineno})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    own = [frame for frame in frames if frame.filename != __file__]
+    return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+
+
+def _checked(value: object, reference: str, where: str) -> Iterator[Agent]:
+    values: Iterable[Any] = [value]
+    if isinstance(value, Mapping):
+        values = cast("Mapping[Any, Any]", value).values()
+    elif isinstance(value, list | tuple | set):
+        values = cast("Iterable[Any]", value)
+    for each in values:
+        if not isinstance(each, Agent):
+            kind = type(each).__name__
+            raise ConfigError(f"{where}: {reference!r} must be an Agent, or a list or dict of them, and holds a {kind}")
+        yield each
