@@ -1,0 +1,51 @@
+"""`agiwod ask`: one question to an agent, and its answer as it comes."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agiwod.cli.failure import CommandFailed, ExitCode
+
+if TYPE_CHECKING:
+    from agiwo_client import Client, Run
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="What to ask; - reads it from stdin.")],
+    agent: Annotated[str | None, typer.Option(help="Who answers; without it, the default agent.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which model answers this one time, such as openai:gpt-4o.")] = None,
+    session: Annotated[str | None, typer.Option(help="The conversation to go on with.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Every event of the run, one JSON object a line.")] = False,
+) -> None:
+    """Ask an agent and watch the answer come. Ctrl-C cancels the run; twice leaves it running."""
+    text = _read(question)
+    from agiwod.cli.follow import follow, view
+    from agiwod.cli.talk import talk
+
+    async def asking(client: "Client") -> ExitCode:
+        async def begin() -> "Run":
+            return await client.start_run(agent or await _default(client), text, session_id=session, model=model)
+
+        with view(as_json=as_json) as shown:
+            return await follow(begin, shown)
+
+    raise typer.Exit(talk(asking))
+
+
+def _read(question: str) -> str:
+    text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else question
+    if not text.strip():
+        raise CommandFailed("there is no question", hint='try: agiwod ask "…"', code=ExitCode.USAGE)
+    return text
+
+
+async def _default(client: "Client") -> str:
+    from agiwo_protocol import agent
+    from agiwo_protocol.contract import Page
+
+    found = await client.call(agent.LIST, Page())
+    if found.default_agent is None:
+        names = ", ".join(each.agent_id for each in found.agents)
+        raise CommandFailed("no agent is the default one", hint=f"name one with --agent: {names}", code=ExitCode.USAGE)
+    return found.default_agent

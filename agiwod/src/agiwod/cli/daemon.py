@@ -1,0 +1,128 @@
+"""The daemon from the terminal: `serve`, `stdio`, `start`, `stop`, `status`. The daemon itself is `agiwod.app`."""
+
+import json
+from typing import Annotated, Any, Final
+
+import typer
+
+from agiwod.cli.failure import CommandFailed, ExitCode
+
+_LAST_DEEDS: Final = 15.0
+"""Seconds beyond the drain's end in which a daemon closes its store."""
+
+_FIELDS: Final = ("running", "pid", "socket", "tcp", "http", "tokenFile", "version", "uptimeSeconds", "dataDir")
+"""What `status --json` always has, null where there is nothing to say."""
+
+
+def serve(
+    log_level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error; without it, config.toml counts.")
+    ] = None,
+) -> None:
+    """Run the daemon in the foreground, until it is told to stop."""
+    from agiwod.cli.foreground import run_daemon
+
+    run_daemon(log_level=log_level)
+
+
+def stdio(
+    standalone: Annotated[bool, typer.Option("--standalone", help="Be the daemon, for this one client.")] = False,
+) -> None:
+    """Speak the protocol over stdin and stdout, for editors. Starts the daemon if none runs."""
+    from agiwod.cli.stdio import serve_stdio
+
+    raise typer.Exit(serve_stdio(standalone=standalone))
+
+
+def start() -> None:
+    """Start the daemon in the background, unless it runs."""
+    from agiwo_protocol.paths import locate
+
+    from agiwod.cli.starter import start_daemon
+
+    paths = locate()
+    started = start_daemon(paths)
+    verb = "started" if started.is_new else "runs already"
+    print(f"agiwod {verb}: pid {started.status['pid']}, socket {paths.socket}")
+
+
+def stop(
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for runs; they go on at the next start.")] = False,
+) -> None:
+    """Stop the daemon once its runs have ended, or its drain time is over. Unfinished runs go on at the next start."""
+    from agiwo_protocol.paths import locate
+
+    from agiwod.cli.probe import daemon_status
+
+    paths = locate()
+    status = daemon_status(paths)
+    if status is None:
+        raise CommandFailed(f"no daemon runs at {paths.socket}", code=ExitCode.NO_DAEMON)
+    from agiwod.cli.ending import Ending
+
+    with Ending(status["pid"]) as ending:
+        seconds = _ask_to_stop(0.0 if now else None)
+        if not ending.wait(seconds + _LAST_DEEDS):
+            raise CommandFailed(
+                f"the daemon (pid {status['pid']}) was told to stop and is still there", hint=f"see {paths.log_file}"
+            )
+    print(f"agiwod stopped: pid {status['pid']}")
+
+
+def _ask_to_stop(drain: float | None) -> float:
+    """Tell the daemon; return how many seconds it takes at most."""
+    from datetime import UTC, datetime
+
+    from agiwo_client import Client
+    from agiwo_protocol import daemon
+
+    from agiwod.cli.talk import talk
+
+    async def ask(client: Client) -> daemon.DrainResult:
+        return await client.call(daemon.STOP, daemon.DrainParams(seconds=drain))
+
+    deadline = datetime.fromisoformat(talk(ask, autostart=False).deadline_at)
+    return max(0.0, (deadline - datetime.now(UTC)).total_seconds())
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Tell whether the daemon runs, and where."""
+    from agiwo_protocol.paths import locate
+
+    from agiwod.cli.probe import daemon_status
+
+    paths = locate()
+    found = daemon_status(paths)
+    # What the daemon cannot tell is what it would say: these are where it would be.
+    absent = {"running": False, "socket": str(paths.socket), "dataDir": str(paths.data_dir)}
+    shown = {**dict.fromkeys(_FIELDS), **(absent if found is None else found)}
+    print(json.dumps(shown) if as_json else "\n".join(_lines(shown)))
+    if found is None:
+        raise typer.Exit(ExitCode.NO_DAEMON)
+
+
+def _lines(status: dict[str, Any]) -> list[str]:
+    if not status["running"]:
+        return [f"no daemon runs at {status['socket']}", "start one with `agiwod start`"]
+    runs = [f"{count} {state}" for state, count in status["runs"].items() if count]
+    told = {
+        "state": status["state"],
+        "pid": status["pid"],
+        "version": status["version"],
+        "up": f"{status['uptimeSeconds']:.0f} s",
+        "socket": status["socket"],
+        "tcp": status["tcp"],
+        "http": status["http"],
+        "data": status["dataDir"],
+        "storage": _storage(status["storage"]),
+        "clients": status["clients"],
+        "runs": ", ".join(runs) or "none unfinished",
+    }
+    return [f"{name:<8} {value}" for name, value in told.items() if value is not None]
+
+
+def _storage(storage: dict[str, Any]) -> str:
+    words = [storage["kind"], storage.get("durability"), storage["state"], storage.get("error")]
+    return ", ".join(word for word in words if word)

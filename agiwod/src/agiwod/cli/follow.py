@@ -1,0 +1,158 @@
+"""Follows a run to its end before the user's eyes, and obeys Ctrl-C: once cancels the run, twice leaves it running."""
+
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import Any, Final, Protocol
+
+import anyio
+import orjson
+from agiwo_client import Run
+from agiwo_protocol.run import TERMINAL_EVENTS, RunEvent
+
+from agiwod.cli.advice import advice_for
+from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.screen import Screen
+from agiwod.cli.telling import Telling
+
+_SECOND_THOUGHT: Final = 1.0
+"""Seconds after a Ctrl-C in which another one means: leave it running. A cancel cannot be taken back."""
+
+_FAREWELL: Final = 10.0
+"""Seconds that a cancelled run may take to end before it is no longer waited for."""
+
+
+class View(Protocol):
+    """Where events are shown."""
+
+    def show(self, event: RunEvent) -> None:
+        """Show one event, at once."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something about the run that is not part of it."""
+        ...
+
+
+class Story:
+    """Events told to a person."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._telling = Telling()
+
+    def show(self, event: RunEvent) -> None:
+        """Show what a person wants to know of the event."""
+        for piece in self._telling.tell(event):
+            self._screen.show(piece)
+
+    def note(self, text: str) -> None:
+        """A line on stderr."""
+        self._screen.note(text)
+
+
+class Lines:
+    """Events given to a program: each as one line of JSON."""
+
+    def show(self, event: RunEvent) -> None:
+        """Write the event as it came over the wire."""
+        sys.stdout.write(orjson.dumps(event.to_wire()).decode() + "\n")
+        sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """A line on stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def view(*, as_json: bool) -> Generator[View]:
+    """Where the run is shown: on the screen, or as lines of JSON."""
+    if as_json:
+        yield Lines()
+        return
+    for stream in (sys.stdout, sys.stderr):
+        # What an old terminal cannot show must not end the command.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    with Screen(sys.stdout, sys.stderr) as screen:
+        yield Story(screen)
+
+
+async def follow(begin: Callable[[], Awaitable[Run]], view: View) -> ExitCode:
+    """Show the run that `begin` gives until it ends; return the exit code that its end deserves.
+
+    Raises:
+        CommandFailed: the run failed; the message says why and what to do.
+    """
+    follower = _Follower(begin, view)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follower.obey, tasks.cancel_scope)
+        await follower.read()
+        tasks.cancel_scope.cancel()
+    return follower.exit_code()
+
+
+class _Follower:
+    """A run, its view, and what the user wants."""
+
+    def __init__(self, begin: Callable[[], Awaitable[Run]], view: View) -> None:
+        self._begin, self._view = begin, view
+        self._run: Run | None = None
+        self._has_run = anyio.Event()
+        self._end: RunEvent | None = None
+
+    async def read(self) -> None:
+        """Show every event to the last."""
+        self._run = await self._begin()
+        self._has_run.set()
+        async for event in self._run:
+            if event.type in TERMINAL_EVENTS:
+                self._end = event
+            self._view.show(event)
+
+    async def obey(self, reading: anyio.CancelScope) -> None:
+        """Do what the user means by Ctrl-C."""
+        with anyio.open_signal_receiver(signal.SIGINT) as presses:
+            await anext(presses)
+            self._view.note("cancelling the run; press Ctrl-C again now to leave it running instead")
+            with anyio.move_on_after(_SECOND_THOUGHT):
+                await anext(presses)
+                self._leave(reading)
+            await self._cancel()
+            with anyio.move_on_after(_FAREWELL):
+                await anext(presses)
+            self._leave(reading)
+
+    async def _cancel(self) -> None:
+        with anyio.move_on_after(_FAREWELL):
+            await self._has_run.wait()
+            if self._run is not None:
+                await self._run.cancel("interrupted in the terminal")
+
+    def _leave(self, reading: anyio.CancelScope) -> None:
+        run = self._run
+        self._view.note(
+            f"left; follow it again with `agiwod runs attach {run.id} --after {run.seq}`" if run else "left"
+        )
+        reading.cancel()
+
+    def exit_code(self) -> ExitCode:
+        """What the run's end means to the shell.
+
+        Raises:
+            CommandFailed: it failed.
+        """
+        match self._end:
+            case RunEvent(type="run/completed"):
+                return ExitCode.OK
+            case RunEvent(type="run/failed", data=data):
+                raise _failed(data.get("error") or {})
+            case _:
+                return ExitCode.INTERRUPTED
+
+
+def _failed(error: Mapping[str, Any]) -> CommandFailed:
+    kind = error.get("kind", "unknown")
+    return CommandFailed(f"the run failed: {error.get('message', kind)}", hint=advice_for(kind))

@@ -1,0 +1,46 @@
+"""The daemon in this very process, its refusals in the words of the terminal. What it does is `agiwod.app`'s."""
+
+import sys
+from collections.abc import Callable
+
+from agiwo.errors import AgiwoError, ConfigError
+from agiwo_protocol.paths import Paths, locate
+
+from agiwod import app
+from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.settings import Settings, load_settings
+
+
+def run_daemon(*, log_level: str | None) -> None:
+    """Serve until told to stop.
+
+    Raises:
+        CommandFailed: the settings are wrong, or another daemon is there.
+    """
+
+    def serve(settings: Settings, paths: Paths) -> None:
+        app.serve(settings, paths, lambda: print(f"agiwod serves at {paths.socket}", file=sys.stderr, flush=True))
+
+    _guarded(serve, {"log_level": log_level})
+
+
+def run_standalone() -> int:
+    """Serve the client at stdin and stdout until it goes; return the exit code.
+
+    Raises:
+        CommandFailed: as `run_daemon`.
+    """
+    _guarded(app.serve_stdio, {})
+    return ExitCode.OK
+
+
+def _guarded(serve: Callable[[Settings, Paths], None], overrides: dict[str, object]) -> None:
+    paths = locate()
+    try:
+        serve(load_settings(paths.home, overrides), paths)
+    except ConfigError as error:
+        raise CommandFailed(str(error), code=ExitCode.USAGE) from error
+    except AgiwoError as error:
+        raise CommandFailed(str(error)) from error
+    except OSError as error:
+        raise CommandFailed(f"{error.filename or 'the daemon'}: {error.strerror or error}") from error

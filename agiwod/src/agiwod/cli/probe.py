@@ -1,0 +1,50 @@
+"""One question to the daemon: how it is. Of the standard library only, so that asking is cheap. Starts nothing."""
+
+import json
+import socket
+from typing import Any
+
+from agiwo_protocol.paths import Paths
+
+from agiwod.cli.failure import CommandFailed
+
+_QUESTION = b'{"jsonrpc":"2.0","id":1,"method":"daemon/status"}\n'
+
+_PATIENCE = 10.0
+"""Seconds that a daemon may take to answer; one that is busy recovering runs needs some."""
+
+
+def daemon_status(paths: Paths) -> dict[str, Any] | None:
+    """What the daemon says of itself; None when no daemon listens.
+
+    Raises:
+        CommandFailed: somebody listens and does not answer as a daemon does.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(_PATIENCE)
+            line.connect(str(paths.socket))
+            line.sendall(_QUESTION)
+            with line.makefile("rb") as answers:
+                answer = answers.readline()
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except ConnectionError:
+        # It was there, and ended while it was asked.
+        return None
+    except TimeoutError:
+        raise _silent(paths, f"has not answered for {_PATIENCE:.0f} seconds") from None
+    except OSError as error:
+        raise CommandFailed(f"cannot connect to {paths.socket}: {error.strerror}") from None
+    return _read(paths, answer) if answer else None
+
+
+def _read(paths: Paths, answer: bytes) -> dict[str, Any]:
+    try:
+        return json.loads(answer)["result"]
+    except (ValueError, KeyError, TypeError):
+        raise _silent(paths, "does not answer as a daemon of this version does") from None
+
+
+def _silent(paths: Paths, complaint: str) -> CommandFailed:
+    return CommandFailed(f"who listens at {paths.socket} {complaint}", hint=f"its log is {paths.log_file}")

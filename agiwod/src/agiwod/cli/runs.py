@@ -1,0 +1,140 @@
+"""`agiwod runs`: which there are, what they said, and a hand on those that still go."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agiwod.cli.failure import ExitCode
+
+if TYPE_CHECKING:
+    from agiwo_client import Client, Run
+    from agiwo_protocol import run
+
+runs = typer.Typer(help="The runs: list, show, follow and cancel them.", no_args_is_help=True)
+
+_JSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
+_RUN = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+
+_LONGEST_ANSWER = 60
+"""Characters of an answer in the list."""
+
+
+@runs.command("list")
+def list_runs(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 20,
+    as_json: _JSON = False,
+) -> None:
+    """List the runs, newest first."""
+    from agiwo_protocol import run
+
+    from agiwod.cli.table import show_table
+    from agiwod.cli.talk import talk
+
+    async def ask(client: "Client") -> run.ListResult:
+        return await client.call(run.LIST, run.ListParams(limit=limit))
+
+    found = talk(ask)
+    if as_json:
+        print(json.dumps(found.to_wire()))
+        return
+    show_table(("run", "agent", "status", "created", "tokens", "answer"), [_row(each) for each in found.runs])
+
+
+def _row(run: "run.Run") -> tuple[str, ...]:
+    said = run.error.message if run.error else run.response or ""
+    answer = said if len(said) <= _LONGEST_ANSWER else f"{said[: _LONGEST_ANSWER - 1]}…"
+    tokens = str(run.usage.input_tokens + run.usage.output_tokens)
+    return run.run_id, run.agent_id, run.status, run.created_at[:19], tokens, answer
+
+
+@runs.command("show")
+def show_run(run_id: _RUN, as_json: _JSON = False) -> None:
+    """Show a run and what was said and done in it so far."""
+    from agiwod.cli.talk import talk
+
+    async def ask(client: "Client") -> tuple[dict[str, Any], list["run.RunEvent"]]:
+        from agiwo_protocol import run
+
+        found = await client.call(run.GET, run.RunParams(run_id=run_id))
+        return found.to_wire(), await _events(client, run_id)
+
+    found, events = talk(ask)
+    if as_json:
+        items = [{"itemId": each.item_id, **each.data} for each in events if each.type == "item/completed"]
+        print(json.dumps({**found, "items": items}))
+        return
+    print("\n".join(_lines(found)))
+    print("\n".join(_said(events)))
+
+
+async def _events(client: "Client", run_id: str) -> list["run.RunEvent"]:
+    from agiwo_protocol import run
+
+    events: list[run.RunEvent] = []
+    while True:
+        after = events[-1].seq or 0 if events else 0
+        page = await client.call(run.EVENTS, run.EventsParams(run_id=run_id, after=after, limit=1000))
+        events += page.events
+        if not page.events or (events[-1].seq or 0) >= page.head_seq:
+            return events
+
+
+def _lines(run: dict[str, Any]) -> list[str]:
+    error: dict[str, Any] = run.get("error") or {}
+    told: dict[str, Any] = {
+        "run": run["runId"],
+        "session": run["sessionId"],
+        "agent": run["agentId"],
+        "status": run["status"],
+        "created": run["createdAt"],
+        "ended": run.get("endedAt"),
+        "tokens": f"{run['usage']['inputTokens']} in, {run['usage']['outputTokens']} out",
+        "error": error.get("message"),
+    }
+    return [f"{name:<8} {value}" for name, value in told.items() if value is not None]
+
+
+def _said(events: list["run.RunEvent"]) -> list[str]:
+    """The items as lines: who said what, and which tools were called."""
+    from agiwod.cli.screen import without_controls
+    from agiwod.cli.telling import summary
+
+    return [f"\n{without_controls(summary(each.data))}" for each in events if each.type == "item/completed"]
+
+
+@runs.command("attach")
+def attach_run(
+    run_id: _RUN,
+    after: Annotated[int, typer.Option(min=0, help="The last seq that you have; what follows it is shown.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Every event, one JSON object a line.")] = False,
+) -> None:
+    """Follow a run: what was missed, then what happens. Ctrl-C cancels the run; twice leaves it running."""
+    from agiwod.cli.follow import follow, view
+    from agiwod.cli.talk import talk
+
+    async def attaching(client: "Client") -> ExitCode:
+        async def begin() -> "Run":
+            return await client.attach(run_id, after)
+
+        with view(as_json=as_json) as shown:
+            return await follow(begin, shown)
+
+    raise typer.Exit(talk(attaching))
+
+
+@runs.command("cancel")
+def cancel_run(run_id: _RUN, as_json: _JSON = False) -> None:
+    """Ask a run to end, with the runs that it started."""
+    from agiwo_protocol import run
+
+    from agiwod.cli.talk import talk
+
+    async def ask(client: "Client") -> run.CancelResult:
+        return await client.call(run.CANCEL, run.CancelParams(run_id=run_id, reason="cancelled in the terminal"))
+
+    result = talk(ask)
+    if as_json:
+        print(json.dumps(result.to_wire()))
+    else:
+        print(f"{run_id} was asked to end" if result.accepted else f"{run_id} has ended before: {result.status}")

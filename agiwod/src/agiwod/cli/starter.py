@@ -1,0 +1,117 @@
+"""Starts the daemon in the background, once, however many ask for it at the same time. Is not the daemon."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from agiwo_protocol.paths import Paths
+
+from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.probe import daemon_status
+
+_DEADLINE: Final = 60.0
+"""Seconds until a new daemon must answer, and that racers wait for the one that starts it."""
+
+_LOOK_AGAIN: Final = 0.05
+"""Seconds between looks at a daemon that comes or goes; nothing can be waited for before its socket is there."""
+
+_QUOTED: Final = 20
+"""Lines of a daemon's last words that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A daemon that answers: what it says of itself, and whether it runs because of us."""
+
+    status: dict[str, Any]
+    is_new: bool
+
+
+def start_daemon(paths: Paths) -> Started:
+    """A daemon that takes requests: the running one, or a new one of its own session that outlives this process.
+
+    Raises:
+        CommandFailed: none could be started; the message is what the daemon said.
+    """
+    status = daemon_status(paths)
+    if status is not None and status["state"] != "draining":
+        return Started(status, is_new=False)
+    from filelock import FileLock, Timeout
+
+    paths.lock_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with FileLock(paths.lock_file, timeout=_DEADLINE):
+            return _start_alone(paths)
+    except Timeout:
+        raise CommandFailed(
+            f"another process has been starting the daemon for {_DEADLINE:.0f} seconds",
+            hint=f"it holds {paths.lock_file}; the daemon's log is {paths.log_file}",
+        ) from None
+
+
+def _start_alone(paths: Paths) -> Started:
+    status = _await_farewell(paths)
+    if status is not None:
+        return Started(status, is_new=False)
+    paths.prepare_socket_dir()
+    paths.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    words = paths.state_dir / "last-words.txt"
+    with open(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
+        child = subprocess.Popen(
+            # Safe path (-P): a file in the current directory must not pass for a module of ours.
+            [sys.executable, "-P", "-m", "agiwod.cli", "serve"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            env={**os.environ, **({} if paths.home is None else {"AGIWOD_HOME": str(paths.home)})},
+            start_new_session=True,
+        )
+    # A daemon that dies while we live must not stay behind as our zombie.
+    threading.Thread(target=child.wait, name="reap-daemon", daemon=True).start()
+    return Started(_await_answer(paths, child, words), is_new=True)
+
+
+def _await_farewell(paths: Paths) -> dict[str, Any] | None:
+    """The daemon that takes requests, or None once there is none: one that is about to end is waited for."""
+    deadline = time.monotonic() + _DEADLINE
+    while (status := daemon_status(paths)) is not None and status["state"] == "draining":
+        if time.monotonic() > deadline:
+            raise CommandFailed(
+                f"the daemon (pid {status['pid']}) is about to end, and waits for its runs",
+                hint="`agiwod stop --now` ends it at once; unfinished runs go on at the next start",
+            )
+        time.sleep(_LOOK_AGAIN)
+    return status
+
+
+def _await_answer(paths: Paths, child: "subprocess.Popen[bytes]", words: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + _DEADLINE
+    while time.monotonic() < deadline:
+        has_ended = child.poll() is not None
+        if (status := daemon_status(paths)) is not None:
+            return status
+        if has_ended:
+            raise _stillborn(child.returncode, words, paths)
+        time.sleep(_LOOK_AGAIN)
+    child.terminate()
+    raise CommandFailed(
+        f"the daemon did not answer within {_DEADLINE:.0f} seconds", hint=f"its log is {paths.log_file}"
+    )
+
+
+def _stillborn(code: int, words: Path, paths: Paths) -> CommandFailed:
+    """What a daemon that ended at once had to say; a traceback is shortened to its last line."""
+    said = words.read_text(encoding="utf-8", errors="replace").strip()
+    if "Traceback (most recent call last)" in said:
+        said = f"{said.splitlines()[-1]}\n  the whole story is in {words}"
+    lines = said.removeprefix("agiwod: ").splitlines()[:_QUOTED]
+    return CommandFailed(
+        "\n".join(lines) or f"the daemon ended with code {code} and said nothing; its log is {paths.log_file}",
+        code=ExitCode.USAGE if code == ExitCode.USAGE else ExitCode.FAILED,
+    )

@@ -1,0 +1,72 @@
+"""A command's conversation with the daemon, from connecting to the words for what went wrong. Knows no command."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
+
+import anyio
+from agiwo_client import Client, DaemonGone, DaemonNotFound, RpcError, connect
+from agiwo_protocol.paths import Paths, locate
+
+from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.starter import start_daemon
+
+T = TypeVar("T")
+
+_USAGE = frozenset({"not_found", "invalid_params", "config"})
+"""Errors that the user made by naming what does not exist, or something else than can be named."""
+
+
+def talk(command: Callable[[Client], Awaitable[T]], *, autostart: bool = True) -> T:
+    """What `command` gets from the daemon, which is started if none runs.
+
+    Raises:
+        CommandFailed: there is no daemon, it refused, or it went away.
+    """
+    paths = locate()
+    if autostart:
+        start_daemon(paths)
+
+    async def conversation() -> T:
+        async with connect(autostart=autostart, name="agiwod") as client:
+            return await command(client)
+
+    try:
+        return anyio.run(conversation)
+    except (RpcError, ConnectionError, TimeoutError, BaseExceptionGroup) as error:
+        raise failure_of(error, paths) from error
+
+
+def failure_of(error: BaseException, paths: Paths) -> BaseException:
+    """The error in the words of the terminal; what is not of the conversation is returned as it is."""
+    match alone(error):
+        case RpcError(kind="internal") as error:
+            log = f"it is in {paths.log_file} under {error.data.get('errorId', 'its time')}"
+            return CommandFailed(f"the daemon met an internal error: {error.message}", hint=log)
+        case RpcError() as error:
+            return CommandFailed(error.message + _details(error), code=_code(error))
+        case DaemonNotFound() as error:
+            return CommandFailed(str(error), code=ExitCode.NO_DAEMON)
+        case DaemonGone() as error:
+            return CommandFailed(f"{error}; it did not come back", hint=f"its log is {paths.log_file}")
+        case TimeoutError():
+            return CommandFailed("the daemon did not answer in time", hint=f"its log is {paths.log_file}")
+        case error:
+            return error
+
+
+def alone(error: BaseException) -> BaseException:
+    """The one error in a group of one, which is what a task group makes of it; any other error as it is."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    first, *others = cast("BaseExceptionGroup[BaseException]", error).exceptions
+    return cast("BaseExceptionGroup[BaseException]", error) if others else alone(first)
+
+
+def _code(error: RpcError) -> ExitCode:
+    return ExitCode.USAGE if error.kind in _USAGE else ExitCode.FAILED
+
+
+def _details(error: RpcError) -> str:
+    """What the data of an error says beyond its message: which params do not fit."""
+    complaints: list[dict[str, str]] = error.data.get("errors") or []
+    return "".join(f"\n  {each.get('path')}: {each.get('message')}" for each in complaints)

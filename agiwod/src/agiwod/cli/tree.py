@@ -1,0 +1,46 @@
+"""The tree of commands: which there are, under which name. Does nothing itself."""
+
+from typing import Annotated
+
+import typer
+
+from agiwod.cli.agents import agents
+from agiwod.cli.ask import ask
+from agiwod.cli.daemon import serve, start, status, stdio, stop
+from agiwod.cli.models import models
+from agiwod.cli.runs import runs
+
+app = typer.Typer(
+    help="Run LLM agents in a daemon of your own, and watch them from anywhere.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        print(f"agiwod {version('agiwod')}")
+        raise typer.Exit
+
+
+@app.callback()
+def agiwod(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run LLM agents in a daemon of your own, and watch them from anywhere."""
+
+
+app.command()(ask)
+app.command()(serve)
+app.command()(start)
+app.command()(stop)
+app.command()(status)
+app.command()(stdio)
+app.add_typer(runs, name="runs")
+app.add_typer(agents, name="agents")
+app.add_typer(models, name="models")
