@@ -1,0 +1,131 @@
+"""A daemon without a process to try things on, and clients of it without a socket."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from agiwo.agent import Agent
+from agiwo.clock import Clock
+from agiwo.journal.base import Journal
+from agiwo.journal.memory import MemoryJournal
+from agiwo.llm.base import Message, Model
+from agiwo.schema.chunk import StreamChunk
+from agiwo.testing import ScriptedModel
+from agiwo_protocol.channel import MemoryChannel, memory_pair
+from agiwo_protocol.jsonrpc import Notification
+from agiwo_protocol.peer import Peer
+from agiwod.face.rpc.face import RpcFace
+from agiwod.runtime.agents import Agents, Registered
+from agiwod.runtime.daemon import Daemon
+from wire_stream import WireStream
+
+PATIENCE = 10.0
+"""Seconds after which something that should happen does not."""
+
+
+@dataclass
+class LiveModel(Model):
+    """Says what a test feeds it, piece by piece; `None` ends the answer. Serves one run at a time."""
+
+    id: str = "live"
+    pieces: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue[str | None](), repr=False)
+    asked: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    async def arun_stream(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None = None
+    ) -> AsyncGenerator[StreamChunk]:
+        self.asked.set()
+        while (piece := await self.pieces.get()) is not None:
+            yield StreamChunk(content=piece)
+        yield StreamChunk(finish_reason="stop")
+
+    def say(self, *pieces: str | None) -> None:
+        for piece in pieces:
+            self.pieces.put_nowait(piece)
+
+
+def scripted(id: str, *turns: Mapping[str, Any]) -> Agent:
+    """An agent that says the same in every run."""
+    return Agent(id, f"says what {id} says", ScriptedModel(turns=list(turns) or [{"text": "hello world", "deltas": 2}]))
+
+
+@asynccontextmanager
+async def running(
+    *agents: Agent, journal: Journal | None = None, clock: Clock | None = None, default: str | None = None
+) -> AsyncGenerator[Daemon]:
+    """A daemon that is ready, with these agents, else with one called `echo`."""
+    registry = Agents([Registered(agent) for agent in agents or (scripted("echo"),)], default=default)
+    daemon = Daemon(journal or MemoryJournal(), registry, clock=clock)
+    await daemon.start()
+    try:
+        yield daemon
+    finally:
+        await daemon.close()
+
+
+class Caller:
+    """A client that checks the invariant of flow control on every event that it gets."""
+
+    def __init__(self, channel: MemoryChannel) -> None:
+        self.channel = channel
+        self.peer = Peer(channel, handle_notification=self._hear)
+        self.streams: dict[str, WireStream] = {}
+        self.told: list[Notification] = []
+        self._came = asyncio.Event()
+
+    def _hear(self, peer: Peer, notification: Notification) -> None:
+        self.told.append(notification)
+        if notification.method == "run/event" and isinstance(notification.params, dict):
+            run = notification.params["runId"]
+            self.streams.setdefault(run, WireStream(run)).take(notification.params)
+        self._came.set()
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """The result of a request."""
+        return await self.peer.request(method, params, timeout=PATIENCE)
+
+    async def shake_hands(self, **params: Any) -> Any:
+        """The answer of `initialize`."""
+        return await self.call("initialize", protocolVersion=1, clientInfo={"name": "test"}, **params)
+
+    async def start(self, agent: str = "echo", **params: Any) -> str:
+        """The id of a new run."""
+        return (await self.call("run/start", agent=agent, **{"input": "hi", **params}))["runId"]
+
+    async def read(self, run: str) -> WireStream:
+        """The run's stream once its terminal event came."""
+        await self.until(lambda: run in self.streams and self.streams[run].is_over)
+        return self.streams[run]
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Return once something holds that notifications bring about."""
+        async with asyncio.timeout(PATIENCE):
+            while not is_so():
+                self._came.clear()
+                await self._came.wait()
+
+
+@asynccontextmanager
+async def calling(daemon: Daemon, *, high_water: int = 256 * 1024, greet: bool = True) -> AsyncGenerator[Caller]:
+    """A client of the daemon."""
+    async with calling_face(RpcFace(daemon), high_water=high_water) as caller:
+        if greet:
+            await caller.shake_hands()
+        yield caller
+
+
+@asynccontextmanager
+async def calling_face(face: RpcFace, *, high_water: int = 256 * 1024) -> AsyncGenerator[Caller]:
+    """A client at a face that others may be at too."""
+    ours, theirs = memory_pair(high_water=high_water)
+    caller = Caller(ours)
+    async with asyncio.TaskGroup() as tasks:
+        conversation = tasks.create_task(face.converse(theirs))
+        listening = tasks.create_task(caller.peer.run())
+        try:
+            yield caller
+        finally:
+            await ours.close()
+            await asyncio.wait([conversation, listening], timeout=PATIENCE)
