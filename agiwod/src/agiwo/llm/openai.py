@@ -64,9 +64,10 @@ class OpenAIModel(Model):
             await answer.accept(reply)
             watch = reply.watch
             async for block in reply.blocks:
-                for chunk in answer.read(block):
+                if chunks := answer.read(block):
                     watch.paused = True
-                    yield chunk
+                    for chunk in chunks:
+                        yield chunk
                     watch.progress()
                 if answer.is_done:
                     await reply.end()
@@ -148,16 +149,28 @@ class _Answer:
             raise error_event(error, provider=self._provider, host=self._host, secret=self._secret)
         raise self._bad_body(f"{reply.content_type} and not an event stream", body)
 
-    def read(self, block: bytes) -> Sequence[StreamChunk]:
-        """The chunks that these bytes complete."""
+    def read(self, block: bytes) -> list[StreamChunk]:
+        """The chunks that these bytes complete. Paid for every token, so it is one loop and not three functions."""
+        chunks: list[StreamChunk] = []
+        payload = b""
         try:
-            payloads = self._splitter.feed(block)
+            for payload in self._splitter.feed(block):
+                self._has_events = True
+                if payload == b"[DONE]":
+                    self.is_done = True
+                    continue
+                event: Any = orjson.loads(payload)
+                if error := event.get("error"):
+                    raise error_event(error, provider=self._provider, host=self._host, secret=self._secret)
+                chunk = read_event(event)
+                if chunk is not None:
+                    self._is_finished = self._is_finished or chunk.finish_reason is not None
+                    chunks.append(chunk)
         except EventTooLarge as error:
             raise self._bad_body(str(error), b"") from None
-        if len(payloads) == 1:
-            chunk = self._chunk(payloads[0])
-            return () if chunk is None else (chunk,)
-        return [chunk for payload in payloads if (chunk := self._chunk(payload)) is not None]
+        except (ValueError, TypeError, AttributeError, LookupError):
+            raise self._bad_body("an event that is not a chat completion chunk", payload) from None
+        return chunks
 
     def check_complete(self) -> None:
         """Refuse an answer that ended without its finish marker."""
@@ -166,22 +179,6 @@ class _Answer:
         if not self._is_finished:
             message = f"{self._host}: the answer ended without its finish marker"
             raise ModelError("stream_incomplete", message, provider=self._provider)
-
-    def _chunk(self, payload: bytes) -> StreamChunk | None:
-        if payload == b"[DONE]":
-            self.is_done = self._has_events = True
-            return None
-        try:
-            event: Any = orjson.loads(payload)
-            if error := event.get("error"):
-                raise error_event(error, provider=self._provider, host=self._host, secret=self._secret)
-            chunk = read_event(event)
-        except (orjson.JSONDecodeError, TypeError, AttributeError, LookupError, ValueError):
-            raise self._bad_body("an event that is not a chat completion chunk", payload) from None
-        self._has_events = True
-        if chunk is not None and chunk.finish_reason is not None:
-            self._is_finished = True
-        return chunk
 
     def _bad_body(self, what: str, body: bytes) -> ModelError:
         quote = redacted(body.decode(errors="replace").strip(), self._secret)
@@ -192,14 +189,17 @@ class _Answer:
 def read_event(event: Any) -> StreamChunk | None:
     """One event of the wire as a chunk; None when it says nothing (the role, an empty delta)."""
     content = reasoning = calls = finish = None
+    usage = event.get("usage")
     if choices := event.get("choices"):
         choice = choices[0]
         finish = choice.get("finish_reason")
         if delta := choice.get("delta"):
-            content = delta.get("content") or delta.get("refusal")
+            content = delta.get("content")
+            if content and len(delta) == 1 and not finish and not usage:
+                return StreamChunk(content)  # nearly every event of an answer
+            content = content or delta.get("refusal")
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
             calls = delta.get("tool_calls")
-    usage = event.get("usage")
     if not (content or reasoning or calls or finish or usage):
         return None
     return StreamChunk(
