@@ -9,13 +9,14 @@ ROOT = Path(__file__).parents[2]
 DOORS = {"agiwod", "protocol", "client_py", "skills", "tests", "docs", "pyproject.toml", "README.md", "LICENSE"}
 """The top level, besides dotfiles."""
 
-REGISTRIES = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|npmjs\.org|index-url")
-MACHINES = re.compile(r"(?<![\w.$}])/(?:work|root|home/\w+|Users/\w+)/")
+REGISTRIES = re.compile(r"pypi\.org|pythonhosted[.]org|registry\.npmjs|npmjs\.org|index[-]url")
+MACHINES = re.compile(r"(?<![\w.$}])/(?:work|root|home/(?!me/)\w+|Users/\w+)/")
 WAIVER = re.compile(r"# noqa|# type: ignore|pyright: ignore|no cover")
 REASON = re.compile(r"(?:# noqa|ignore|no cover).*?(?: - |: )\w+ \w+")
 
 READS_THE_ENVIRONMENT = {
     "agiwod/src/agiwo/config.py",
+    "agiwod/src/agiwod/cli/screen.py",  # what the terminal says about itself
     "agiwod/src/agiwod/settings/load.py",
     "protocol/src/agiwo_protocol/paths.py",
 }

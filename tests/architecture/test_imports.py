@@ -18,6 +18,9 @@ LOADED = {
     "agiwo.tool.builtin.calculator": {"orjson", *PYDANTIC},
     "agiwod.settings": {*PYDANTIC, "orjson"},
     "agiwod.logs": {*PYDANTIC, "orjson"},
+    "agiwod.cli": set[str](),
+    "agiwod.cli.stdio": set[str](),
+    "agiwod.transport.pump": set[str](),
 }
 """What an import may load of others' packages, so that no start pays for what it does not use."""
 
@@ -29,6 +32,7 @@ DISTRIBUTIONS = {
 TWINS = {"pydantic-core": "pydantic", "referencing": "jsonschema"}
 """What is one project with something declared, and always comes with it."""
 
+FOREIGN = packages_distributions()
 OURS = {package: name for packages in DISTRIBUTIONS.values() for package, name in packages.items()}
 
 
@@ -69,7 +73,7 @@ def imports(file: Path) -> set[str]:
 
 def distribution(package: str) -> str:
     """The distribution that a package comes with, as it is written in a list of dependencies."""
-    name = OURS.get(package) or packages_distributions()[package][0].lower().replace("_", "-")
+    name = OURS.get(package) or FOREIGN[package][0].lower().replace("_", "-")
     return TWINS.get(name, name)
 
 

@@ -16,8 +16,14 @@ SCHEMA = {
     "additionalProperties": False,
 }
 
+WEATHER = ArgumentSchema("weather", SCHEMA)
+
 JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -62,7 +68,7 @@ def test_an_object_with_what_json_cannot_hold_is_refused() -> None:
 
 def test_every_fault_is_listed_with_its_place() -> None:
     with pytest.raises(ToolError) as caught:
-        ArgumentSchema("weather", SCHEMA).check({"days": 0, "town": "Bonn"})
+        WEATHER.check({"days": 0, "town": "Bonn"})
 
     lines = str(caught.value).splitlines()
     assert lines[0] == "the arguments do not fit the parameters of weather:"
@@ -76,7 +82,7 @@ def test_every_fault_is_listed_with_its_place() -> None:
 
 def test_a_fault_does_not_repeat_a_long_value() -> None:
     with pytest.raises(ToolError) as caught:
-        ArgumentSchema("weather", SCHEMA).check({"city": ["x" * 10_000]})
+        WEATHER.check({"city": ["x" * 10_000]})
 
     assert len(str(caught.value)) < 1000
 
@@ -98,7 +104,7 @@ def test_a_tool_whose_own_schema_is_wrong_says_so_and_fetches_nothing(schema: di
 
 def test_a_boolean_is_no_integer() -> None:
     with pytest.raises(ToolError, match="days"):
-        ArgumentSchema("weather", SCHEMA).check({"city": "Bonn", "days": True})
+        WEATHER.check({"city": "Bonn", "days": True})
 
 
 @given(JSON)
@@ -124,4 +130,4 @@ def test_arguments_pass_the_check_exactly_when_they_fit(arguments: dict[str, Any
     fits = isinstance(arguments.get("city"), str) and "x" not in arguments and is_whole and days >= 1
 
     with contextlib.nullcontext() if fits else pytest.raises(ToolError, match="do not fit"):
-        ArgumentSchema("weather", SCHEMA).check(arguments)
+        WEATHER.check(arguments)

@@ -6,46 +6,15 @@ from typing import Any
 
 import pytest
 from agiwo.abort import AbortSignal
-from agiwo.clock import Timer
 from agiwo.errors import ConfigError, ToolError
 from agiwo.schema.tool import ExecutionContext, ToolCall
+from agiwo.testing import FrozenClock, RecordingTool
 from agiwo.tool import BaseTool, ToolResult, tool
 from agiwo.tool.executor import ToolExecutor
 from agiwo.tool.function import FunctionTool
 
 pytestmark = pytest.mark.anyio
 CONTEXT = ExecutionContext(session_id="s", run_id="r")
-
-
-class Watch:
-    """A clock that goes on when the test says so."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-        self.due: list[tuple[float, Callable[[], None]]] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
-        entry = (when, call)
-        self.due.append(entry)
-        return _Due(self.due, entry)
-
-    def advance(self, seconds: float) -> None:
-        self.time += seconds
-        for when, call in list(self.due):
-            if when <= self.time:
-                call()
-
-
-class _Due:
-    def __init__(self, due: list[tuple[float, Callable[[], None]]], entry: tuple[float, Callable[[], None]]) -> None:
-        self._due, self._entry = due, entry
-
-    def cancel(self) -> None:
-        if self._entry in self._due:
-            self._due.remove(self._entry)
 
 
 class Weather(BaseTool):
@@ -112,9 +81,9 @@ async def run(function: Callable[..., Any], arguments: str | dict[str, Any] = ""
 
 
 async def test_a_call_gives_the_tools_result_with_the_calls_own_facts() -> None:
-    watch = Watch()
+    clock = FrozenClock(1000)
 
-    result = await ToolExecutor([Weather()], watch).execute(call("get_weather", '{"city": "Bonn"}'), CONTEXT)
+    result = await ToolExecutor([Weather()], clock).execute(call("get_weather", '{"city": "Bonn"}'), CONTEXT)
 
     assert result == ToolResult(
         tool_name="get_weather",
@@ -126,7 +95,6 @@ async def test_a_call_gives_the_tools_result_with_the_calls_own_facts() -> None:
         start_time=1000,
         end_time=1000,
     )
-    assert watch.due == []
 
 
 async def test_an_unknown_tool_is_an_error_that_names_the_known_ones() -> None:
@@ -248,7 +216,9 @@ async def test_a_tool_learns_when_its_time_is_over() -> None:
     async def deadline(context: ExecutionContext) -> float | None:
         return context.timeout_at
 
-    executor = ToolExecutor([tool(deadline), FunctionTool(deadline, name="endless", timeout_seconds=None)], Watch())
+    executor = ToolExecutor(
+        [tool(deadline), FunctionTool(deadline, name="endless", timeout_seconds=None)], FrozenClock(1000)
+    )
 
     assert (await executor.execute(call("deadline"), CONTEXT)).output == 1030
     assert (await executor.execute(call("endless"), CONTEXT)).output is None
@@ -265,13 +235,13 @@ async def test_a_tool_whose_time_is_over_is_cancelled_with_its_signal_raised() -
         finally:
             seen.append(signal.reason)
 
-    watch = Watch()
-    running = asyncio.create_task(ToolExecutor([slow], watch).execute(call("slow"), CONTEXT))
+    clock = FrozenClock()
+    running = asyncio.create_task(ToolExecutor([slow], clock).execute(call("slow"), CONTEXT))
     await started.wait()
-    watch.advance(4.9)
+    clock.advance(4.9)
     await asyncio.sleep(0)
     assert not running.done()
-    watch.advance(0.1)
+    clock.advance(0.1)
     result = await running
 
     assert result.error == seen[0] == "the tool did not finish within 5 seconds and was given up"
@@ -279,11 +249,11 @@ async def test_a_tool_whose_time_is_over_is_cancelled_with_its_signal_raised() -
 
 
 async def test_a_tool_that_ignores_its_cancellation_is_abandoned_and_its_late_result_dropped() -> None:
-    stubborn, watch = Stubborn(), Watch()
-    executor = ToolExecutor([FunctionTool(stubborn, name="stubborn")], watch)
+    stubborn, clock = Stubborn(), FrozenClock()
+    executor = ToolExecutor([FunctionTool(stubborn, name="stubborn")], clock)
     running = asyncio.create_task(executor.execute(call("stubborn"), CONTEXT))
     await stubborn.started.wait()
-    watch.advance(30)
+    clock.advance(30)
     async with asyncio.timeout(5):
         result = await running
 
@@ -325,6 +295,14 @@ async def test_a_raised_signal_ends_the_call_without_cancelling_the_caller() -> 
     assert (await running).content == "Aborted: the user pressed stop"
 
 
+async def test_a_call_whose_signal_is_raised_already_is_not_begun() -> None:
+    signal, record = AbortSignal(), RecordingTool()
+    signal.abort()
+    result = await ToolExecutor([record]).execute(call("record"), CONTEXT, signal)
+
+    assert (result.is_success, record.calls) == (False, [])
+
+
 async def test_a_sync_function_that_hangs_is_given_up_and_holds_nothing() -> None:
     loop, started, release = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -334,11 +312,11 @@ async def test_a_sync_function_that_hangs_is_given_up_and_holds_nothing() -> Non
         release.wait()
         return "too late"
 
-    watch = Watch()
-    executor = ToolExecutor([hangs], watch)
+    clock = FrozenClock()
+    executor = ToolExecutor([hangs], clock)
     running = asyncio.create_task(executor.execute(call("hangs"), CONTEXT))
     await started.wait()
-    watch.advance(5)
+    clock.advance(5)
     result = await running
     release.set()
 

@@ -102,6 +102,24 @@ async def test_arguments_that_the_annotations_refuse_are_an_error_with_the_place
         await get_weather.execute({"city": "Bonn", "days": 0}, CONTEXT)
 
 
+async def test_a_default_that_is_no_json_is_not_shown_to_the_model_and_still_holds() -> None:
+    def kind(x: Any = threading.Thread) -> str:
+        return x.__name__
+
+    assert tool(kind).get_parameters()["properties"] == {"x": {}}
+    assert (await tool(kind).execute({}, CONTEXT)).content == "Thread"
+
+
+async def test_no_more_than_ten_faults_are_listed() -> None:
+    def total(numbers: list[int]) -> int:
+        return sum(numbers)
+
+    with pytest.raises(ToolError) as caught:
+        await tool(total).execute({"numbers": ["x"] * 1000}, CONTEXT)
+
+    assert str(caught.value).count("\n- ") == 10
+
+
 async def test_the_context_and_the_signal_are_given_and_hidden_from_the_model() -> None:
     async def who(question: str, context: ExecutionContext, signal: AbortSignal) -> str:
         return f"{question} {context.run_id} {signal.reason}"

@@ -53,7 +53,7 @@ class ToolExecutor:
             schema = self._schema_of(call.name)
             arguments = parse_arguments(call.arguments)
             schema.check(arguments)
-            result = await self._run(call, arguments, context, signal)
+            result = _already_aborted(signal) or await self._run(call, arguments, context, signal)
         except ToolError as error:
             result = ToolResult.failed(str(error))
         ended = self._clock.now()
@@ -133,9 +133,13 @@ class ToolExecutor:
                 aborted.cancel()
         if task.done():
             return None
-        if outer and outer.is_aborted():
-            return ToolResult.aborted(outer.reason or "the call was cancelled")
-        return ToolResult.failed(f"the tool did not finish within {limit:g} seconds and was given up")
+        return _already_aborted(outer) or ToolResult.failed(
+            f"the tool did not finish within {limit:g} seconds and was given up"
+        )
+
+
+def _already_aborted(signal: AbortSignal | None) -> ToolResult | None:
+    return ToolResult.aborted(signal.reason or "the call was cancelled") if signal and signal.is_aborted() else None
 
 
 async def _guarded(

@@ -28,6 +28,9 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FIELD = "arg_"
 """Before every field of the arguments model, so that no parameter's name collides with a model's own."""
 
+_LISTED = 10
+"""Faults that one error lists."""
+
 
 class FunctionTool(BaseTool):
     """A function that an agent can call, and that its author can still call as before.
@@ -126,7 +129,8 @@ class _Signature:
         try:
             valid = self.model.model_validate(given)
         except ValidationError as error:
-            faults = (f"\n- {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            listed = error.errors(include_url=False)[:_LISTED]
+            faults = (f"\n- {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in listed)
             raise ToolError(f"the arguments cannot be used:{''.join(faults)}") from error
         # What the model left out stays out, so that the function's own default applies.
         return {field.removeprefix(_FIELD): getattr(valid, field) for field in valid.model_fields_set}
@@ -137,6 +141,9 @@ class _WithoutTitles(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def emit_warning(self, kind: Any, detail: str) -> None:
+        """Say nothing: a default that is no JSON is left out, and holds all the same."""
 
 
 def _read_signature(function: Function, tool: str) -> _Signature:
