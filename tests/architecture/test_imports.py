@@ -52,6 +52,20 @@ def test_an_import_loads_no_more_than_it_must(module: str) -> None:
     assert loaded - sys.stdlib_module_names - set(OURS) <= LOADED[module]
 
 
+def test_help_is_shown_without_the_engine_and_without_the_client() -> None:
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "sys.argv = ['agiwod', '--help']\n"
+        "from agiwod.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "agiwod" in done.stdout
+    assert {"agiwo", "agiwo_client", "pydantic", "httpx2", "mcp", "orjson", "anyio"} & set(done.stderr.split()) == set()
+
+
 @pytest.mark.parametrize("folder", DISTRIBUTIONS)
 def test_what_a_distribution_imports_is_declared_by_it(folder: str) -> None:
     imported = {name for file in (ROOT / folder / "src").rglob("*.py") for name in imports(file)}
