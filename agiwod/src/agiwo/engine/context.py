@@ -48,9 +48,9 @@ class Context:
         run_effect = self._program.effects[effect]
 
         async def body(operation: Operation) -> None:
-            if once and not await self._intend(operation):
-                return
-            await self._run_effect(operation, run_effect, arg)
+            async with self._execution.working():
+                if not once or await self._intend(operation):
+                    await self._run_effect(operation, run_effect, arg)
 
         return await self._execution.operate(key, digest(effect, arg), body)
 
@@ -72,7 +72,7 @@ class Context:
         try:
             result = await effect(scope, arg)
             value = execution.redactor.data(result.value)
-            check_storable(value)
+            check_storable([value, *(event.data for event in result.events)])
         except Exception as error:
             await self._fail(operation, scope, error)
             return
@@ -96,8 +96,7 @@ class Context:
         failed = as_failure(error, items)
         if failed.kind == "internal":
             log.error("%s: step %s failed", execution.id, operation.key, exc_info=error)
-        execution.taken.difference_update(operation.drained)
-        operation.drained.clear()
+        execution.put_back(operation)
         data = execution.redactor.data(failure(failed))
         await execution.record(operation, STEP_FAILED, {"error": data})
 
@@ -130,40 +129,38 @@ class Context:
 
         async def body(operation: Operation) -> None:
             async with self._waiting(operation, timeout) as deadline:
-                message = (await self._until([self._mail(topic, match)], "all", deadline))[0]
-                value = None
-                if message:
-                    operation.drained.append(message.id)
-                    value = {"id": message.id, "topic": topic, "data": dict(message.data), "at": message.at}
+                message = (await self._until([self._mail(operation, topic, match)], "all", deadline))[0]
+                value = message and {"id": message.id, "topic": topic, "data": dict(message.data), "at": message.at}
                 await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
 
         value = await self._execution.operate(key, digest("receive", [topic, match and dict(match), timeout]), body)
         return Message(**value) if value else None
 
-    async def _mail(self, topic: str, match: Mapping[str, Any] | None) -> Message:
+    async def _mail(self, operation: Operation, topic: str, match: Mapping[str, Any] | None) -> Message:
         while not (messages := self._execution.waiting_mail(topic, match)):
             await self._execution.news()
-        self._execution.taken.add(messages[0].id)
+        self._execution.take(operation, messages[0])
         return messages[0]
 
     @asynccontextmanager
     async def _waiting(self, operation: Operation, timeout: float | None) -> AsyncGenerator[float | None]:
         """Give up the run's slot meanwhile; gives the deadline, recorded before the first moment of the wait."""
-        execution = self._execution
-        execution.begin_wait()
+        self._execution.begin_wait(operation)
         try:
             yield await self._deadline(operation, timeout)
         finally:
-            execution.end_wait()
+            self._execution.end_wait(operation)
 
     async def _deadline(self, operation: Operation, timeout: float | None) -> float | None:
         execution, key = self._execution, f"{operation.key}@"
         if record := execution.keyed.get(key):
+            await execution.commit(status=RunStatus(record.data["status"]))
             return record.data["deadline"]
         now = execution.clock.now()
         deadline = None if timeout is None else now + timeout
         status = RunStatus.SLEEPING if execution.is_emitting(RUN_SLEEPING) else RunStatus.WAITING
-        await execution.commit(Entry(WAIT_INTENT, {"deadline": deadline}, now, key, public=False), status=status)
+        intent = {"deadline": deadline, "status": str(status)}
+        await execution.commit(Entry(WAIT_INTENT, intent, now, key, public=False), status=status)
         return deadline
 
     async def _until(self, sources: Sequence[Awaitable[Any]], mode: WaitMode, deadline: float | None) -> list[Any]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 from weakref import ReferenceType, WeakValueDictionary, finalize, ref
 
@@ -12,11 +13,12 @@ from agiwo.clock import Clock, SystemClock
 from agiwo.durable import SPEC, CancelScope, Outcome, Program, Programs
 from agiwo.engine.context import Context
 from agiwo.engine.cursor import Cursor
-from agiwo.engine.execution import MAIL, Execution
+from agiwo.engine.execution import GRACE, MAIL, Execution
 from agiwo.engine.feed import Feed
 from agiwo.engine.operation import SPAWN, Operation
 from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
+from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.storage import Storage
 from agiwo.engine.terminal import ended, terminal_event
 from agiwo.errors import Conflict, CursorExpired, Interrupted, NotFound, ReplayMismatch, StorageError
@@ -35,7 +37,6 @@ from agiwo.schema.record import Batch, Change, Entry, Point, Record, RunHead, Se
 from agiwo.schema.run import TERMINAL, RunResult, RunSpec, RunStatus
 
 BASE = "base"
-SUSPENDED = "suspended"
 
 _OPEN = frozenset(RunStatus) - TERMINAL
 
@@ -70,6 +71,8 @@ class EmbeddedEngine:
         self._executions: dict[str, Execution] = {}
         self._feeds: WeakValueDictionary[str, Feed] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
+        # Sessions whose creation a reader may not see yet: creating one twice would lose where its history ends.
+        self._new_sessions: set[str] = set()
         self._is_closing = False
 
     # Asking for runs
@@ -83,6 +86,10 @@ class EmbeddedEngine:
         id = run or ids.fresh("run")
         if run and await self.journal.run(run):
             return run
+        # A caller that goes away in the middle must not leave a run that is recorded and that nobody drives.
+        return await asyncio.shield(self._own(self._submit(id, spec), f"{id} submit"))
+
+    async def _submit(self, id: str, spec: RunSpec) -> str:
         spec = self._without_secrets(spec)
         batch, session = await self._new_run(id, spec, at=self._clock.now())
         try:
@@ -90,6 +97,9 @@ class EmbeddedEngine:
         except Conflict:
             if await self.journal.run(id):
                 return id
+            raise
+        except StorageError:
+            self._new_sessions.discard(spec.session)
             raise
         await self._admit(batch, spec, records)
         return id
@@ -101,9 +111,11 @@ class EmbeddedEngine:
         queued = {"agentId": spec.agent, "sessionId": spec.session, "model": spec.plan.get("model")}
         stored = {"spec": spec.to_json(), "version": program.version if program else None}
         entries = (Entry(RUN_QUEUED, queued, at), Entry(SPEC, stored, at, SPEC, public=False))
-        session = await self.journal.session(spec.session)
-        new = [] if session else [Session(spec.session, spec.agent, at, at)]
-        return Batch(id, entries, RunStatus.QUEUED, create=head), list(new)
+        batch = Batch(id, entries, RunStatus.QUEUED, create=head)
+        if await self.journal.session(spec.session) or spec.session in self._new_sessions:
+            return batch, []
+        self._new_sessions.add(spec.session)
+        return batch, [Session(spec.session, spec.agent, at, at)]
 
     def _without_secrets(self, spec: RunSpec) -> RunSpec:
         """The spec as it is recorded, so that the run and its replay see the same."""
@@ -113,14 +125,13 @@ class EmbeddedEngine:
         assert batch.create
         head = replace(batch.create, head=1)
         own = [record for record in records if record.run == batch.run]
-        self._take_on(head, spec, own, await self._feed(head))
+        execution = self._take_on(head, spec, own, await self._feed(head))
+        if parent := self._executions.get(spec.parent or ""):
+            parent.children[execution.id] = execution
 
     def _take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
         execution = Execution(head, spec, records, feed, self.storage, self._clock, self._slots, self._redactor)
         self._executions[head.run] = execution
-        parent = self._executions.get(spec.parent or "")
-        if parent and head.run not in parent.children:
-            parent.children.append(head.run)
         if self._lanes.enter(head.session, head.run):
             self._go(execution)
         return execution
@@ -139,20 +150,19 @@ class EmbeddedEngine:
 
     async def _drive(self, execution: Execution) -> None:
         """Take a run as far as it goes: to its end, or until it must be suspended."""
+        execution.is_looping = False
         try:
             await execution.begin()
             program = self._programs.find(execution.spec)
-            if execution.is_cancelled and program is None:
-                await self._end_idle(execution)
-            elif program is None:
-                await self._suspend(execution, f"agent {execution.spec.agent!r} is not registered in this process")
+            if program is None:
+                await self._halt(execution, f"agent {execution.spec.agent!r} is not registered in this process")
             elif (version := execution.keyed[SPEC].data["version"]) not in (None, program.version):
                 reason = f"the run was begun by loop version {version}, and this is version {program.version}"
-                await self._suspend(execution, reason)
+                await self._halt(execution, reason)
             else:
                 await self._run(execution, program)
         except ReplayMismatch as error:
-            await self._suspend(execution, str(error))
+            await self._halt(execution, str(error))
         finally:
             execution.release()
             execution.stopwatch.hold()
@@ -215,10 +225,24 @@ class EmbeddedEngine:
             point = Point(**base.data["point"]) if base and base.data["point"] else None
         return past[::-1]
 
+    async def _halt(self, execution: Execution, reason: str) -> None:
+        """Suspend a run that cannot go on here; a cancelled one ends, for which no loop is needed."""
+        if not execution.is_cancelled:
+            await self._suspend(execution, reason)
+        if execution.is_cancelled:
+            await self._end_idle(execution)
+
+    async def _end_idle(self, execution: Execution) -> None:
+        """End a cancelled run that no loop is driving."""
+        assert execution.interruption
+        await self._finish(execution, Outcome(RunStatus.CANCELLED, reason=execution.interruption.reason))
+
     async def _finish(self, execution: Execution, outcome: Outcome) -> None:
+        if execution.ending:
+            return
         execution.ending = True
-        started = execution.keyed[BASE].at
-        event = terminal_event(outcome, round(1000 * (self._clock.now() - started)))
+        base = execution.keyed.get(BASE)
+        event = terminal_event(outcome, round(1000 * (self._clock.now() - base.at)) if base else 0)
         status, told = outcome.status, self._tell_parent(execution, outcome)
         try:
             await execution.commit(execution.entry(event), status=status, extra=told)
@@ -235,6 +259,10 @@ class EmbeddedEngine:
 
     def _let_go(self, execution: Execution) -> None:
         self._executions.pop(execution.id, None)
+        self._new_sessions.discard(execution.session)
+        if parent := self._executions.get(execution.spec.parent or ""):
+            parent.children.pop(execution.id, None)
+            parent.children |= execution.children  # so that a cancel of the tree still finds them
         following = self._lanes.leave(execution.session, execution.id)
         if following and not self._is_closing:
             self._go(self._executions[following])
@@ -259,6 +287,8 @@ class EmbeddedEngine:
         own = Entry(SPAWN, {"digest": operation.digest, "value": child}, self._clock.now(), operation.key, public=False)
         await execution.commit(execution.entry(told), own, extra=(*session, batch))
         await self._admit(batch, spec, await self.journal.load(child))
+        if execution.is_tree_cancelled:
+            await self.cancel(child, "the run that spawned it was cancelled")
         execution.conclude(operation)
 
     # Talking to runs
@@ -272,16 +302,36 @@ class EmbeddedEngine:
         """
         execution = self._executions.get(run)
         if execution is None or execution.ending:
-            raise Conflict(f"run {run} has ended") if await self.journal.run(run) else NotFound("run", run)
-        key = f"{MAIL}/{message}"
-        if key in execution.keyed:
+            await self._refuse_unless_over(run)
+            raise Conflict(f"run {run} has ended")
+        if f"{MAIL}/{message}" in execution.keyed:
             return
         if topic in execution.closed:
             raise Conflict(f"run {run} is finishing and takes no more messages on {topic!r}")
         payload = {"id": message, "topic": topic, "data": self._redactor.data(dict(data))}
-        batch = Batch(run, (Entry(MAIL, payload, self._clock.now(), key, public=False),), expect=_OPEN)
-        execution.recall(await self.storage.append_now(batch))
+        await asyncio.shield(self._own(self._deliver(execution, payload), f"{run} mail"))
+
+    async def _deliver(self, execution: Execution, payload: Mapping[str, Any]) -> None:
+        key = f"{MAIL}/{payload['id']}"
+        batch = Batch(execution.id, (Entry(MAIL, payload, self._clock.now(), key, public=False),), expect=_OPEN)
+        execution.arriving[key] = payload["topic"]
+        try:
+            records = await self.storage.append_now(batch)
+        except Conflict:
+            if key not in execution.keyed:  # it is no second sending of the same message
+                raise
+            return
+        finally:
+            execution.arriving.pop(key, None)
+        execution.recall(records)
         execution.deliver()
+
+    async def _refuse_unless_over(self, run: str) -> None:
+        head = await self.journal.run(run)
+        if head is None:
+            raise NotFound("run", run)
+        if not head.status.is_terminal and run not in self._executions:
+            raise Conflict(f"run {run} is not driven by this process")
 
     async def cancel(self, run: str, reason: str = "", scope: CancelScope = "tree") -> bool:
         """Record that a run, and by default all below it, is to end, and see to it; False when it had ended already.
@@ -290,31 +340,30 @@ class EmbeddedEngine:
 
         Raises:
             NotFound: no such run.
+            Conflict: another process drives the run.
             StorageError: the store refuses writes, so that the wish cannot be recorded.
         """
         if self.storage.trouble is not None:
             raise StorageError(self.storage.trouble)
         execution = self._executions.get(run)
         if execution is None or execution.ending:
-            if await self.journal.run(run) is None:
-                raise NotFound("run", run)
+            await self._refuse_unless_over(run)
             return False
-        if execution.interruption and execution.interruption.cause == "cancel":
-            return True
         tree = self._tree(execution) if scope == "tree" else [execution]
-        await self._interrupt([each for each in tree if not each.ending], reason or "cancelled")
+        if going := [each for each in tree if not each.ending and not each.is_cancelled]:
+            # The wish stands from here on, whatever becomes of the caller.
+            await asyncio.shield(self._own(self._interrupt(going, reason or "cancelled", scope), f"{run} cancel"))
         return True
 
     def _tree(self, execution: Execution) -> list[Execution]:
         """The run and all below it that are not over, leaves last."""
-        below = [self._executions[child] for child in execution.children if child in self._executions]
-        return [execution, *(each for child in below for each in self._tree(child))]
+        return [execution, *(each for child in execution.children.values() for each in self._tree(child))]
 
-    async def _interrupt(self, tree: Sequence[Execution], reason: str) -> None:
+    async def _interrupt(self, tree: Sequence[Execution], reason: str, scope: CancelScope) -> None:
         batches: list[Batch] = []
         stops: list[tuple[Execution, list[Operation]]] = []
         for execution in tree:
-            entries, settled = execution.interrupt("cancel", reason)
+            entries, settled = execution.interrupt("cancel", reason, scope)
             stops.append((execution, settled))
             batches.append(Batch(execution.id, tuple(entries), RunStatus.CANCELLING))
         records = await self.storage.append(*batches)
@@ -324,24 +373,21 @@ class EmbeddedEngine:
         self._own(self._stop(stops), f"{tree[0].id} cancel")
 
     async def _stop(self, stops: Sequence[tuple[Execution, list[Operation]]]) -> None:
-        for execution, settled in reversed(stops):
-            await execution.stop(settled)
-            if not execution.is_looping or execution.task is None or execution.task.done():
-                if execution.task:
-                    execution.task.cancel()
-                    await asyncio.gather(execution.task, return_exceptions=True)
-                await self._end_idle(execution)
+        """Stop the leaves first, so that each run still hears of those that it spawned."""
+        by_depth = sorted(stops, key=_depth, reverse=True)
+        for _, level in groupby(by_depth, key=_depth):
+            await asyncio.gather(*(self._stop_run(execution, settled) for execution, settled in level))
 
-    async def _end_idle(self, execution: Execution) -> None:
-        """End a cancelled run that no loop is driving: it was queued or suspended."""
-        if execution.ending:
+    async def _stop_run(self, execution: Execution, settled: Sequence[Operation]) -> None:
+        await execution.stop(settled)
+        task = execution.task
+        if task and not task.done() and (execution.is_looping or execution.ending):
+            await asyncio.wait({task}, timeout=GRACE)
             return
-        execution.ending = True
-        assert execution.interruption
-        outcome = Outcome(RunStatus.CANCELLED, reason=execution.interruption.reason)
-        told = self._tell_parent(execution, outcome)
-        await execution.commit(execution.entry(terminal_event(outcome, 0)), status=outcome.status, extra=told)
-        self._let_go(execution)
+        if task:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self._end_idle(execution)
 
     # Looking at runs
 
@@ -419,7 +465,22 @@ class EmbeddedEngine:
             spec = next(record for record in records if record.key == SPEC)
             feed = await self._feed(head)
             self._take_on(head, RunSpec.from_json(spec.data["spec"]), records, feed)
+        for head in heads:
+            await self._find_parent(head)
         return [head.run for head in heads]
+
+    async def _find_parent(self, head: RunHead) -> None:
+        """Put a recovered run under the nearest run above it that is not over."""
+        above = head
+        while above and above.parent and above.parent not in self._executions:
+            above = await self.journal.run(above.parent)
+        execution = self._executions.get(head.run)
+        if execution is None or above is None or above.parent is None:
+            return
+        parent = self._executions[above.parent]
+        parent.children[head.run] = execution
+        if parent.is_tree_cancelled:  # it was spawned while that was being recorded
+            await self.cancel(head.run, "the run that spawned it was cancelled")
 
     async def resume(self, run: str) -> bool:
         """Try a suspended run again; False when it is not suspended here."""
@@ -442,11 +503,13 @@ class EmbeddedEngine:
 
 
 def _until(records: Sequence[Record], seq: int | None) -> list[Record]:
-    """The records up to the one with that seq."""
-    if seq is None:
-        return list(records)
-    last = max((record.position for record in records if record.seq and record.seq <= seq), default=0)
-    return [record for record in records if record.position <= last]
+    """The records up to the event with that seq, with the internal ones that were committed after it."""
+    beyond = (at for at, record in enumerate(records) if seq is not None and record.seq and record.seq > seq)
+    return list(records[: next(beyond, None)])
+
+
+def _depth(stop: tuple[Execution, list[Operation]]) -> int:
+    return stop[0].spec.depth
 
 
 def _appending_to(feed: ReferenceType[Feed]) -> Listener:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from agiwo.clock import Clock
-from agiwo.durable import INTERRUPTED, Message, RunView, matches
+from agiwo.durable import INTERRUPTED, CancelScope, Message, RunView, matches
 from agiwo.engine.blobs import spilled
 from agiwo.engine.feed import Feed
 from agiwo.engine.operation import INTERRUPTION, Operation, replayed
@@ -15,7 +16,7 @@ from agiwo.engine.redact import Redactor
 from agiwo.engine.stopwatch import WAIT_OUTCOME, Stopwatch, active_seconds
 from agiwo.engine.storage import Storage
 from agiwo.errors import Conflict, Interrupted, ReplayMismatch
-from agiwo.schema.event import RUN_RESUMED, RUN_RETRYING, NewEvent
+from agiwo.schema.event import RUN_RESUMED, RUN_RETRYING, RUN_WOKEN, NewEvent
 from agiwo.schema.record import Batch, Change, Entry, Record, RunHead
 from agiwo.schema.run import RunSpec, RunStatus
 
@@ -30,16 +31,23 @@ LAST_WORDS = 60.0
 
 MAIL = "mail"
 
+_AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SLEEPING})
+"""What a run is not any more once it is interrupted."""
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """A recorded wish that a run stops what it does: for good (`cancel`) or to sum up (`timeout`)."""
+    """A recorded wish that a run stops what it does: for good (`cancel`) or to sum up (`timeout`).
+
+    With the scope `tree` it is a wish for all below the run, too, those that are only being spawned included.
+    """
 
     number: int
     cause: str
     reason: str
+    scope: CancelScope
     at: float
 
 
@@ -66,18 +74,20 @@ class Execution:
         self.mail: list[Message] = []
         self.taken: set[str] = set()
         self.closed: set[str] = set()
+        self.arriving: dict[str, str] = {}
         self.operations: dict[str, Operation] = {}
         self.interruption: Interruption | None = None
         self.attempt = 1
         self.ending = False
         self.is_looping = False
         self.task: asyncio.Task[None] | None = None
-        self.children: list[str] = []
+        self.children: dict[str, Execution] = {}
         self._delivered = 0
         self._emits: dict[str, NewEvent] = {}
         self._slots = slots
+        self._slot_door = asyncio.Lock()
         self._has_slot = False
-        self._waits = 0
+        self._waits = self._works = 0
         self._news = asyncio.Event()
         self._leftover: set[asyncio.Task[Any]] = set()
         for record in records:
@@ -91,6 +101,11 @@ class Execution:
     def is_cancelled(self) -> bool:
         """Whether it is recorded that the run is to end."""
         return self.interruption is not None and self.interruption.cause == "cancel"
+
+    @property
+    def is_tree_cancelled(self) -> bool:
+        """Whether it is recorded that the run and all below it are to end."""
+        return self.is_cancelled and self.interruption is not None and self.interruption.scope == "tree"
 
     @property
     def is_timed_out(self) -> bool:
@@ -107,7 +122,7 @@ class Execution:
             self.mail.append(Message(record.data["id"], record.data["topic"], record.data["data"], record.at))
         elif record.type == INTERRUPTION:
             data = record.data
-            self.interruption = Interruption(data["number"], data["cause"], data["reason"], record.at)
+            self.interruption = Interruption(data["number"], data["cause"], data["reason"], data["scope"], record.at)
         elif record.type == INTERRUPTED:
             self._delivered = max(self._delivered, record.data["number"])
         elif record.type in (RUN_RESUMED, RUN_RETRYING):
@@ -118,6 +133,8 @@ class Execution:
 
     async def commit(self, *entries: Entry, status: RunStatus | None = None, extra: Sequence[Change] = ()) -> None:
         """Append entries to this run, after what was emitted; wait as long as the store refuses."""
+        if self.interruption and status in _AT_WORK:
+            status = RunStatus.CANCELLING
         emitted, self._emits = self._emits, {}
         at = self.clock.now()
         ahead = [Entry(event.type, event.data, at, key, True, event.item) for key, event in emitted.items()]
@@ -131,6 +148,8 @@ class Execution:
         for record in records:
             if record.run == self.id:
                 self._recall(record)
+                if record.type == RUN_WOKEN:
+                    self.stopwatch.restart()
 
     def entry(self, event: NewEvent, key: str | None = None) -> Entry:
         """A durable event of this run, with its secrets replaced and the time of now."""
@@ -192,11 +211,11 @@ class Execution:
             whole["drained"] = operation.drained
         if operation.closed:
             whole["closed"] = operation.closed
-        is_last_wait = type == WAIT_OUTCOME and self._waits == 1
+        if operation.reopened:
+            whole["reopened"] = operation.reopened
+        is_woken = type == WAIT_OUTCOME and self.end_wait(operation)
         own = Entry(type, whole, self.clock.now(), operation.key, public=False)
-        await self.commit(*entries, own, status=RunStatus.RUNNING if is_last_wait else None)
-        if is_last_wait:
-            await self.begin()
+        await self.commit(*entries, own, status=RunStatus.RUNNING if is_woken else None)
         self.conclude(operation)
 
     def conclude(self, operation: Operation) -> None:
@@ -217,20 +236,44 @@ class Execution:
 
     async def begin(self) -> None:
         """Get a slot and start to count the time."""
-        if not self._has_slot:
-            await self._slots.acquire()
-            self._has_slot = True
-        self.stopwatch.go()
+        async with self._slot_door:
+            if not self._has_slot:
+                await self._slots.acquire()
+                self._has_slot = True
+        if not self._waits:
+            self.stopwatch.go()
 
-    def begin_wait(self) -> None:
-        """Give up the slot until the last wait has ended."""
+    @asynccontextmanager
+    async def working(self) -> AsyncGenerator[None]:
+        """Have a slot meanwhile; without a wait beside it the run keeps the slot afterwards."""
+        await self.begin()
+        self._works += 1
+        try:
+            yield
+        finally:
+            self._works -= 1
+            self._rest()
+
+    def begin_wait(self, operation: Operation) -> None:
+        """Stop to count the time, and give up the slot unless an effect needs it, until the last wait has ended."""
+        operation.is_waiting = True
         self._waits += 1
         self.stopwatch.hold()
-        self.release()
+        self._rest()
 
-    def end_wait(self) -> None:
-        """One wait less."""
+    def end_wait(self, operation: Operation) -> bool:
+        """Count the time again after the last wait, True then; the slot comes back with the next effect."""
+        if not operation.is_waiting:
+            return False
+        operation.is_waiting = False
         self._waits -= 1
+        if not self._waits and self._has_slot:
+            self.stopwatch.go()
+        return not self._waits
+
+    def _rest(self) -> None:
+        if self._waits and not self._works:
+            self.release()
 
     def release(self) -> None:
         """Give the slot to another run."""
@@ -249,6 +292,19 @@ class Execution:
         """Messages for `topic` that nobody took, oldest first."""
         return [m for m in self.mail if m.topic == topic and m.id not in self.taken and matches(m.data, match)]
 
+    def take(self, operation: Operation, message: Message) -> None:
+        """Give a message to an operation, whose record will name it."""
+        self.taken.add(message.id)
+        operation.drained.append(message.id)
+
+    def put_back(self, operation: Operation) -> None:
+        """Undo what an operation did to the mailbox: its record will not name it."""
+        self.taken.difference_update(operation.drained)
+        self.closed.difference_update(operation.closed)
+        self.closed.update(operation.reopened)
+        for names in (operation.drained, operation.closed, operation.reopened):
+            names.clear()
+
     async def news(self) -> None:
         """Return when mail comes."""
         await self._news.wait()
@@ -264,13 +320,13 @@ class Execution:
     async def _time_out(self) -> None:
         """Interrupt what is under way; the first time the run may still sum up."""
         entries, settled = self.interrupt("timeout", f"the run took longer than {self.spec.timeout:g} seconds")
-        await self.commit(*entries)
+        await self.commit(*entries, status=RunStatus.CANCELLING)
         self.stopwatch.hold()
         self.stopwatch = Stopwatch(self.clock, LAST_WORDS, self._on_timeout)
         self.stopwatch.go()
         await self.stop(settled)
 
-    def interrupt(self, cause: str, reason: str) -> tuple[list[Entry], list[Operation]]:
+    def interrupt(self, cause: str, reason: str, scope: CancelScope = "run") -> tuple[list[Entry], list[Operation]]:
         """What to append to interrupt this run, and the operations that it ends.
 
         The operations are settled from now on: append the entries, then `stop` them.
@@ -278,9 +334,11 @@ class Execution:
         if self.ending:
             raise Conflict(f"run {self.id} has ended")
         number = self.interruption.number + 1 if self.interruption else 1
-        stop = Interruption(number, cause, reason, self.clock.now())
+        stop = Interruption(number, cause, reason, scope, self.clock.now())
         settled = [operation for operation in self.operations.values() if operation.settle()]
-        data = {"number": number, "cause": cause, "reason": reason}
+        for operation in settled:
+            self.put_back(operation)
+        data = {"number": number, "cause": cause, "reason": reason, "scope": scope}
         wish = Entry(INTERRUPTION, data, stop.at, f"{INTERRUPTION}/{number}", public=False)
         self.interruption = stop
         return [wish, *(self._interrupted(operation, stop) for operation in settled)], settled

@@ -30,8 +30,10 @@ class Operation:
     items: list[str] = field(default_factory=list[str])
     drained: list[str] = field(default_factory=list[str])
     closed: list[str] = field(default_factory=list[str])
+    reopened: list[str] = field(default_factory=list[str])
     task: asyncio.Task[None] | None = None
     settled: bool = False
+    is_waiting: bool = False
 
     def settle(self) -> bool:
         """Claim the right to write the record; False when somebody has it already."""

@@ -14,6 +14,7 @@ class Redactor:
     def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
         named = {value: name for name, value in (secrets or {}).items() if len(value) >= _SHORTEST}
         self._names = named
+        self._firsts = {secret[0] for secret in named}
         longest_first = sorted(named, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if named else None
         self.reach = max(map(len, named), default=1) - 1
@@ -40,13 +41,23 @@ class Redactor:
             return [self.data(value) for value in cast(list[Any], data)]
         return data
 
-    def held(self, text: str) -> int:
-        """How many characters at the end of `text` may be the beginning of a secret."""
-        for length in range(min(self.reach, len(text)), 0, -1):
-            end = text[-length:]
-            if any(secret.startswith(end) for secret in self._names):
-                return length
-        return 0
+    def end_of_certain(self, text: str) -> int:
+        """Up to where `text` can be judged: what follows may be the beginning of a secret that goes on later."""
+        beginnings = [at for at in range(max(0, len(text) - self.reach), len(text)) if self._begins_at(text, at)]
+        if not beginnings or self._pattern is None:
+            return len(text)
+        judged = 0
+        for found in self._pattern.finditer(text):
+            if any(judged <= at <= found.start() for at in beginnings):
+                break
+            judged = found.end()
+        return next((at for at in beginnings if at >= judged), len(text))
+
+    def _begins_at(self, text: str, at: int) -> bool:
+        if text[at] not in self._firsts:
+            return False
+        end = text[at:]
+        return any(secret.startswith(end) and len(secret) > len(end) for secret in self._names)
 
 
 class RedactedStream:
@@ -58,12 +69,12 @@ class RedactedStream:
 
     def feed(self, text: str) -> str:
         """What may be shown now that `text` has come."""
-        text = self._redactor.text(self._held + text)
-        keep = self._redactor.held(text)
-        self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
+        text = self._held + text
+        end = self._redactor.end_of_certain(text)
+        self._held = text[end:]
+        return self._redactor.text(text[:end])
 
     def end(self) -> str:
         """What was held back, when nothing more comes."""
         held, self._held = self._held, ""
-        return held
+        return self._redactor.text(held)

@@ -83,16 +83,17 @@ class Scope:
 
     def drain(self, topic: str) -> Sequence[Message]:
         """Take the messages that came for `topic`; a mailbox that was closed takes messages again."""
-        self._execution.closed.discard(topic)
+        if topic in self._execution.closed:
+            self._execution.closed.discard(topic)
+            self._operation.reopened.append(topic)
         messages = self._execution.waiting_mail(topic)
         for message in messages:
-            self._execution.taken.add(message.id)
-            self._operation.drained.append(message.id)
+            self._execution.take(self._operation, message)
         return messages
 
     def close(self, topic: str) -> bool:
         """Accept no more messages for `topic`, unless some wait already."""
-        if self._execution.waiting_mail(topic):
+        if self._execution.waiting_mail(topic) or topic in self._execution.arriving.values():
             return False
         self._execution.closed.add(topic)
         self._operation.closed.append(topic)

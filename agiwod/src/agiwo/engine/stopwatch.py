@@ -8,19 +8,24 @@ from agiwo.schema.record import Record
 
 WAIT_INTENT = "wait/intent"
 WAIT_OUTCOME = "wait/outcome"
+SUSPENDED = "suspended"
 
 
 def active_seconds(records: Sequence[Record]) -> float:
     """The active time that a run's records account for, since its start or its last wake."""
-    active, last, waiting = 0.0, None, 0
+    active, last, is_going = 0.0, 0.0, False
+    waiting: set[str | None] = set()
     for record in records:
-        if last is not None and not waiting and record.type != RUN_RESUMED:
+        if is_going and not waiting and record.type != RUN_RESUMED:
             active += max(0.0, record.at - last)
         if record.type in (RUN_STARTED, RUN_WOKEN):
-            active, last = 0.0, record.at
-        if last is not None:
-            last = record.at
-        waiting += (record.type == WAIT_INTENT) - (record.type == WAIT_OUTCOME)
+            active = 0.0
+        is_going = (is_going or record.type in (RUN_STARTED, RUN_RESUMED)) and record.type != SUSPENDED
+        last = record.at
+        if record.type == WAIT_INTENT:
+            waiting.add(record.key)
+        elif record.key:
+            waiting.discard(f"{record.key}@")
     return active
 
 

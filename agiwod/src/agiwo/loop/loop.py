@@ -66,10 +66,8 @@ class AgentLoop:
             return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=stop.reason)
         try:
             return await self._summarise(TerminationReason.TIMEOUT)
-        except Interrupted as second:
-            if second.cause == "timeout":
-                return self._outcome(RunStatus.COMPLETED, TerminationReason.TIMEOUT)
-            return await self._interrupted(second)
+        except Interrupted as cancel:
+            return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=cancel.reason)
 
     def _limit(self) -> TerminationReason | None:
         if self._turn >= self._plan.limits.max_steps:
@@ -106,8 +104,12 @@ class AgentLoop:
             prompt = limits.summary_prompt or SUMMARY_PROMPT
             text = prompt.replace("{reason}", _REASONS[reason]).replace("%s", _REASONS[reason])
             self._messages.append(user_message(text))
-            with suppress(EffectFailed):
-                await self._ask("summary/llm", tools=False)
+            try:
+                with suppress(EffectFailed):
+                    await self._ask("summary/llm", tools=False)
+            except Interrupted as stop:
+                if stop.cause != "timeout":
+                    raise
         return self._outcome(RunStatus.COMPLETED, reason)
 
     # Acting
@@ -115,12 +117,14 @@ class AgentLoop:
     async def _act(self, calls: Sequence[Mapping[str, Any]]) -> str | None:
         """Run the calls of one answer; the termination reason that one of them asks for, if any."""
         results: dict[int, Mapping[str, Any]] = {}
-        stop: BaseException | None = None
+        stop: Interrupted | None = None
         for group in plan_batch([self._plan.tools.get(call["name"]) for call in calls]):
             found = await asyncio.gather(*(self._call(i, calls[i]) for i in group), return_exceptions=True)
             for index, result in zip(group, found, strict=True):
-                if isinstance(result, BaseException):
+                if isinstance(result, Interrupted):
                     stop = stop or result
+                elif isinstance(result, BaseException):
+                    raise result
                 else:
                     results[index] = result
             if stop:
