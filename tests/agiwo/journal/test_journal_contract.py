@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agiwo.errors import Conflict, NotFound, StorageError
+from agiwo.errors import ConfigError, Conflict, NotFound, StorageError
 from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
 from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session
@@ -41,6 +41,11 @@ async def create(journal: Journal, run: str, *entries: Entry, created_at: float 
 
 def test_every_registered_journal_runs_this_suite() -> None:
     assert untested_kinds() == set()
+
+
+async def test_a_kind_of_journal_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ConfigError, match=r"'mongo'; there are memory, sqlite"):
+        await open_journal("mongo")
 
 
 async def test_public_records_are_numbered_without_a_hole_and_internal_ones_only_have_a_position(

@@ -135,6 +135,41 @@ async def test_an_orphan_is_taken_by_whoever_writes_to_it(path: Path) -> None:
     await journal.close()
 
 
+async def test_a_lock_that_a_dead_process_left_behind_is_removed(journal: SqliteJournal, path: Path) -> None:
+    await journal.close()
+    left_behind = path.parent / "journal.db.owners" / "dead.lock"
+    left_behind.write_text("1")
+    again = await SqliteJournal.open(path)
+    assert [lock.stem for lock in left_behind.parent.glob("*.lock")] == [again.owner]
+    await again.close()
+
+
+def test_a_program_that_forgets_to_close_ends_all_the_same_and_its_record_is_there(path: Path) -> None:
+    program = """
+import asyncio, sys
+from agiwo.journal.sqlite import SqliteJournal
+from agiwo.schema.record import Batch, Entry, RunHead
+from agiwo.schema.run import RunStatus
+
+async def main():
+    journal = await SqliteJournal.open(sys.argv[1])
+    head = RunHead("r", "s", "agent", RunStatus.RUNNING, 1.0, 1.0)
+    await journal.append(Batch("r", (Entry("item/completed", {"text": "a"}, 2.0),), create=head))
+    return journal
+
+journal = asyncio.run(main())
+"""
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+
+    async def stored() -> list[str]:
+        journal = await SqliteJournal.open(path)
+        runs = await journal.claim()
+        await journal.close()
+        return [run.run for run in runs]
+
+    assert asyncio.run(stored()) == ["r"]
+
+
 async def test_a_process_that_closes_gives_up_its_runs(path: Path) -> None:
     with writing_process(path) as process:
         next_ack(process)
@@ -382,6 +417,23 @@ async def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Pat
     text.write_text("no database at all\n" * 100)
     with pytest.raises(StorageError, match=r"notes\.txt cannot be used: file is not a database"):
         await SqliteJournal.open(text)
+
+
+async def test_the_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "other.db")
+    db.execute("CREATE TABLE run (legs INTEGER)")
+    with pytest.raises(StorageError, match="table run already exists"):
+        await SqliteJournal.open(tmp_path / "other.db")
+    assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("run",)]
+    db.close()
+
+
+async def test_what_the_tables_refuse_leaves_nothing_behind_and_the_next_append_goes_on(journal: SqliteJournal) -> None:
+    timeless = RunHead("nan", "s", "agent", RunStatus.RUNNING, float("nan"), 1.0)
+    with pytest.raises(StorageError, match="created_at"):
+        await journal.append(created("r", said("a")), Batch("nan", create=timeless))
+    assert await journal.runs() == []
+    assert await journal.append(created("r", said("a")))
 
 
 async def test_a_directory_is_no_journal(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Journal(Protocol):
         ...
 
     async def claim(self) -> list[RunHead]:
-        """Make this process the owner of every unfinished run whose owner is gone; return all that are ours, oldest first.
+        """Make this process the owner of every unfinished run whose owner is gone; return all of ours, oldest first.
 
         The sessions of owners that are gone become ours too.
         """

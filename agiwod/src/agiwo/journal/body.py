@@ -34,13 +34,19 @@ def detached_session(session: Session) -> Session:
     return replace(session, meta=orjson.loads(orjson.dumps(session))["meta"])
 
 
-def check_names(batch: Batch) -> None:
-    """Refuse what stands outside of bodies and cannot be written.
+def detached_batch(batch: Batch, bodies: list[Body]) -> Batch:
+    """The batch with data of its own; its entries, written down, go to the end of `bodies`.
 
     Raises:
-        TypeError: it is not JSON: a lone surrogate, for one.
+        TypeError: something in it is not JSON: a lone surrogate, for one.
     """
     orjson.dumps((batch.run, batch.create))
+    entries: list[Entry] = []
+    for entry in batch.entries:
+        body = write_body(entry)
+        bodies.append(body)
+        entries.append(Entry(entry.type, body.data, entry.at, entry.key, entry.public, entry.item))
+    return Batch(batch.run, tuple(entries), batch.status, batch.expect, batch.create)
 
 
 def write_body(entry: Entry) -> Body:
@@ -53,8 +59,8 @@ def write_body(entry: Entry) -> Body:
     data = orjson.loads(raw)["data"]
     if len(raw) <= _BLOB_ABOVE:
         return Body(raw, data)
-    places = {place: text.encode() for place, text in _strings(data) if _is_large(text)}
-    return _with_blobs(entry, data, places) if places else Body(raw, data)
+    large = {place: text.encode() for place, text in _strings(data) if _is_large(text)}
+    return _with_blobs(entry, data, large) if large else Body(raw, data)
 
 
 def read_body(run: str, position: int, seq: int | None, body: dict[str, Any], blob: Callable[[str], bytes]) -> Record:
@@ -74,15 +80,14 @@ def _fields(entry: Entry, data: Any) -> dict[str, Any]:
     return fields
 
 
-def _with_blobs(entry: Entry, data: dict[str, Any], places: dict[_Place, bytes]) -> Body:
-    blobs = {blob_name(content): content for content in places.values()}
-    for place in places:
+def _with_blobs(entry: Entry, data: dict[str, Any], contents: dict[_Place, bytes]) -> Body:
+    names = {place: blob_name(content) for place, content in contents.items()}
+    for place in contents:
         _put(data, place, "")
-    names = [(place, blob_name(content)) for place, content in places.items()]
-    raw = orjson.dumps(_fields(entry, data) | {"blobs": names})
-    for place, content in places.items():
+    raw = orjson.dumps(_fields(entry, data) | {"blobs": list(names.items())})
+    for place, content in contents.items():
         _put(data, place, content.decode())
-    return Body(raw, data, blobs)
+    return Body(raw, data, {names[place]: content for place, content in contents.items()})
 
 
 def _strings(value: Any, place: _Place = ()) -> Iterator[tuple[_Place, str]]:
@@ -97,6 +102,7 @@ def _strings(value: Any, place: _Place = ()) -> Iterator[tuple[_Place, str]]:
 
 
 def _is_large(text: str) -> bool:
+    # A character is four bytes at most, so most strings need not be encoded to know.
     return len(text) * 4 > _BLOB_ABOVE and len(text.encode()) > _BLOB_ABOVE
 
 

@@ -50,9 +50,7 @@ class Lease:
             raise Conflict(f"the owner {self.owner} is another live process (pid {pid})", pid=pid) from None
 
     def holder(self, owner: str) -> int | None:
-        """The pid of the live process that is this owner, or None when the owner is gone for good."""
-        if owner == self.owner:
-            return os.getpid()
+        """The pid of the live process that is this other owner, or None when it is gone for good."""
         if owner in self._gone:
             return None
         if self._path(owner).exists() and not self._remove_stale(owner):

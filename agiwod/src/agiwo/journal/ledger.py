@@ -1,7 +1,6 @@
 """What appends make of the runs and sessions they touch: decides, numbers and refuses. Does no I/O."""
 
-from collections import ChainMap
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from agiwo.errors import Conflict, NotFound
@@ -85,7 +84,6 @@ class _Draft:
         self.written = Written()
         self.owned_sessions: set[str] = set()
         self.keys: set[Key] = set()
-        self._runs: MutableMapping[str, Standing] = ChainMap(self.written.runs, ledger.runs)
 
     def put(self, session: Session) -> None:
         """Create or replace a session; it is ours from now on."""
@@ -106,11 +104,15 @@ class _Draft:
             self.written.records.append(_record(batch.run, entry, length, seq))
         updated_at = batch.entries[-1].at if batch.entries else head.updated_at
         status = batch.status or head.status
-        moved = replace(head, head=seq, status=status, updated_at=updated_at, owner=self._ledger.owner)
-        self._runs[batch.run] = Standing(moved, length)
+        owner = self._ledger.owner
+        # Written out: `dataclasses.replace` costs as much as all the rest of an append.
+        moved = RunHead(
+            head.run, head.session, head.agent, status, head.created_at, updated_at, head.parent, seq, owner
+        )
+        self.written.runs[batch.run] = Standing(moved, length)
 
     def _opened(self, batch: Batch) -> Standing:
-        known = self._runs.get(batch.run)
+        known = self.written.runs.get(batch.run) or self._ledger.runs.get(batch.run)
         if batch.create is not None:
             if known is not None:
                 raise Conflict(f"run {batch.run} exists already")

@@ -1,7 +1,6 @@
 """The journal in this process's memory: the same promises as on disk, but it is gone with the process."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -9,10 +8,10 @@ from agiwo import ids
 from agiwo.errors import NotFound, StorageError
 from agiwo.journal.base import Listener
 from agiwo.journal.blob import blob_name
-from agiwo.journal.body import check_names, detached_session, write_body
+from agiwo.journal.body import detached_batch, detached_session
 from agiwo.journal.ledger import Ledger
 from agiwo.journal.listeners import Listeners
-from agiwo.schema.record import Batch, Change, Record, RunHead, Session
+from agiwo.schema.record import Change, Record, RunHead, Session
 from agiwo.schema.run import RunStatus
 
 _T = TypeVar("_T")
@@ -34,7 +33,7 @@ class MemoryJournal:
     async def append(self, *changes: Change) -> list[Record]:
         """As `Journal.append`."""
         self._check_open()
-        detached = [detached_session(c) if isinstance(c, Session) else _detached(c) for c in changes]
+        detached = [detached_session(c) if isinstance(c, Session) else detached_batch(c, []) for c in changes]
         written = self._ledger.append(detached)
         for run in written.runs:
             self._records.setdefault(run, [])
@@ -142,11 +141,6 @@ async def open_memory() -> MemoryJournal:
 
 def _nobody(owner: str) -> int | None:
     return None
-
-
-def _detached(batch: Batch) -> Batch:
-    check_names(batch)
-    return replace(batch, entries=tuple(replace(entry, data=write_body(entry).data) for entry in batch.entries))
 
 
 def _newest_first(things: Iterable[_T], age: Callable[[_T], float]) -> list[_T]:

@@ -4,14 +4,14 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from agiwo.errors import AgiwoError, Conflict, NotFound
 from agiwo.journal import rows
-from agiwo.journal.body import Body, check_names, detached_session, write_body
+from agiwo.journal.body import Body, detached_batch, detached_session
 from agiwo.journal.connection import Connection, transaction
 from agiwo.journal.lease import Lease
 from agiwo.journal.ledger import Ledger, Written
@@ -28,7 +28,7 @@ _QUEUED: Final = 1024
 """Appends that may wait for a commit; more wait for room."""
 
 _WAL_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes of WAL above which it is moved into the database: SQLite's own default of 1,000 pages."""
+"""Bytes of WAL above which it is moved into the database: often enough to stay small, rarely enough to cost little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +127,8 @@ class Writer:
 
 def _written_down(changes: Iterable[Change]) -> _Append:
     bodies: list[Body] = []
-    kept = [detached_session(c) if isinstance(c, Session) else _detached(c, bodies) for c in changes]
+    kept = [detached_session(c) if isinstance(c, Session) else detached_batch(c, bodies) for c in changes]
     return _Append(kept, bodies, asyncio.get_running_loop().create_future())
-
-
-def _detached(batch: Batch, bodies: list[Body]) -> Batch:
-    """The batch with data of its own; its bodies go to the end of `bodies`."""
-    check_names(batch)
-    new = [write_body(entry) for entry in batch.entries]
-    bodies.extend(new)
-    entries = (replace(entry, data=body.data) for entry, body in zip(batch.entries, new, strict=True))
-    return replace(batch, entries=tuple(entries))
 
 
 def _fill(db: sqlite3.Connection, ledger: Ledger, group: Sequence[_Append]) -> None:
