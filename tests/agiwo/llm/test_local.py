@@ -25,6 +25,8 @@ pytestmark = [
     pytest.mark.skipif(not is_available(), reason="the local model is not installed"),
 ]
 
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
+
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
 
 PARENT = """
@@ -97,6 +99,7 @@ async def test_models_with_the_same_weights_share_one_server(server: LocalServer
     assert server is server_for(find_weights(str(find_weights(SMOLLM2.name))))
 
 
+@on_linux
 async def test_a_server_that_nobody_asks_is_stopped(server: LocalServer) -> None:
     async with server.lend(0.05) as address:
         pass
@@ -113,6 +116,7 @@ async def test_a_server_that_is_in_use_is_not_stopped(server: LocalServer) -> No
         assert server.address == address
 
 
+@on_linux
 async def test_the_server_asks_for_its_key(server: LocalServer) -> None:
     async with server.lend(300) as address:
         stranger = OpenAIModel("any", api_key="wrong", base_url=address.base_url)
@@ -132,6 +136,7 @@ async def test_a_prompt_that_does_not_fit_is_its_own_kind_of_error(server: Local
     assert caught.value.kind == "context_length"
 
 
+@on_linux
 async def test_the_server_dies_with_its_parent() -> None:
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=subprocess.PIPE)
     assert parent.stdout is not None

@@ -1,8 +1,12 @@
 """The chat completions wire, against a provider on a real socket."""
 
 import asyncio
+import gzip
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -159,6 +163,20 @@ async def test_a_provider_that_keeps_the_transfer_open_after_done_holds_nobody()
 # What a provider can do wrong.
 
 
+async def test_a_refusal_is_told_even_when_its_body_is_cut() -> None:
+    cut = replace(refuses(429, {"error": {"message": "slow down"}}), end="cut")
+    async with FakeProvider(cut) as provider:
+        assert (await failure_of(model_at(provider))).kind == "rate_limited"
+
+
+async def test_an_answer_may_be_compressed() -> None:
+    squeezed = gzip.compress(delta(content="hello") + FINISH + DONE)
+    async with FakeProvider(Answer([squeezed], headers={"content-encoding": "gzip"})) as provider:
+        chunks = await chunks_of(model_at(provider))
+
+    assert [chunk.content for chunk in chunks] == ["hello", None]
+
+
 async def test_too_many_requests_tell_when_to_come_back() -> None:
     async with FakeProvider(refuses(429, {"error": {"message": "slow down"}}, retry_after="7")) as provider:
         error = await failure_of(model_at(provider))
@@ -236,7 +254,19 @@ async def test_an_answer_without_any_event_is_not_an_answer() -> None:
         assert (await failure_of(model_at(provider))).kind == "bad_body"
 
 
-@pytest.mark.parametrize("data", ['{"choices": [', '"text"', '{"choices": 7}', '{"choices": [{"delta": "x"}]}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"choices": [',
+        '"text"',
+        '{"choices": 7}',
+        '{"choices": [{"delta": "x"}]}',
+        '{"choices": [{"delta": {"content": ["x"]}}]}',
+        '{"choices": [{"delta": {"tool_calls": ["x"]}}]}',
+        '{"choices": [{"delta": {}, "finish_reason": 7}]}',
+        '{"choices": [], "usage": {"prompt_tokens": "many"}}',
+    ],
+)
 async def test_an_event_that_is_no_chunk_is_an_error(data: str) -> None:
     async with FakeProvider(Answer([START, event(data), FINISH, DONE])) as provider:
         assert (await failure_of(model_at(provider))).kind == "bad_body"
@@ -372,6 +402,29 @@ async def test_a_cancel_is_not_taken_for_a_timeout() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await chunks_of(model_at(provider))
+
+
+PROGRAM = """
+import asyncio, sys
+from agiwo.llm.openai import OpenAIModel
+
+async def ask():
+    async for _ in model.arun_stream([{"role": "user", "content": "hello"}]):
+        pass
+
+model = OpenAIModel("m", api_key="none", base_url=sys.argv[1])
+for _ in range(2):
+    asyncio.run(ask())
+"""
+
+
+async def test_a_program_that_never_says_goodbye_leaves_without_a_warning() -> None:
+    async with FakeProvider(says("x")) as provider:
+        command = [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM, provider.base_url]
+        program = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
+        _, said = await program.communicate()
+
+    assert (program.returncode, b"Warning" in said) == (0, False)
 
 
 # Keys and addresses.

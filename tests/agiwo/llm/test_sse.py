@@ -47,9 +47,9 @@ def test_an_event_without_its_blank_line_is_no_event_yet() -> None:
     assert list(splitter.feed(b"\n")) == [b"half"]
 
 
-def test_a_line_in_a_million_pieces_is_not_copied_a_million_times() -> None:
+def test_a_line_in_very_many_pieces_is_not_copied_for_each() -> None:
     splitter = SseSplitter()
-    pieces = 1_000_000
+    pieces = 100_000
 
     splitter.feed(b"data: ")
     for _ in range(pieces):

@@ -18,6 +18,9 @@ from agiwo.llm.refusal import redacted, refusal
 _BODY = 64 * 1024
 """Bytes of a refusal that are read; error bodies are short, and a page of HTML need not be read to its end."""
 
+_BODY_SECONDS = 5.0
+"""Seconds that a refusal's body may take; its status says the most, so a body that hangs is not waited for."""
+
 _FAREWELL = 0.5
 """Seconds that a finished answer may take to end its transfer, so that the connection can serve the next request."""
 
@@ -98,12 +101,17 @@ class Reply:
         return kind.partition(";")[0].strip().lower()
 
     async def text(self) -> bytes:
-        """The body as far as it is worth reading."""
+        """The body as far as it is worth reading, or as far as it came."""
+        self.watch.stop()
         body = bytearray()
-        async for block in self.blocks:
-            body += block
-            if len(body) >= _BODY:
-                break
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for block in self.blocks:
+                    body += block
+                    if len(body) >= _BODY:
+                        break
+        except (TimeoutError, httpx2.HTTPError):
+            return bytes(body)
         return bytes(body)
 
     async def end(self) -> None:

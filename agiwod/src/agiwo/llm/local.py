@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agiwo.errors import ModelError
@@ -27,6 +27,7 @@ class LocalModel(OpenAIModel):
     max_tokens: int | None = 64
     provider: str = "local"
     idle_seconds: float = 300
+    _server: LocalServer | None = field(default=None, init=False, repr=False, compare=False)
 
     def arun_stream(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None = None
@@ -41,7 +42,7 @@ class LocalModel(OpenAIModel):
     async def _ask_server(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None
     ) -> AsyncGenerator[StreamChunk]:
-        server = self._server()
+        server = self._own_server()
         for is_last in (False, True):
             has_begun = False
             try:
@@ -57,10 +58,13 @@ class LocalModel(OpenAIModel):
                 if is_last or has_begun or error.kind != "connection" or not await server.has_died():
                     raise
 
-    def _server(self) -> LocalServer:
-        from agiwo.config import settings
+    def _own_server(self) -> LocalServer:
+        # Found once: reading settings and package lists takes longer than starting to answer.
+        if self._server is None:
+            from agiwo.config import settings
 
-        return server_for(find_weights(self.id, settings().local_model))
+            self._server = server_for(find_weights(self.id, settings().local_model))
+        return self._server
 
 
 def _introduced(messages: Sequence[Message]) -> Sequence[Message]:

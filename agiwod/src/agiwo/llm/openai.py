@@ -195,7 +195,7 @@ def read_event(event: Any) -> StreamChunk | None:
         finish = choice.get("finish_reason")
         if delta := choice.get("delta"):
             content = delta.get("content")
-            if content and len(delta) == 1 and not finish and not usage:
+            if type(content) is str and content and len(delta) == 1 and not finish and not usage:
                 return StreamChunk(content)  # nearly every event of an answer
             content = content or delta.get("refusal")
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
@@ -203,11 +203,11 @@ def read_event(event: Any) -> StreamChunk | None:
     if not (content or reasoning or calls or finish or usage):
         return None
     return StreamChunk(
-        content or None,
-        reasoning or None,
+        _text(content),
+        _text(reasoning),
         _indexed(calls) if calls else None,
         read_usage(usage) if usage else None,
-        finish or None,
+        _text(finish),
     )
 
 
@@ -217,18 +217,26 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     completion: Mapping[str, Any] = usage.get("completion_tokens_details") or {}
     cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
     return Usage(
-        input_tokens=usage.get("prompt_tokens") or 0,
-        output_tokens=usage.get("completion_tokens") or 0,
-        cached_tokens=cached or 0,
-        reasoning_tokens=completion.get("reasoning_tokens") or 0,
+        input_tokens=int(usage.get("prompt_tokens") or 0),
+        output_tokens=int(usage.get("completion_tokens") or 0),
+        cached_tokens=int(cached or 0),
+        reasoning_tokens=int(completion.get("reasoning_tokens") or 0),
     )
+
+
+def _text(value: Any) -> str | None:
+    if not value:
+        return None
+    if not isinstance(value, str):
+        raise TypeError("text is expected here")
+    return value
 
 
 def _indexed(calls: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Fragments with an index each; servers that send calls whole may leave it out."""
-    if all("index" in call for call in calls):
+    if all(call.get("index") is not None for call in calls):
         return calls
-    return [{**call, "index": call.get("index", place)} for place, call in enumerate(calls)]
+    return [{**call, "index": place} for place, call in enumerate(calls)]
 
 
 def _headers(key: str | None) -> dict[str, str]:
