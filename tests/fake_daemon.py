@@ -193,7 +193,12 @@ class FakeDaemon:
             if self.cuts:
                 self.cuts.pop(0)
                 _abort(peer.channel)
-        return {"runId": "r", "sessionId": "s", "status": "queued", "headSeq": 0, "deduplicated": bool(again)}
+        run = self.runs["r"]
+        begun = {"runId": "r", "sessionId": "s", "status": "queued", "headSeq": 0, "deduplicated": bool(again)}
+        if not params["attach"]:
+            return begun
+        replay, seen = run.replay(0), len(run.live)
+        return Reply(begun, lambda: self._own(self._follow(peer, run, replay, seen)))
 
     async def _serve_run(self, peer: Peer, run: FakeRun, method: str, params: dict[str, Any]) -> Any:
         match method:

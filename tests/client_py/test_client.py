@@ -74,7 +74,7 @@ async def test_a_start_that_lost_its_answer_is_asked_again_and_starts_one_run(fa
         started = await client.start_run("assistant", "hello")
     first, second = fake.started
     assert first == second
-    assert first["attach"] is False
+    assert first["attach"] is True
     assert (started.id, started.session_id) == ("r", "s")
 
 

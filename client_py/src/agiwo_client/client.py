@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
@@ -14,11 +14,13 @@ from agiwo_protocol.peer import Peer
 
 from agiwo_client.door import Door
 from agiwo_client.errors import DaemonGone
+from agiwo_client.feed import Feed
 from agiwo_client.patience import Patience
 from agiwo_client.run import Run
 
 P = TypeVar("P", bound=Wire)
 R = TypeVar("R", bound=Wire)
+T = TypeVar("T")
 
 
 class Client:
@@ -70,7 +72,11 @@ class Client:
         budget: run.Budget | None = None,
         on_disconnect: Literal["continue", "cancel"] = "continue",
     ) -> Run:
-        """Start a run, once: asking goes on over lost connections, under one idempotency key."""
+        """Start a run, once: asking goes on over lost connections, under one idempotency key.
+
+        Its events are followed from the first one on, for whoever iterates over the run. One that is to end with this
+        client's connection is started over that one, and followed once it is iterated.
+        """
         params = run.StartParams(
             agent=agent,
             input=input,
@@ -80,9 +86,13 @@ class Client:
             output_schema=output_schema,
             budget=budget,
             on_disconnect=on_disconnect,
-            attach=False,
         )
-        return Run(self, self._door, await self._persist(run.START, params), 0, self._patience)
+        if on_disconnect == "cancel":
+            alone = params.model_copy(update={"attach": False})
+            started = await self._persisting(lambda: self.call(run.START, alone))
+            return Run(self, self._door, started, 0, self._patience)
+        started, feed = await self._persisting(lambda: Feed.start(self._door, params))
+        return Run(self, self._door, started, 0, self._patience, feed)
 
     async def attach(self, run_id: str, after: int = 0) -> Run:
         """A run that exists, to be read from the event after `after`.
@@ -90,7 +100,7 @@ class Client:
         Raises:
             RpcError: of kind not_found, when there is no such run.
         """
-        found = await self._persist(run.GET, run.RunParams(run_id=run_id))
+        found = await self._persisting(lambda: self.call(run.GET, run.RunParams(run_id=run_id)))
         return Run(self, self._door, found, after, self._patience)
 
     async def aclose(self) -> None:
@@ -113,12 +123,12 @@ class Client:
     def __await__(self) -> "Generator[Any, None, Client]":
         return self.__aenter__().__await__()
 
-    async def _persist(self, method: Method[P, R], params: P) -> R:
-        """A call that may be made twice, made until there is an answer."""
+    async def _persisting(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What may be done twice, done until there is an answer."""
         patience = Patience(self._patience)
         while True:
             try:
-                return await self.call(method, params)
+                return await attempt()
             except DaemonGone as gone:
                 await patience.wait(gone)
 

@@ -1,40 +1,56 @@
 """One connection that follows one run. Its reader pulls: while nobody pulls, nothing is read and the daemon waits."""
 
+from typing import TypeVar
+
 from agiwo_protocol import run
 from agiwo_protocol.channel import StreamChannel
+from agiwo_protocol.contract import Method, Wire
 from agiwo_protocol.jsonrpc import Notification
 from agiwo_protocol.run import RunEvent
 
 from agiwo_client.door import Door, ask, read_frame
 from agiwo_client.errors import DaemonGone
 
-_ATTACH = 1
+_FIRST = 1
+
+P = TypeVar("P", bound=Wire)
+R = TypeVar("R", bound=Wire)
 
 
 class Feed:
-    """The events of a run as they come over one connection. `attached` is what the daemon said at the beginning."""
+    """The events of a run as they come over one connection."""
 
-    def __init__(
-        self, door: Door, channel: StreamChannel, attached: run.AttachResult, ahead: list[Notification]
-    ) -> None:
-        self.attached = attached
+    def __init__(self, door: Door, channel: StreamChannel, ahead: list[Notification]) -> None:
         self._door = door
         self._channel = channel
         self._ahead = ahead
 
     @classmethod
-    async def open(cls, door: Door, run_id: str, after: int) -> "Feed":
-        """Follow a run from the event after `after`.
+    async def attach(cls, door: Door, run_id: str, after: int) -> "tuple[run.AttachResult, Feed]":
+        """Follow a run from the event after `after`; also gives where the run stands.
 
         Raises:
             DaemonNotFound, DaemonGone: there is no daemon.
             RpcError: it knows no such run, or has not come so far.
         """
+        return await cls._open(door, run.ATTACH, run.AttachParams(run_id=run_id, after=after))
+
+    @classmethod
+    async def start(cls, door: Door, params: run.StartParams) -> "tuple[run.StartResult, Feed]":
+        """Start a run and follow it from its first event on: over one connection, so that none is missed.
+
+        Raises:
+            DaemonNotFound, DaemonGone: there is no daemon, or it went before it answered.
+            RpcError: it refuses the run.
+        """
+        return await cls._open(door, run.START, params)
+
+    @classmethod
+    async def _open(cls, door: Door, method: Method[P, R], params: P) -> "tuple[R, Feed]":
         channel, _ = await door.open()
         try:
-            params = run.AttachParams(run_id=run_id, after=after)
-            result, ahead = await ask(channel, _ATTACH, run.ATTACH.name, params.to_wire())
-            return cls(door, channel, run.AttachResult.model_validate(result), ahead)
+            result, ahead = await ask(channel, _FIRST, method.name, params.to_wire())
+            return method.result.model_validate(result), cls(door, channel, ahead)
         except BaseException:
             await door.close(channel)
             raise

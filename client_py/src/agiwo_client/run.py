@@ -36,7 +36,15 @@ class Run(AsyncIterator[RunEvent]):
     Leaving the iteration keeps the place; iterating again goes on there. A second reader is `client.attach(run.id)`.
     """
 
-    def __init__(self, caller: Caller, door: Door, started: run.Run | run.StartResult, after: int, patience: float):
+    def __init__(
+        self,
+        caller: Caller,
+        door: Door,
+        started: run.Run | run.StartResult,
+        after: int,
+        patience: float,
+        feed: Feed | None = None,
+    ) -> None:
         self.id = started.run_id
         self.session_id = started.session_id
         self._caller = caller
@@ -44,7 +52,7 @@ class Run(AsyncIterator[RunEvent]):
         self._position = Position(after)
         self._patience = Patience(patience)
         self._seconds = patience
-        self._feed: Feed | None = None
+        self._feed = feed
         self._ready: deque[RunEvent] = deque()
 
     @property
@@ -117,9 +125,9 @@ class Run(AsyncIterator[RunEvent]):
             await self._patience.wait(DaemonGone(str(error)) if isinstance(error, Gap) else error)
 
     async def _attach(self) -> Feed:
-        feed = await Feed.open(self._door, self.id, self._position.seq)
-        is_over = feed.attached.status in run.TERMINAL_STATUSES
-        if is_over and feed.attached.head_seq == self._position.seq:
+        attached, feed = await Feed.attach(self._door, self.id, self._position.seq)
+        is_over = attached.status in run.TERMINAL_STATUSES
+        if is_over and attached.head_seq == self._position.seq:
             self._position.has_ended = True
         return feed
 
