@@ -8,10 +8,12 @@ from typing import Any
 
 from agiwo.agent import Agent
 from agiwo.clock import Clock
+from agiwo.durable import DurableContext, Program
 from agiwo.journal.base import Journal
 from agiwo.journal.memory import MemoryJournal
 from agiwo.llm.base import Message, Model
 from agiwo.schema.chunk import StreamChunk
+from agiwo.schema.run import RunSpec
 from agiwo.testing import ScriptedModel
 from agiwo_protocol.channel import MemoryChannel, memory_pair
 from agiwo_protocol.jsonrpc import Notification
@@ -19,6 +21,7 @@ from agiwo_protocol.peer import Peer
 from agiwod.face.rpc.face import RpcFace
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.runtime.daemon import Daemon
+from engine_lab import Tiny
 from wire_stream import WireStream
 
 PATIENCE = 10.0
@@ -51,12 +54,41 @@ def scripted(id: str, *turns: Mapping[str, Any]) -> Agent:
     return Agent(id, f"says what {id} says", ScriptedModel(turns=list(turns) or [{"text": "hello world", "deltas": 2}]))
 
 
+def parent_of(*children: str) -> Tiny:
+    """A program that starts a run of each of these agents, one after the other, and waits for it."""
+
+    async def main(ctx: DurableContext) -> list[str | None]:
+        said: list[str | None] = []
+        for number, agent in enumerate(children):
+            spec = RunSpec(agent, f"{ctx.run.spec.session}.{number}", "go", ctx.run.spec.plan)
+            child = await ctx.spawn(f"{number}/spawn", spec)
+            result = (await ctx.wait(f"{number}/wait", [child]))[child]
+            said.append(result.response if result else None)
+        return said
+
+    return Tiny(main)
+
+
+class OwnPrograms(Agents):
+    """Agents, some of whom run a test's program in the place of their own."""
+
+    def __init__(self, agents: Sequence[Agent], programs: Mapping[str, Program]) -> None:
+        super().__init__([Registered(agent) for agent in agents])
+        self._programs = programs
+
+    def find(self, spec: RunSpec) -> Program | None:
+        return self._programs.get(spec.agent) or super().find(spec)
+
+
 @asynccontextmanager
 async def running(
-    *agents: Agent, journal: Journal | None = None, clock: Clock | None = None, default: str | None = None
+    *agents: Agent,
+    journal: Journal | None = None,
+    clock: Clock | None = None,
+    programs: Mapping[str, Program] | None = None,
 ) -> AsyncGenerator[Daemon]:
     """A daemon that is ready, with these agents, else with one called `echo`."""
-    registry = Agents([Registered(agent) for agent in agents or (scripted("echo"),)], default=default)
+    registry = OwnPrograms(agents or [scripted("echo")], programs or {})
     daemon = Daemon(journal or MemoryJournal(), registry, clock=clock)
     await daemon.start()
     try:

@@ -36,15 +36,23 @@ class Sink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tree:
+    """A run that is followed with all below it: those that were found so far, also if there was nothing to send."""
+
+    root: str
+    runs: set[str]
+
+
 @dataclass(slots=True, eq=False)
 class _Following:
-    """A run that is followed, perhaps as part of a `tree` (its root's id).
+    """A run that is followed, perhaps as part of a tree.
 
     `has_waited` when its client made it wait since it was last looked at.
     """
 
     cursor: Cursor
-    tree: str | None
+    tree: _Tree | None
     has_waited: bool = False
 
 
@@ -87,7 +95,7 @@ class Fanout:
         places = after if isinstance(after, Mapping) else {run: after}
         # To a reader that has all of it, a run that is over has nothing left to follow.
         alive = [head.run for head in heads if not head.status.is_terminal or places.get(head.run, 0) != head.head]
-        tree = run if is_tree else None
+        tree = _Tree(run, {head.run for head in heads}) if is_tree else None
         following = [await self._follow(each, places.get(each, 0), tree) for each in alive]
         if self.follows(run):
             raise Conflict(f"run {run} is followed on this connection already; detach it first")
@@ -102,7 +110,7 @@ class Fanout:
             before = page[-1].run
         return [head for child in found for head in (child, *await self._below(child.run))]
 
-    async def _follow(self, run: str, after: int, tree: str | None) -> _Following:
+    async def _follow(self, run: str, after: int, tree: _Tree | None) -> _Following:
         return _Following(await self._engine.events(run, after, self._wake), tree)
 
     def _begin(self, following: Sequence[_Following]) -> None:
@@ -118,7 +126,7 @@ class Fanout:
 
     def detach(self, run: str) -> bool:
         """Send nothing more of the run, nor of its tree if that is followed; False when it was not."""
-        tree = [each.cursor.run for each in self._followed.values() if each.tree == run]
+        tree = [each.cursor.run for each in self._followed.values() if each.tree and each.tree.root == run]
         is_followed = self.follows(run) or bool(tree)
         for each in (run, *tree):
             self._forget(each)
@@ -162,9 +170,14 @@ class Fanout:
             if self._followed.get(cursor.run) is not following:
                 return
             self._sink.send(event)
-            if following.tree and event.type == CHILD_SPAWNED and not self.follows(event.data["runId"]):
-                self._begin([await self._follow(event.data["runId"], 0, following.tree)])
+            if following.tree and event.type == CHILD_SPAWNED:
+                await self._adopt(event.data["runId"], following.tree)
         if cursor.finished:
             self._forget(cursor.run)
         elif not cursor.is_caught_up:
             self._wake(cursor)
+
+    async def _adopt(self, child: str, tree: _Tree) -> None:
+        if child not in tree.runs:
+            tree.runs.add(child)
+            self._begin([await self._follow(child, 0, tree)])

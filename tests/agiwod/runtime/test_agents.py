@@ -1,0 +1,73 @@
+"""The registry of agents: which is meant, which is near, and which model a run asked for."""
+
+import pytest
+from agiwo.errors import ConfigError, NotFound
+from agiwo.schema.run import RunSpec
+from agiwo.testing import ScriptedModel
+from agiwod.runtime.agents import Agents, Registered
+from agiwod.runtime.runs import Ask
+from daemon_lab import running, scripted
+
+pytestmark = pytest.mark.anyio
+
+
+def registry(*ids: str, default: str | None = None) -> Agents:
+    return Agents([Registered(scripted(id)) for id in ids], default=default)
+
+
+@pytest.mark.parametrize(
+    ("ids", "default", "meant"),
+    [
+        (["b", "assistant", "a"], "a", "a"),
+        (["b", "assistant", "a"], None, "assistant"),
+        (["only"], None, "only"),
+        (["a", "b"], None, None),
+        ([], None, None),
+    ],
+)
+def test_the_default_agent_is_the_configured_one_else_assistant_else_the_only_one(
+    ids: list[str], default: str | None, meant: str | None
+) -> None:
+    assert registry(*ids, default=default).default == meant
+
+
+def test_a_default_agent_that_does_not_exist_is_a_fault_of_the_settings() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'writer'"):
+        registry("writer", default="writter")
+
+
+def test_two_agents_with_one_id_are_a_fault_of_the_settings() -> None:
+    with pytest.raises(ConfigError, match="two agents with the id 'a'"):
+        registry("a", "a")
+
+
+@pytest.mark.parametrize(
+    ("ids", "hint"), [(["a", "bc"], "there are a, bc"), ([], "none is configured"), (["xyzz"], "did you mean 'xyzz'")]
+)
+def test_an_unknown_agent_is_told_what_there_is(ids: list[str], hint: str) -> None:
+    with pytest.raises(NotFound, match=hint):
+        registry(*ids).get("xyz")
+
+
+async def test_a_run_can_ask_for_another_model_and_keeps_it() -> None:
+    other = ScriptedModel(id="other", turns=[{"text": "from the other one"}])
+    agents = Agents([Registered(scripted("echo"))], resolve=lambda name: other)
+    variant = agents.with_model("echo", "other")
+    assert (variant.id, variant.model.name) == ("echo", "other")
+    assert agents.with_model("echo", "other") is variant
+    assert agents.with_model("echo", None) is agents.get("echo").agent
+    assert agents.find(variant.spec("hi", metadata={"model": "other"})) is variant.program
+
+
+async def test_the_program_of_a_run_whose_model_is_gone_is_not_found() -> None:
+    spec = RunSpec("echo", "s", "hi", metadata={"model": "nobody:knows"})
+    assert registry("echo").find(spec) is None
+    assert registry().find(spec) is None
+
+
+async def test_the_model_that_a_run_asked_for_answers_and_is_named_by_its_first_event(tmp_path: object) -> None:
+    async with running(scripted("echo")) as daemon:
+        run = (await daemon.runs.start(Ask("echo", "hi", model="script"))).head.run
+        await daemon.runs.wait(run)
+        events, _ = await daemon.runs.page(run, 0, 1)
+        assert events[0].data["model"] == "script"

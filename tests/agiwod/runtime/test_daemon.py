@@ -1,0 +1,146 @@
+"""The daemon's own life: ready, degraded, draining, stopped; and what is left for the next one."""
+
+import asyncio
+import os
+
+import pytest
+from agiwo.agent import Agent
+from agiwo.errors import StorageError
+from agiwo.journal.memory import MemoryJournal
+from agiwo.schema.record import Change, Record
+from agiwo.schema.run import RunStatus
+from agiwod.runtime.agents import Agents, Registered
+from agiwod.runtime.daemon import Daemon, State
+from agiwod.runtime.runs import Ask
+from daemon_lab import PATIENCE, LiveModel, running, scripted
+
+pytestmark = pytest.mark.anyio
+
+
+class FullDisk(MemoryJournal):
+    """A journal that refuses while it is full."""
+
+    is_full = False
+
+    async def append(self, *changes: Change) -> list[Record]:
+        if self.is_full:
+            raise StorageError("the disk is full")
+        return await super().append(*changes)
+
+    async def probe(self) -> None:
+        if self.is_full:
+            raise StorageError("the disk is full")
+
+
+class KeptJournal(MemoryJournal):
+    """A journal that outlives the daemon that closes it, as a file does."""
+
+    async def close(self) -> None:
+        return
+
+
+async def test_a_daemon_is_ready_once_it_started_and_stopped_once_it_is_closed() -> None:
+    daemon = Daemon(MemoryJournal(), Agents([]))
+    assert daemon.state == State.STARTING
+    await daemon.start()
+    assert (daemon.state, daemon.pid) == (State.READY, os.getpid())
+    await daemon.close()
+    assert daemon.state == State.STOPPED
+    assert daemon.ended.is_set()
+
+
+async def test_a_store_that_refuses_degrades_the_daemon_until_it_takes_writes_again() -> None:
+    journal = FullDisk()
+    async with running(journal=journal) as daemon:
+        journal.is_full = True
+        with pytest.raises(StorageError):
+            await daemon.runs.start(Ask("echo", "hi"))
+        assert daemon.state == State.DEGRADED
+        journal.is_full = False
+        async with asyncio.timeout(PATIENCE):
+            while daemon.state == State.DEGRADED:  # noqa: ASYNC110 - the state has no event; each look yields
+                await asyncio.sleep(0)
+        run = (await daemon.runs.start(Ask("echo", "hi"))).head.run
+        assert (await daemon.runs.wait(run)).head.status == RunStatus.COMPLETED
+
+
+async def test_runs_whose_commits_are_refused_count_as_suspended() -> None:
+    journal = FullDisk()
+    agent = Agent("live", "", model := LiveModel())
+    async with running(agent, journal=journal) as daemon:
+        run = (await daemon.runs.start(Ask("live", "hi"))).head.run
+        await model.asked.wait()
+        journal.is_full = True
+        with pytest.raises(StorageError):
+            await daemon.runs.start(Ask("live", "hi"))
+        assert (await daemon.runs.get(run)).head.status == RunStatus.SUSPENDED
+        assert [each.head.status for each in await daemon.runs.list()] == [RunStatus.SUSPENDED]
+        assert await daemon.count_runs() == {RunStatus.SUSPENDED: 1}
+        journal.is_full = False
+
+
+async def test_a_stop_waits_for_the_runs_at_work() -> None:
+    agent = Agent("live", "", model := LiveModel())
+    async with running(agent) as daemon:
+        run = (await daemon.runs.start(Ask("live", "hi"))).head.run
+        await model.asked.wait()
+        daemon.stop(PATIENCE)
+        assert daemon.state == State.DRAINING
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not daemon.ended.is_set()
+        model.say("done", None)
+        await asyncio.wait_for(daemon.ended.wait(), PATIENCE)
+        assert (await daemon.runs.get(run)).head.status == RunStatus.COMPLETED
+
+
+async def test_a_second_stop_does_not_wait() -> None:
+    agent = Agent("live", "", model := LiveModel())
+    async with running(agent) as daemon:
+        await daemon.runs.start(Ask("live", "hi"))
+        await model.asked.wait()
+        later = daemon.stop(60)
+        assert daemon.stop(0) < later
+        await asyncio.wait_for(daemon.ended.wait(), PATIENCE)
+
+
+async def test_a_second_drain_never_gives_more_time() -> None:
+    async with running() as daemon:
+        first = daemon.drain(5)
+        assert daemon.drain(60) == first
+        assert daemon.drain(1) < first
+
+
+async def test_everybody_who_asked_is_told_of_the_drain_and_nobody_after_they_left() -> None:
+    told: list[tuple[str, float]] = []
+    async with running() as daemon:
+        daemon.on_drain(lambda deadline: told.append(("stays", deadline)))
+        leave = daemon.on_drain(lambda deadline: told.append(("leaves", deadline)))
+        leave()
+        deadline = daemon.drain(3)
+        assert told == [("stays", deadline)]
+
+
+async def test_what_one_daemon_left_unfinished_the_next_one_ends() -> None:
+    journal, model = KeptJournal(), LiveModel()
+    async with running(Agent("live", "", model), journal=journal) as daemon:
+        run = (await daemon.runs.start(Ask("live", "hi"))).head.run
+        await model.asked.wait()
+    again = Daemon(journal, Agents([Registered(scripted("live", {"text": "in the end"}))]))
+    assert await again.start() == [run]
+    result = (await again.runs.wait(run, PATIENCE)).result
+    assert result is not None
+    assert result.response == "in the end"
+    await again.close()
+
+
+async def test_a_run_whose_agent_is_gone_waits_for_it() -> None:
+    journal, model = KeptJournal(), LiveModel()
+    async with running(Agent("live", "", model), journal=journal) as daemon:
+        run = (await daemon.runs.start(Ask("live", "hi"))).head.run
+        await model.asked.wait()
+    async with running(scripted("other"), journal=journal) as daemon:
+        async with asyncio.timeout(PATIENCE):
+            while (await daemon.runs.get(run)).head.status != RunStatus.SUSPENDED:  # noqa: ASYNC110 - no event tells it
+                await asyncio.sleep(0)
+        assert await daemon.count_runs() == {RunStatus.SUSPENDED: 1}
