@@ -9,6 +9,9 @@ from typing import Any, cast
 
 from agiwo.errors import ConfigError
 
+_CLOSERS = ('"""', "'''", "]", "}")
+"""With one of them ends whatever spans lines; trying no other line keeps long texts cheap."""
+
 
 class TomlFile:
     """A file's values and lines. A missing file is an empty one.
@@ -83,6 +86,8 @@ def _statements(text: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
 
 def _statement(lines: list[str], start: int) -> tuple[int, dict[str, Any]]:
     for end in range(start + 1, len(lines)):
+        if end > start + 1 and not any(closer in lines[end - 1] for closer in _CLOSERS):
+            continue
         try:
             return end, tomllib.loads("\n".join(lines[start:end]))
         except tomllib.TOMLDecodeError:
