@@ -47,6 +47,7 @@ class SqliteJournal:
             StorageError: the file cannot be opened or made.
             SchemaTooNew: a newer version made it.
             Conflict: another live process has the name `owner`.
+            ConfigError: this process has the file open under another name.
         """
         resolved = _resolved(path)
         files = _files_of_this_loop()
