@@ -257,9 +257,7 @@ def _remove(path: Path) -> None:
 def _abort(channel: object) -> None:
     """End a connection at once, with whatever part of a message has gone out."""
     assert isinstance(channel, StreamChannel)
-    transport = channel.transport
-    assert isinstance(transport, asyncio.WriteTransport)
-    transport.abort()
+    channel.abort()
 
 
 async def _serve_one_client(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,12 @@ async def live(run: FakeRun, dice: random.Random, items: int = 8) -> dict[str, s
     return texts
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0)
+
+
 async def collect(run: Run) -> list[RunEvent]:
     return [event async for event in run]
 
@@ -133,6 +139,24 @@ async def test_two_readers_do_not_disturb_each_other(fake: FakeDaemon, client: C
     events = await asyncio.gather(collect(one), collect(other))
     texts = await living
     assert [check(each) for each in events] == [texts, texts]
+
+
+async def test_who_only_waits_for_a_run_keeps_no_connection_for_its_events(fake: FakeDaemon, client: Client) -> None:
+    run = await client.start_run("assistant", "hello")
+    assert len(fake.channels) == 2
+    texts = await live(fake.runs["r"], random.Random(8))
+    assert (await run.wait()).status == "completed"
+    await until(lambda: len(fake.channels) == 1)
+    assert check(await collect(run)) == texts
+
+
+async def test_a_run_that_nobody_holds_any_more_is_not_followed_any_more(fake: FakeDaemon, client: Client) -> None:
+    run = await client.start_run("assistant", "hello")
+    fake.runs["r"].record("run/started", model="m")
+    assert (await anext(run)).seq == 1
+    assert len(fake.channels) == 2
+    del run
+    await until(lambda: len(fake.channels) == 1)
 
 
 async def test_a_slow_reader_makes_the_daemon_wait_and_can_still_steer(fake: FakeDaemon, client: Client) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,8 +10,9 @@ from typing import Any
 
 import orjson
 import pytest
-from agiwo_protocol.channel import ChannelClosed, MemoryChannel, memory_pair
+from agiwo_protocol.channel import ChannelClosed, MemoryChannel, StreamChannel, memory_pair
 from agiwo_protocol.errors import Cancelled, DeadlineExceeded, InternalError, NotFound, RpcError
+from agiwo_protocol.framing import Framing
 from agiwo_protocol.jsonrpc import Notification, Request
 from agiwo_protocol.peer import MAX_IN_FLIGHT, HandleNotification, HandleRequest, Peer, Reply, ignore_notifications
 from hypothesis import given, settings
@@ -333,3 +335,71 @@ def test_an_error_of_the_wire_keeps_its_own_words() -> None:
         "message": "words",
         "data": {"kind": "special", "retryable": True, "more": 1},
     }
+
+
+@asynccontextmanager
+async def on_a_socket(serve: HandleRequest) -> AsyncGenerator[socket.socket]:
+    """A running peer on one end of a socket, and the bare other end."""
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    _, channel = await asyncio.get_running_loop().create_connection(
+        lambda: StreamChannel(Framing(limit=1000)), sock=near
+    )
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        tasks.create_task(Peer(channel, serve).run())
+        yield far
+        far.close()
+
+
+async def read_lines(sock: socket.socket, count: int) -> list[dict[str, Any]]:
+    text = b""
+    while text.count(b"\n") < count:
+        piece = await asyncio.get_running_loop().sock_recv(sock, 65536)
+        assert piece, "the connection ended early"
+        text += piece
+    return [orjson.loads(line) for line in text.splitlines()]
+
+
+async def test_every_malformed_line_gets_a_typed_error_and_the_connection_lives_on() -> None:
+    async with on_a_socket(Service().serve) as sock:
+        await asyncio.get_running_loop().sock_sendall(
+            sock, b'{bad\n[]\n{"id":1}\n"x"\n' + b"y" * 2000 + b"\n\xff\xfe\n" + ask(2, "echo") + b"\n"
+        )
+        *errors, answer = await read_lines(sock, 7)
+        found = [(error["error"]["code"], error["id"]) for error in errors]
+        assert found == [(-32700, None), (-32600, None), (-32600, 1), (-32600, None), (-32013, None), (-32700, None)]
+        assert answer["id"] == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(b"Content-Length: x\r\n\r\n", -32700), (b"Content-Length: 1001\r\n\r\n", -32013), (b"AGIWOD/9\n", -32009)],
+)
+async def test_where_the_next_message_cannot_be_found_the_error_is_the_last_word(sent: bytes, code: int) -> None:
+    async with on_a_socket(Service().serve) as sock:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, sent)
+        said = b""
+        while piece := await loop.sock_recv(sock, 65536):
+            said += piece
+        answer = orjson.loads(said.splitlines()[-1])
+        assert (answer["id"], answer["error"]["code"]) == (None, code)
+
+
+async def test_requests_under_way_are_still_answered_when_the_other_side_has_said_all() -> None:
+    service = Service()
+    async with on_a_socket(service.serve) as sock:
+        await asyncio.get_running_loop().sock_sendall(sock, ask(1, "hold") + b"\n" + ask(2, "echo"))
+        sock.shutdown(socket.SHUT_WR)
+        await service.held.wait()
+        service.release.set()
+        assert {answer["id"] for answer in await read_lines(sock, 2)} == {1, 2}
+        assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
+
+
+async def test_requests_without_an_end_are_cancelled_and_answered_when_the_other_side_has_said_all() -> None:
+    async with on_a_socket(Service().serve) as sock:
+        await asyncio.get_running_loop().sock_sendall(sock, ask(1, "hold") + b"\n")
+        sock.shutdown(socket.SHUT_WR)
+        (answer,) = await read_lines(sock, 1)
+        assert (answer["id"], answer["error"]["code"]) == (1, -32800)

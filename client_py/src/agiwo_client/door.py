@@ -58,6 +58,11 @@ class Door:
         self._open.discard(channel)
         await channel.close()
 
+    def drop(self, channel: StreamChannel) -> None:
+        """Cut a connection whose owner is gone."""
+        self._open.discard(channel)
+        channel.abort()
+
     async def aclose(self) -> None:
         """Close every connection."""
         while self._open:

@@ -1,5 +1,6 @@
 """One connection that follows one run. Its reader pulls: while nobody pulls, nothing is read and the daemon waits."""
 
+import weakref
 from typing import TypeVar
 
 from agiwo_protocol import run
@@ -24,6 +25,9 @@ class Feed:
         self._door = door
         self._channel = channel
         self._ahead = ahead
+        # A run that nobody holds any more is not read any more; its connection must not stay for that.
+        self._abandoned = weakref.finalize(self, door.drop, channel)
+        self._abandoned.atexit = False
 
     @classmethod
     async def attach(cls, door: Door, run_id: str, after: int) -> "tuple[run.AttachResult, Feed]":
@@ -72,6 +76,7 @@ class Feed:
 
     async def close(self) -> None:
         """Stop following."""
+        self._abandoned.detach()
         await self._door.close(self._channel)
 
 

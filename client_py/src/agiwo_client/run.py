@@ -53,6 +53,7 @@ class Run(AsyncIterator[RunEvent]):
         self._patience = Patience(patience)
         self._seconds = patience
         self._feed = feed
+        self._is_read = False
         self._ready: deque[RunEvent] = deque()
 
     @property
@@ -62,6 +63,7 @@ class Run(AsyncIterator[RunEvent]):
         return pending[0] - 1 if pending else self._position.seq
 
     async def __anext__(self) -> RunEvent:
+        self._is_read = True
         while not self._ready:
             if self._position.has_ended:
                 await self.aclose()
@@ -72,6 +74,8 @@ class Run(AsyncIterator[RunEvent]):
     async def wait(self, timeout: float | None = None) -> run.Run:
         """Return the run once it has ended, whatever happens to the connection meanwhile.
 
+        If nobody has begun to read its events by then, they are no longer followed; iterating attaches anew.
+
         Raises:
             RpcError: of kind deadline_exceeded, when it has not ended after `timeout` seconds. It goes on.
             DaemonGone, DaemonNotFound: the daemon went and did not come back.
@@ -80,9 +84,13 @@ class Run(AsyncIterator[RunEvent]):
         limit = None if timeout is None else max(1, round(timeout * 1000))
         while True:
             try:
-                return await self._caller.call(run.WAIT, run.WaitParams(run_id=self.id, timeout_ms=limit))
+                ended = await self._caller.call(run.WAIT, run.WaitParams(run_id=self.id, timeout_ms=limit))
+                break
             except (DaemonGone, DaemonNotFound) as gone:
                 await patience.wait(gone)
+        if not self._is_read:
+            await self.aclose()
+        return ended
 
     async def steer(self, input: Input) -> None:
         """Tell the run something more; its next model call includes it."""

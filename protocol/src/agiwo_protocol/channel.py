@@ -194,8 +194,12 @@ class StreamChannel(asyncio.Protocol):
                 while self._alive:
                     await self._lost.wait()
         except TimeoutError:
-            if self._writer is not None:
-                self._writer.abort()
+            self.abort()
+
+    def abort(self) -> None:
+        """End at once; what has not gone out is lost. The channel is closed when the event loop has had a turn."""
+        if self._writer is not None:
+            self._writer.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio: once for a socket, twice for a pair of pipes."""
