@@ -48,7 +48,7 @@ def list_agents(as_json: _JSON = False) -> None:
 
 
 @agents.command("show")
-def show_agent(name: Annotated[str, typer.Argument(help="Which one.")], as_json: _JSON = False) -> None:
+def show_agent(name: Annotated[str, typer.Argument(metavar="NAME", help="Which one.")], as_json: _JSON = False) -> None:
     """Tell all about one agent, with its system prompt."""
     from agiwo_client import Client
     from agiwo_protocol import agent

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def ask(
-    question: Annotated[str, typer.Argument(help="What to ask; - reads it from stdin.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask; - reads it from stdin.")],
     agent: Annotated[str | None, typer.Option(help="Who answers; without it, the default agent.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model answers this one time, such as openai:gpt-4o.")] = None,
     session: Annotated[str | None, typer.Option(help="The conversation to go on with.")] = None,

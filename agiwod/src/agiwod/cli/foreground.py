@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from agiwo.errors import AgiwoError, ConfigError
+from agiwo.errors import AgiwoError, ConfigError, Conflict
 from agiwo_protocol.paths import Paths, locate
 
 from agiwod import app
@@ -40,6 +40,8 @@ def _guarded(serve: Callable[[Settings, Paths], None], overrides: dict[str, obje
         serve(load_settings(paths.home, overrides), paths)
     except ConfigError as error:
         raise CommandFailed(str(error), code=ExitCode.USAGE) from error
+    except Conflict as error:
+        raise CommandFailed(str(error), hint="`agiwod status` tells about it, `agiwod stop` ends it") from error
     except AgiwoError as error:
         raise CommandFailed(str(error)) from error
     except OSError as error:

@@ -1,0 +1,212 @@
+"""The daemon's life from outside: started once, found, stopped, refused, and spoken to through a pipe."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agiwod.cli.ending import Ending
+from terminal_lab import AGIWOD, PATIENCE, WORDS, Home, events_of, home_at
+
+PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    with home_at(tmp_path / "home") as home:
+        yield home
+
+
+def test_start_tells_where_the_daemon_is_and_a_second_start_finds_it(home: Home):
+    first, second = home.run("start"), home.run("start")
+    where = f"pid {home.pid()}, socket {home.paths.socket}\n"
+    assert (first.code, first.out, first.err) == (0, f"agiwod started: {where}", "")
+    assert (second.code, second.out, second.err) == (0, f"agiwod runs already: {where}", "")
+
+
+def test_racers_start_one_daemon(home: Home):
+    racers = [
+        subprocess.Popen([AGIWOD, "start"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.env)
+        for _ in range(8)
+    ]
+    said = [racer.communicate(timeout=PATIENCE)[0] for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * 8
+    assert sorted(line.split(":")[0] for line in said) == [*["agiwod runs already"] * 7, "agiwod started"]
+    assert {line.partition(": ")[2] for line in said} == {f"pid {home.pid()}, socket {home.paths.socket}\n"}
+
+
+def test_status_has_every_field_while_the_daemon_runs_and_code_3_when_it_does_not(home: Home):
+    absent = home.run("status", "--json")
+    assert absent.code == 3
+    assert json.loads(absent.out) == {
+        "running": False,
+        "pid": None,
+        "socket": str(home.paths.socket),
+        "tcp": None,
+        "http": None,
+        "tokenFile": None,
+        "version": None,
+        "uptimeSeconds": None,
+        "dataDir": str(home.paths.data_dir),
+    }
+    home.run("start")
+    present = json.loads(home.run("status", "--json").out)
+    assert present["running"] is True
+    assert present["pid"] == home.pid()
+    assert present["socket"] == str(home.paths.socket)
+    assert present["uptimeSeconds"] > 0
+    assert absent.out.count('": ') == 9
+    assert set(json.loads(absent.out)) < set(present)
+
+
+def test_status_for_people_says_what_to_do_when_no_daemon_runs(home: Home):
+    ran = home.run("status")
+    assert (ran.code, ran.out) == (3, f"no daemon runs at {home.paths.socket}\nstart one with `agiwod start`\n")
+    home.run("start")
+    ran = home.run("status")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == "state    ready"
+    assert "storage  sqlite, full, ok" in ran.out
+
+
+def test_stop_ends_the_process_and_without_a_daemon_is_code_3(home: Home):
+    home.run("start")
+    pid = home.pid()
+    assert pid is not None
+    with Ending(pid) as ending:
+        ran = home.run("stop")
+        assert (ran.code, ran.out) == (0, f"agiwod stopped: pid {pid}\n")
+        assert ending.wait(0)
+    ran = home.run("stop")
+    assert (ran.code, ran.out, ran.err) == (3, "", f"agiwod: no daemon runs at {home.paths.socket}\n")
+
+
+def test_stop_waits_for_a_run_to_end(home: Home):
+    with home.process("ask", "--agent", "slow", "tell") as asking:
+        assert asking.stdout is not None
+        begun = asking.stdout.read(10)
+        assert home.run("stop").code == 0
+        out, _ = asking.communicate()
+    assert (asking.returncode, (begun + out).decode()) == (0, f"{WORDS}\n")
+
+
+def test_stop_now_leaves_a_run_that_goes_on_at_the_next_start(home: Home):
+    with home.terminal("ask", "--agent", "slow", "tell") as terminal:
+        terminal.await_text("word5")
+        terminal.interrupt()
+        terminal.await_text("cancelling")
+        terminal.interrupt()
+        terminal.end()
+    assert home.run("stop", "--now").code == 0
+    run = home.json("runs", "list")["runs"][0]["runId"]
+    ran = home.run("runs", "attach", run, "--json")
+    assert ran.code == 0
+    assert "run/resumed" in [event["type"] for event in events_of(ran)]
+
+
+@pytest.mark.parametrize("argv", [["start"], ["ask", "hi"], ["serve"], ["stdio"], ["agents"]])
+def test_a_typo_in_the_settings_reaches_the_terminal_of_whoever_needs_the_daemon(tmp_path: Path, argv: list[str]):
+    config = '[models.lab]\nprovider = "openai"\nbase_ulr = "http://127.0.0.1:1/v1"\n'
+    with home_at(tmp_path / "home", config) as home:
+        ran = home.run(*argv)
+        file = home.paths.config_file
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"agiwod: {file}:3: unknown key 'base_ulr' in [models.lab]; did you mean 'base_url'?\n"
+
+
+def test_a_daemon_in_the_foreground_serves_until_a_signal_and_refuses_a_second_one(home: Home):
+    with home.process("serve", "--log-level", "debug") as serving:
+        assert serving.stderr is not None
+        assert serving.stderr.readline().decode() == f"agiwod serves at {home.paths.socket}\n"
+        second = home.run("serve")
+        assert second.code == 1
+        assert second.err.startswith(f"agiwod: another daemon (pid {serving.pid}) uses {home.paths.data_dir}\n")
+        assert home.run("ask", "hi").out == "Paris is the capital.\n"
+        serving.send_signal(signal.SIGTERM)
+        out, err = serving.communicate(timeout=PATIENCE)
+    assert (serving.returncode, out, err) == (0, b"", b"")
+    assert home.run("status").code == 3
+    assert '"debug"' in home.paths.log_file.read_text()
+
+
+def test_who_listens_and_is_no_daemon_is_named_and_not_believed(home: Home):
+    with home.process("serve") as serving:
+        assert serving.stderr is not None
+        serving.stderr.readline()
+        os.kill(serving.pid, signal.SIGKILL)
+    # A socket without a listener is what a killed daemon leaves behind.
+    assert home.paths.socket.exists()
+    assert home.run("status").code == 3
+    assert home.run("start").code == 0
+
+
+def test_a_daemon_without_a_home_it_can_use_says_which_directory(home: Home):
+    home.path.joinpath("data").write_text("a file where a directory should be")
+    ran = home.run("start")
+    assert ran.code == 1
+    assert str(home.paths.data_dir) in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_stdio_starts_the_daemon_and_carries_the_conversation(home: Home):
+    ran = home.run("stdio", stdin=PING)
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["id"] == 1
+    assert home.pid() is not None
+
+
+def test_stdio_ends_with_code_3_when_the_daemon_goes(home: Home):
+    with home.process("stdio") as pump:
+        assert pump.stdin is not None
+        assert pump.stdout is not None
+        pump.stdin.write(PING.encode())
+        pump.stdin.flush()
+        assert json.loads(pump.stdout.readline())["id"] == 1
+        home.kill()
+        _, err = pump.communicate(timeout=PATIENCE)
+    assert (pump.returncode, err.decode().splitlines()[0]) == (
+        3,
+        "agiwod: the daemon is gone (the connection has ended)",
+    )
+
+
+def test_standalone_stdio_is_a_daemon_of_its_own(home: Home):
+    ran = home.run("stdio", "--standalone", stdin=PING)
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["id"] == 1
+    assert home.pid() is None
+
+
+def test_standalone_stdio_is_refused_beside_a_daemon(home: Home):
+    home.run("start")
+    ran = home.run("stdio", "--standalone", stdin=PING)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"agiwod: another daemon (pid {home.pid()}) uses {home.paths.data_dir}\n")
+
+
+def test_the_version_is_told(home: Home):
+    ran = home.run("--version")
+    assert (ran.code, ran.out) == (0, "agiwod 0.1.0\n")
+
+
+def loaded_by(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {module.partition(".")[0] for module in done.stderr.split()}
+
+
+def test_help_loads_nothing_of_the_daemon(home: Home):
+    help = "sys.argv = ['agiwod', '--help']\nfrom agiwod.cli import main\ntry: main()\nexcept SystemExit: pass"
+    assert not loaded_by(help) & {"mcp", "httpx2", "aiosqlite", "agiwo", "agiwo_client", "anyio"}
+
+
+def test_the_pump_loads_neither_pydantic_nor_typer():
+    assert not loaded_by("import agiwod.cli, agiwod.cli.stdio") & {"pydantic", "typer", "rich", "asyncio", "anyio"}

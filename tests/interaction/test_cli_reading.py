@@ -1,0 +1,113 @@
+"""The commands that read: runs, agents and models, for people and for programs."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from terminal_lab import Home, events_of, home_at
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with home_at(tmp_path_factory.mktemp("reading")) as home:
+        home.run("ask", "--agent", "worker", "6*7?")
+        yield home
+
+
+@pytest.fixture(scope="module")
+def run(home: Home) -> dict[str, Any]:
+    return home.json("runs", "list")["runs"][0]
+
+
+def test_runs_are_listed_in_columns(home: Home, run: dict[str, Any]):
+    head, line = home.run("runs", "list").out.splitlines()
+    assert head.split() == ["run", "agent", "status", "created", "tokens", "answer"]
+    assert line.split() == [run["runId"], "worker", "completed", run["createdAt"][:19], "0", "It", "is", "42."]
+
+
+def test_a_terminal_gets_a_drawn_table(home: Home):
+    with home.terminal("agents") as terminal:
+        assert terminal.end() == 0
+    assert "───" in terminal.seen
+    assert "quick *" in terminal.seen
+
+
+def test_a_run_is_shown_with_all_that_was_said_and_done(home: Home, run: dict[str, Any]):
+    told = home.run("runs", "show", run["runId"]).out
+    assert f"run      {run['runId']}\nsession  {run['sessionId']}\nagent    worker\nstatus   completed\n" in told
+    assert told.split("\n\n")[1:] == [
+        "> 6*7?",
+        "(I should calculate.)",
+        'calculator(expression="6*7") ok, 0.0 s: 42',
+        'calculator(expression="1/0") error, 0.0 s: Error: division by zero',
+        "It is 42.\n",
+    ]
+
+
+def test_a_run_as_json_is_its_object_and_its_items(home: Home, run: dict[str, Any]):
+    shown = home.json("runs", "show", run["runId"])
+    items = shown.pop("items")
+    assert shown == run
+    assert [item["kind"] for item in items] == ["userMessage", "reasoning", "toolCall", "toolCall", "agentMessage"]
+
+
+def test_a_run_that_is_over_can_be_read_again_from_any_place(home: Home, run: dict[str, Any]):
+    all_of_it = events_of(home.run("runs", "attach", run["runId"], "--json"))
+    assert [event["seq"] for event in all_of_it] == list(range(1, run["headSeq"] + 1))
+    tail = events_of(home.run("runs", "attach", run["runId"], "--after", "5", "--json"))
+    assert tail == all_of_it[5:]
+    assert home.run("runs", "attach", run["runId"]).out == "It is 42.\n"
+
+
+def test_a_place_beyond_the_end_is_refused(home: Home, run: dict[str, Any]):
+    ran = home.run("runs", "attach", run["runId"], "--after", "999")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("agiwod: ")
+
+
+def test_cancelling_a_run_that_is_over_says_so(home: Home, run: dict[str, Any]):
+    ran = home.run("runs", "cancel", run["runId"])
+    assert (ran.code, ran.out) == (0, f"{run['runId']} has ended before: completed\n")
+
+
+def test_a_run_under_way_is_cancelled_from_elsewhere(home: Home):
+    with home.terminal("ask", "--agent", "slow", "tell") as terminal:
+        terminal.await_text("word5")
+        run = home.json("runs", "list", "--limit", "1")["runs"][0]["runId"]
+        assert home.json("runs", "cancel", run)["accepted"] is True
+        assert terminal.end() == 130
+    assert "the run was cancelled: cancelled in the terminal" in terminal.seen
+
+
+@pytest.mark.parametrize("command", ["show", "attach", "cancel"])
+def test_a_run_that_does_not_exist_is_a_usage_error(home: Home, command: str):
+    ran = home.run("runs", command, "run_nowhere")
+    assert (ran.code, ran.out, ran.err) == (2, "", "agiwod: no run 'run_nowhere'\n")
+
+
+def test_agents_are_listed_and_the_default_one_is_marked(home: Home):
+    lines = home.run("agents").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["agent", "quick", "slow", "worker"]
+    assert lines[1].split()[:2] == ["quick", "*"]
+    assert lines == home.run("agents", "list").out.splitlines()
+    assert home.json("agents")["defaultAgent"] == "quick"
+
+
+def test_one_agent_is_shown(home: Home):
+    assert "description   Calculates, then answers\n" in home.run("agents", "show", "worker").out
+    assert home.json("agents", "show", "worker")["tools"] == ["calculator", "current_time"]
+    assert home.run("agents", "show", "nobody").code == 2
+
+
+def test_models_tell_what_they_lack(home: Home):
+    models = {model["name"]: model for model in home.json("models")["models"]}
+    assert models["keyless"]["available"] is False
+    assert models["keyless"]["reason"] == "set A_KEY_THAT_IS_NOT_SET"
+    lines = home.run("models", "list").out.splitlines()
+    assert "no: set A_KEY_THAT_IS_NOT_SET" in next(line for line in lines if line.startswith("keyless"))
+
+
+def test_a_reading_command_starts_the_daemon_when_none_runs(home: Home):
+    home.kill()
+    assert json.loads(home.run("runs", "list", "--json").out)["runs"]
