@@ -78,6 +78,18 @@ async def test_a_start_that_lost_its_answer_is_asked_again_and_starts_one_run(fa
     assert (started.id, started.session_id) == ("r", "s")
 
 
+async def test_a_run_that_ends_with_its_client_is_started_over_the_clients_own_connection(
+    fake: FakeDaemon, tmp_path: Path
+) -> None:
+    async with client_of(tmp_path) as client:
+        run = await client.start_run("assistant", "hello", on_disconnect="cancel", session_id="s", model="m")
+        assert fake.connections == 1
+        fake.runs["r"].record("run/completed", response="")
+        assert [event.seq async for event in run] == [1]
+    (params,) = fake.started
+    assert (params["onDisconnect"], params["attach"], params["model"]) == ("cancel", False, "m")
+
+
 async def test_wait_goes_on_over_a_lost_connection(fake: FakeDaemon, tmp_path: Path) -> None:
     async with client_of(tmp_path) as client:
         followed = await client.attach("r")

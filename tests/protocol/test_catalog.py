@@ -108,6 +108,7 @@ def test_params_are_strict_about_types_and_deaf_to_strangers() -> None:
         (run.StartParams, {"input": "x"}, "agent"),
         (run.StartParams, {"agent": "a", "input": [{"type": "text", "text": "x"}, {"type": "image"}]}, "input.1"),
         (run.StartParams, {"agent": "a", "input": [{"type": "video"}]}, "input.0.type"),
+        (run.StartParams, {"agent": "a", "input": [{"type": "text"}]}, "input.0"),
         (run.StartParams, {"agent": "a", "input": "x", "budget": {"tokens": -1}}, "budget.tokens"),
         (run.AttachParams, {"runId": "r", "scope": "tree", "after": {"r": "1"}}, "after.r"),
         (run.AttachParams, {"runId": "r", "after": {"r": 1}}, ""),

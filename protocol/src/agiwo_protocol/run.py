@@ -180,6 +180,10 @@ class EventsResult(Wire):
 class Queued(Wire):
     """The run is recorded and waits for its turn."""
 
+    agent_id: str
+    session_id: str
+    model: str | None = None
+
 
 class Started(Wire):
     """The run began."""
@@ -193,6 +197,8 @@ class Started(Wire):
 class Resumed(Wire):
     """The run goes on after its process was gone."""
 
+    agent_id: str
+
 
 class Retrying(Wire):
     """A request to the model is made once more, after `delay` seconds."""
@@ -200,6 +206,7 @@ class Retrying(Wire):
     attempt: Count
     delay: float
     reason: str
+    kind: str | None = None
 
 
 class Completed(Wire):
@@ -213,17 +220,37 @@ class Completed(Wire):
 
 
 class Failed(Wire):
-    """The run ended without one."""
+    """The run ended by a failure; `response` is what had been answered before."""
 
     error: Failure
+    response: str | None = None
     termination_reason: str
     usage: Usage
+    duration_ms: Count | None = None
 
 
 class RunCancelled(Wire):
     """The run was ended from outside."""
 
     reason: str
+    usage: Usage | None = None
+    duration_ms: Count | None = None
+
+
+class ChildSpawned(Wire):
+    """The run started another one."""
+
+    run_id: str
+    agent_id: str
+    session_id: str
+
+
+class ChildFinished(Wire):
+    """A run that it started has ended."""
+
+    run_id: str
+    agent_id: str
+    status: RunStatus
 
 
 EVENT_DATA: Final[Mapping[str, type[Wire]]] = {
@@ -234,8 +261,11 @@ EVENT_DATA: Final[Mapping[str, type[Wire]]] = {
     "run/completed": Completed,
     "run/failed": Failed,
     "run/cancelled": RunCancelled,
+    "child/spawned": ChildSpawned,
+    "child/finished": ChildFinished,
     "item/started": ItemStarted,
     "item/delta": ItemDelta,
+    "usage/updated": Usage,
 }
 """The `data` of each event type with a fixed shape; that of `item/completed` is an `Item`. Readers ignore the rest."""
 
