@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from agiwo.abort import AbortSignal
 from agiwo.durable import StepResult, StepScope
 from agiwo.loop.items import tool_call_item
 from agiwo.schema.tool import ExecutionContext, ToolCall
@@ -31,7 +30,7 @@ class ToolStep:
             metadata=spec.metadata,
         )
         call = ToolCall(arg["id"], arg["name"], arg["arguments"])
-        result = await self._executor.execute(call, context, AbortSignal())
+        result = await self._executor.execute(call, context)
         output = {"content": result.content, "isError": not result.is_success}
         if result.content_for_user is not None:
             output["contentForUser"] = result.content_for_user
