@@ -160,13 +160,13 @@ async def test_a_run_that_nobody_holds_any_more_is_not_followed_any_more(fake: F
 
 
 async def test_a_slow_reader_makes_the_daemon_wait_and_can_still_steer(fake: FakeDaemon, client: Client) -> None:
-    run, words, word = fake.runs["r"], 3000, "x" * 2000
+    run, words, word = fake.runs["r"], 800, "x" * 5000
     followed = await client.attach("r")
     run.start_item("i")
     first = await anext(followed)
     for _ in range(words):
         run.say("i", word)
-    for _ in range(20 * words):
+    for _ in range(10 * words):
         await asyncio.sleep(0)
     assert first.type == "item/started"
     assert fake.sent < words * 0.7
