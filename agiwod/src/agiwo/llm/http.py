@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
 import httpx2
@@ -14,6 +15,7 @@ import httpx2
 from agiwo.errors import ModelError, ModelErrorKind
 from agiwo.llm.base import Timeouts
 from agiwo.llm.refusal import redacted, refusal
+from agiwo.llm.transport import MergingTransport
 
 _BODY = 64 * 1024
 """Bytes of a refusal that are read; error bodies are short, and a page of HTML need not be read to its end."""
@@ -247,12 +249,14 @@ async def _client_for(name: str, url: str) -> httpx2.AsyncClient:
 def _new_client(url: str) -> httpx2.AsyncClient:
     # No limit on connections: how many requests may run at once is decided before they come here.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=60)
-    is_https = url.startswith("https:")
+    trust = _ssl_context() if url.startswith("https:") else _no_tls()
+    # A transport of ours leaves proxies aside; none of them could reach this machine's own servers anyway.
+    is_direct = _is_loopback(url) or not getproxies()
     return httpx2.AsyncClient(
-        verify=_ssl_context() if is_https else _no_tls(),
+        verify=trust,
         limits=limits,
+        transport=MergingTransport(trust, limits) if is_direct else None,
         timeout=None,
-        trust_env=not _is_loopback(url),  # a proxy cannot reach this machine's own servers
         headers={"accept": "text/event-stream", "accept-encoding": "identity", "user-agent": "agiwo"},
     )
 

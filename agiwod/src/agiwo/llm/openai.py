@@ -155,17 +155,17 @@ class _Answer:
         payload = b""
         try:
             for payload in self._splitter.feed(block):
-                self._has_events = True
                 if payload == b"[DONE]":
                     self.is_done = True
                     continue
                 event: Any = orjson.loads(payload)
                 if error := event.get("error"):
                     raise error_event(error, provider=self._provider, host=self._host, secret=self._secret)
-                chunk = read_event(event)
-                if chunk is not None:
-                    self._is_finished = self._is_finished or chunk.finish_reason is not None
+                if chunk := read_event(event):
                     chunks.append(chunk)
+                    if chunk.finish_reason:
+                        self._is_finished = True
+                self._has_events = True
         except EventTooLarge as error:
             raise self._bad_body(str(error), b"") from None
         except (ValueError, TypeError, AttributeError, LookupError):
