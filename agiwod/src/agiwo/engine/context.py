@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from agiwo.durable import STEP, STEP_FAILED, Effect, Message, Program, RunView, WaitMode, digest
+from agiwo.engine.ending import Ending
 from agiwo.engine.execution import Execution
 from agiwo.engine.operation import OUTCOME_UNKNOWN, SPAWN, STEP_INTENT, Operation, failure
 from agiwo.engine.scope import Scope
@@ -23,16 +24,12 @@ log = logging.getLogger(__name__)
 Spawn = Callable[[Execution, Operation, RunSpec], Awaitable[None]]
 """Creates the child run and the operation's record in one commit."""
 
-Ended = Callable[[str], Awaitable[RunResult]]
-"""Returns once a run has ended."""
-
 
 class Context:
     """The `DurableContext` of one run in this process."""
 
-    def __init__(self, execution: Execution, program: Program, spawn: Spawn, ended: Ended) -> None:
-        self._execution, self._program = execution, program
-        self._spawn, self._ended = spawn, ended
+    def __init__(self, execution: Execution, program: Program, spawn: Spawn) -> None:
+        self._execution, self._program, self._spawn = execution, program, spawn
 
     @property
     def run(self) -> RunView:
@@ -115,12 +112,25 @@ class Context:
 
         async def body(operation: Operation) -> None:
             async with self._waiting(operation, timeout) as deadline:
-                found = await self._until([self._ended(id) for id in ids], mode, deadline)
-                value = {id: result and result.to_json() for id, result in zip(ids, found, strict=True)}
+                value = await self._ends(ids, mode, deadline)
                 await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
 
         value = await self._execution.operate(key, digest("wait", [list(ids), mode, timeout]), body)
         return {id: result and RunResult.from_json(result) for id, result in value.items()}
+
+    async def _ends(self, ids: Sequence[str], mode: WaitMode, deadline: float | None) -> dict[str, Any]:
+        """How the runs ended once all or any of them have, or at the deadline; None for those still going."""
+        endings = {id: Ending(self._execution.storage.journal, id) for id in ids}
+        try:
+            await asyncio.gather(*(ending.look() for ending in endings.values()))
+            needed = 1 if mode == "any" else len(endings)
+            await self._until([ending.over for ending in endings.values()], needed, deadline)
+            return {
+                id: (await ending.result()).to_json() if ending.over.done() else None for id, ending in endings.items()
+            }
+        finally:
+            for ending in endings.values():
+                ending.close()
 
     async def receive(
         self, key: str, topic: str, match: Mapping[str, Any] | None = None, timeout: float | None = None
@@ -129,12 +139,22 @@ class Context:
 
         async def body(operation: Operation) -> None:
             async with self._waiting(operation, timeout) as deadline:
-                message = (await self._until([self._mail(operation, topic, match)], "all", deadline))[0]
+                message = await self._next_message(operation, topic, match, deadline)
                 value = message and {"id": message.id, "topic": topic, "data": dict(message.data), "at": message.at}
                 await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
 
         value = await self._execution.operate(key, digest("receive", [topic, match and dict(match), timeout]), body)
         return Message(**value) if value else None
+
+    async def _next_message(
+        self, operation: Operation, topic: str, match: Mapping[str, Any] | None, deadline: float | None
+    ) -> Message | None:
+        mail = asyncio.create_task(self._mail(operation, topic, match))
+        try:
+            await self._until([mail], 1, deadline)
+            return mail.result() if mail.done() else None
+        finally:
+            mail.cancel()
 
     async def _mail(self, operation: Operation, topic: str, match: Mapping[str, Any] | None) -> Message:
         while not (messages := self._execution.waiting_mail(topic, match)):
@@ -163,38 +183,30 @@ class Context:
         await execution.commit(Entry(WAIT_INTENT, intent, now, key, public=False), status=status)
         return deadline
 
-    async def _until(self, sources: Sequence[Awaitable[Any]], mode: WaitMode, deadline: float | None) -> list[Any]:
-        """What each source gave, None for those that gave nothing by the deadline."""
-        tasks = [asyncio.ensure_future(source) for source in sources]
-        alarm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = None
-        if deadline is not None:
-            timer = self._execution.clock.call_at(deadline, lambda: _ring(alarm))
+    async def _until(self, futures: Sequence[asyncio.Future[Any]], needed: int, deadline: float | None) -> None:
+        """Return when so many of the futures are done, or at the deadline."""
+        enough: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done = 0
+
+        def count(future: asyncio.Future[Any]) -> None:
+            nonlocal done
+            done += 1
+            if done == needed:
+                _settle(enough)
+
+        for future in futures:
+            future.add_done_callback(count)
+        timer = deadline is not None and self._execution.clock.call_at(deadline, lambda: _settle(enough))
         try:
-            await _first(tasks, alarm) if mode == "any" and tasks else await _all(tasks, alarm)
-            return [task.result() if task.done() else None for task in tasks]
+            await enough
         finally:
             if timer:
                 timer.cancel()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _ring(alarm: asyncio.Future[None]) -> None:
-    if not alarm.done():
-        alarm.set_result(None)
-
-
-async def _first(tasks: Sequence[asyncio.Future[Any]], alarm: asyncio.Future[None]) -> None:
-    await asyncio.wait([*tasks, alarm], return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _all(tasks: Sequence[asyncio.Future[Any]], alarm: asyncio.Future[None]) -> None:
-    waiting: set[asyncio.Future[Any]] = {task for task in tasks if not task.done()}
-    while (waiting or not tasks) and not alarm.done():
-        await asyncio.wait([*waiting, alarm], return_when=asyncio.FIRST_COMPLETED)
-        waiting = {task for task in waiting if not task.done()}
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def check_storable(value: Any) -> None:

@@ -13,6 +13,7 @@ from agiwo.clock import Clock, SystemClock
 from agiwo.durable import SPEC, CancelScope, Outcome, Program, Programs
 from agiwo.engine.context import Context
 from agiwo.engine.cursor import Cursor
+from agiwo.engine.ending import Ending
 from agiwo.engine.execution import GRACE, MAIL, Execution
 from agiwo.engine.feed import Feed
 from agiwo.engine.operation import SPAWN, Operation
@@ -20,7 +21,7 @@ from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
 from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.storage import Storage
-from agiwo.engine.terminal import ended, terminal_event
+from agiwo.engine.terminal import terminal_event
 from agiwo.errors import Conflict, CursorExpired, Interrupted, NotFound, ReplayMismatch, StorageError
 from agiwo.journal.base import Journal, Listener
 from agiwo.schema.event import (
@@ -30,7 +31,6 @@ from agiwo.schema.event import (
     RUN_QUEUED,
     RUN_RESUMED,
     RUN_STARTED,
-    TERMINAL_EVENTS,
     NewEvent,
 )
 from agiwo.schema.record import Batch, Change, Entry, Point, Record, RunHead, Session
@@ -170,7 +170,7 @@ class EmbeddedEngine:
     async def _run(self, execution: Execution, program: Program) -> None:
         await self._start(execution)
         execution.is_looping = True
-        context = Context(execution, program, self._spawn, self._ended)
+        context = Context(execution, program, self._spawn)
         await self._finish(execution, await self._outcome(execution, program.main(context)))
 
     async def _outcome(self, execution: Execution, main: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -399,21 +399,12 @@ class EmbeddedEngine:
             NotFound: no such run.
         """
         async with asyncio.timeout(timeout):
-            return await self._ended(run)
-
-    async def _ended(self, run: str) -> RunResult:
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        unwatch = self.journal.watch(run, lambda records: _note_end(records, over))
-        try:
-            head = await self.journal.run(run)
-            if head is None:
-                raise NotFound("run", run)
-            if not head.status.is_terminal:
-                await over
-                head = await self.journal.run(run) or head
-            return await ended(self.journal, head)
-        finally:
-            unwatch()
+            ending = Ending(self.journal, run)
+            try:
+                await ending.look()
+                return await ending.result()
+            finally:
+                ending.close()
 
     async def events(self, run: str, after: int = 0, on_wake: Callable[[Cursor], None] | None = None) -> Cursor:
         """A reader of the run's events from `after` on; any number of them read side by side.
@@ -520,8 +511,3 @@ def _appending_to(feed: ReferenceType[Feed]) -> Listener:
             there.append(records)
 
     return append
-
-
-def _note_end(records: Sequence[Record], over: asyncio.Future[None]) -> None:
-    if not over.done() and any(record.type in TERMINAL_EVENTS for record in records):
-        over.set_result(None)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from agiwo.durable import Outcome
-from agiwo.journal.base import Journal
 from agiwo.schema.event import RUN_CANCELLED, RUN_COMPLETED, RUN_FAILED, NewEvent
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunResult, RunStatus, TerminationReason, Usage
@@ -44,9 +43,3 @@ def result_of(head: RunHead, record: Record) -> RunResult:
         data.get("reason"),
         data.get("durationMs", 0),
     )
-
-
-async def ended(journal: Journal, head: RunHead) -> RunResult:
-    """How a run that is over ended."""
-    records = await journal.read(head.run, head.head - 1, 1)
-    return result_of(head, records[-1])

@@ -1,0 +1,52 @@
+"""The end of a run as somebody waits for it. Knows nothing of who waits, or how long."""
+
+import asyncio
+from collections.abc import Sequence
+
+from agiwo.engine.terminal import result_of
+from agiwo.errors import NotFound
+from agiwo.journal.base import Journal
+from agiwo.schema.event import TERMINAL_EVENTS
+from agiwo.schema.record import Record
+from agiwo.schema.run import RunResult
+
+
+class Ending:
+    """Watches one run until it is closed; `over` is done once the run has ended, looked at or seen."""
+
+    def __init__(self, journal: Journal, run: str) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._journal, self._run = journal, run
+        self._unwatch = journal.watch(run, self._see)
+
+    async def look(self) -> None:
+        """Return when it is known whether the run is over already.
+
+        Raises:
+            NotFound: no such run.
+        """
+        head = await self._journal.run(self._run)
+        if head is None:
+            raise NotFound("run", self._run)
+        if head.status.is_terminal:
+            self._settle()
+
+    async def result(self) -> RunResult:
+        """How the run ended, once it has."""
+        await self.over
+        head = await self._journal.run(self._run)
+        assert head
+        records = await self._journal.read(self._run, head.head - 1, 1)
+        return result_of(head, records[-1])
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._unwatch()
+
+    def _see(self, records: Sequence[Record]) -> None:
+        if any(record.type in TERMINAL_EVENTS for record in records):
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
