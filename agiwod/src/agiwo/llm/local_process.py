@@ -141,8 +141,11 @@ class LocalServer:
 
 def server_for(weights: Path) -> LocalServer:
     """The one server of this process for these weights."""
+    path = weights.resolve()
     with _servers_lock:
-        return _servers.setdefault(weights.resolve(), LocalServer(weights))
+        if path not in _servers:
+            _servers[path] = LocalServer(path)
+        return _servers[path]
 
 
 async def stop_servers() -> None:
