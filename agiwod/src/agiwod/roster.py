@@ -80,12 +80,12 @@ def _load(reference: str, where: str) -> object:
     module, _, name = reference.partition(":")
     try:
         return getattr(import_module(module), name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         fault = f"{type(error).__name__}: {error}"
         raise ConfigError(f"{where}: {reference!r} cannot be loaded: {fault}{_place(error)}") from error
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Where in the user's own files it went wrong; empty when it went wrong in none of them."""
     if isinstance(error, SyntaxError):
         return f" ({error.filename}:{error.lineno})"
