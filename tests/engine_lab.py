@@ -90,13 +90,18 @@ class Lab:
         self.ran: list[tuple[str, str]] = []
         self.options = options
         self.is_replayable = True
+        self._well = asyncio.Event()
         self.engine = self._new_engine()
         self._submitted = 0
         self._streams: dict[str, list[Event]] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
 
     def _new_engine(self) -> EmbeddedEngine:
-        return EmbeddedEngine(self.tape, Registry(self.programs, self.ran), clock=self.clock, **self.options)
+        registry = Registry(self.programs, self.ran)
+        return EmbeddedEngine(self.tape, registry, clock=self.clock, on_storage=self._on_storage, **self.options)
+
+    def _on_storage(self, trouble: str | None) -> None:
+        self._well.clear() if trouble else self._well.set()
 
     def program(self, loop: Main, *, agent: str = "tiny", version: str = "1", **effects: Effect) -> None:
         """Register a program."""
@@ -165,6 +170,12 @@ class Lab:
         await self.engine.recover()
         for run in self._streams:
             self.follow(run)
+
+    async def storage_is_well(self) -> None:
+        """Return when the engine has found that the store takes writes again."""
+        async with asyncio.timeout(5):
+            await self._well.wait()
+        await self.settle()
 
     async def records(self, run: str) -> list[Record]:
         """Everything that is recorded of the run."""

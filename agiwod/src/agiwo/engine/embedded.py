@@ -40,6 +40,9 @@ BASE = "base"
 
 _OPEN = frozenset(RunStatus) - TERMINAL
 
+Stop = tuple[Execution, list[Entry], list[Operation]]
+"""A run that is to be stopped, what says so in its journal, and the operations that end with it."""
+
 log = logging.getLogger(__name__)
 
 
@@ -288,7 +291,7 @@ class EmbeddedEngine:
         await execution.commit(execution.entry(told), own, extra=(*session, batch))
         await self._admit(batch, spec, await self.journal.load(child))
         if execution.is_tree_cancelled:
-            await self.cancel(child, "the run that spawned it was cancelled")
+            await self.cancel(child, execution.interruption.reason if execution.interruption else "")
         execution.conclude(operation)
 
     # Talking to runs
@@ -351,32 +354,33 @@ class EmbeddedEngine:
             return False
         tree = self._tree(execution) if scope == "tree" else [execution]
         if going := [each for each in tree if not each.ending and not each.is_cancelled]:
+            stops = [(each, *each.interrupt("cancel", reason or "cancelled", scope)) for each in going]
+            wish = self._own(self._interrupt(stops), f"{run} cancel")
+            for each in going:
+                each.wish = wish
+        if execution.wish:
             # The wish stands from here on, whatever becomes of the caller.
-            await asyncio.shield(self._own(self._interrupt(going, reason or "cancelled", scope), f"{run} cancel"))
+            await asyncio.shield(execution.wish)
         return True
 
     def _tree(self, execution: Execution) -> list[Execution]:
         """The run and all below it that are not over, leaves last."""
         return [execution, *(each for child in execution.children.values() for each in self._tree(child))]
 
-    async def _interrupt(self, tree: Sequence[Execution], reason: str, scope: CancelScope) -> None:
-        batches: list[Batch] = []
-        stops: list[tuple[Execution, list[Operation]]] = []
-        for execution in tree:
-            entries, settled = execution.interrupt("cancel", reason, scope)
-            stops.append((execution, settled))
-            batches.append(Batch(execution.id, tuple(entries), RunStatus.CANCELLING))
+    async def _interrupt(self, stops: Sequence[Stop]) -> None:
+        """Record the interruptions in one commit, then see to them."""
+        batches = [Batch(execution.id, tuple(entries), RunStatus.CANCELLING) for execution, entries, _ in stops]
         records = await self.storage.append(*batches)
-        for execution, _ in stops:
+        for execution, _, _ in stops:
             execution.status = RunStatus.CANCELLING
             execution.recall(records)
-        self._own(self._stop(stops), f"{tree[0].id} cancel")
+        self._own(self._stop(stops), f"{stops[0][0].id} stop")
 
-    async def _stop(self, stops: Sequence[tuple[Execution, list[Operation]]]) -> None:
+    async def _stop(self, stops: Sequence[Stop]) -> None:
         """Stop the leaves first, so that each run still hears of those that it spawned."""
         by_depth = sorted(stops, key=_depth, reverse=True)
         for _, level in groupby(by_depth, key=_depth):
-            await asyncio.gather(*(self._stop_run(execution, settled) for execution, settled in level))
+            await asyncio.gather(*(self._stop_run(execution, settled) for execution, _, settled in level))
 
     async def _stop_run(self, execution: Execution, settled: Sequence[Operation]) -> None:
         await execution.stop(settled)
@@ -471,7 +475,7 @@ class EmbeddedEngine:
         parent = self._executions[above.parent]
         parent.children[head.run] = execution
         if parent.is_tree_cancelled:  # it was spawned while that was being recorded
-            await self.cancel(head.run, "the run that spawned it was cancelled")
+            await self.cancel(head.run, parent.interruption.reason if parent.interruption else "")
 
     async def resume(self, run: str) -> bool:
         """Try a suspended run again; False when it is not suspended here."""
@@ -499,7 +503,7 @@ def _until(records: Sequence[Record], seq: int | None) -> list[Record]:
     return list(records[: next(beyond, None)])
 
 
-def _depth(stop: tuple[Execution, list[Operation]]) -> int:
+def _depth(stop: Stop) -> int:
     return stop[0].spec.depth
 
 

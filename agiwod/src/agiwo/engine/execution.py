@@ -81,6 +81,7 @@ class Execution:
         self.ending = False
         self.is_looping = False
         self.task: asyncio.Task[None] | None = None
+        self.wish: asyncio.Task[None] | None = None
         self.children: dict[str, Execution] = {}
         self._delivered = 0
         self._emits: dict[str, NewEvent] = {}
