@@ -1,0 +1,157 @@
+"""Every snippet of the README and the guides, executed in the order of its page, against a provider that is a fake."""
+
+import os
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import pytest
+from agiwod.settings import load_settings
+from fake_provider import DONE, START, Answer, FakeProvider, Received, delta, says, usage
+from terminal_lab import PATIENCE, Home, home_at
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs" / "guides").glob("*.md")])
+
+ANSWER = "The capital of France is Paris."
+
+INSTALL = "pip install uv && "
+"""What a reader does first and this machine has done."""
+
+OTHER_SUITES = ("pip install uv && uv run pytest\n",)
+"""Blocks that cannot be run from inside a test."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A snippet: its language, its text, the line that it begins at."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text()
+    found = re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(each[1], each[2], text.count("\n", 0, each.start()) + 1) for each in found]
+
+
+def choose(request: Received) -> Answer:
+    """Call the tool that rolls dice, once, when there is one; else say where Paris is."""
+    tools = [each["function"]["name"] for each in request.body.get("tools", ())]
+    if "roll_dice" in tools and request.body["messages"][-1]["role"] == "user":
+        call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "roll_dice", "arguments": "{}"}}
+        return Answer([START, delta(tool_calls=[call]), delta("tool_calls"), usage(7, 3), DONE])
+    return says(ANSWER[:12], ANSWER[12:])
+
+
+class Reader:
+    """Somebody who does what a page says, in an empty directory."""
+
+    def __init__(self, directory: Path, home: Home, base_url: str) -> None:
+        self._directory, self._home, self._base_url = directory, home, base_url
+        self._env = {
+            **home.env,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "OPENAI_API_KEY": "sk-of-a-fake-provider",
+            "OPENAI_BASE_URL": base_url,
+        }
+
+    async def follow(self, block: Block) -> str:
+        """Do it, and return what was on stdout."""
+        match block.language:
+            case "bash":
+                return await self._bash(block.text)
+            case "python":
+                return await self._python(block)
+            case "toml":
+                self._configure(block.text)
+            case "text":
+                pass  # what is seen, not what is done
+            case language:
+                pytest.fail(f"nobody knows how to try a block of {language}")
+        return ""
+
+    async def _bash(self, text: str) -> str:
+        script = text.removeprefix(INSTALL).replace("uv run ", "")
+        return "" if text in OTHER_SUITES else await self._run(["bash", "-euo", "pipefail", "-c", script])
+
+    async def _python(self, block: Block) -> str:
+        named = re.match(r"# (\S+\.py)\n", block.text)
+        assert named is not None, f"line {block.line}: the first line must be a comment with the file's name"
+        file = self._directory / named[1]
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(block.text)
+        return await self._run([sys.executable, str(file)])
+
+    def _configure(self, text: str) -> None:
+        self._home.kill()  # it reads the file when it starts
+        self._home.paths.config_file.write_text(text.replace("http://127.0.0.1:8000/v1", self._base_url))
+        load_settings(self._home.path, environ={})
+
+    async def _run(self, command: list[str]) -> str:
+        with anyio.fail_after(PATIENCE):
+            done = await anyio.run_process(command, cwd=self._directory, env=self._env, check=False)
+        assert done.returncode == 0, f"{done.stdout.decode()}\n{done.stderr.decode()}"
+        return done.stdout.decode()
+
+
+@contextmanager
+def empty_home(directory: Path) -> Generator[Home]:
+    """What the pages call `try`, before anything is in it."""
+    with home_at(directory / "try") as home:
+        for file in home.path.iterdir():
+            file.unlink()
+        yield home
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+async def test_what_a_page_says_can_be_done(page: Path, tmp_path: Path):
+    async with FakeProvider(choose=choose) as provider:
+        with empty_home(tmp_path) as home:
+            reader = Reader(tmp_path, home, provider.base_url)
+            said = [await reader.follow(block) for block in blocks(page)]
+    assert "".join(said)
+
+
+async def test_the_first_command_of_the_readme_answers_on_stdout(tmp_path: Path):
+    first = blocks(ROOT / "README.md")[0]
+    async with FakeProvider(choose=choose) as provider:
+        with empty_home(tmp_path) as home:
+            assert await Reader(tmp_path, home, provider.base_url).follow(first) == f"{ANSWER}\n"
+
+
+async def test_the_story_of_the_crash_guide_is_told_to_the_end_over_a_restart(tmp_path: Path):
+    async with FakeProvider(choose=choose) as provider:
+        with empty_home(tmp_path) as home:
+            reader = Reader(tmp_path, home, provider.base_url)
+            bash = [block for block in blocks(ROOT / "docs" / "guides" / "crash.md") if block.language == "bash"]
+            said = [await reader.follow(block) for block in bash[:2]]
+    assert said[1].startswith(
+        "Once upon a time there was a daemon that was killed, and told its story to the end.\n"
+        "the daemon was gone; it is back, and the run goes on\n"
+    )
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "architecture.md"], ids=lambda page: page.stem)
+def test_what_a_page_points_at_is_there(page: Path):
+    text = page.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    files = re.findall(r"`((?:agiwod|protocol|client_py)/src/\S+\.py)`", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+def test_the_first_command_of_the_readme_is_the_one_that_was_promised():
+    texts = [block.text for block in blocks(ROOT / "README.md")]
+    assert texts[:2] == [
+        'pip install uv && uv run agiwod ask "What is the capital of France?"\n',
+        "pip install uv && uv run pytest\n",
+    ]
