@@ -139,9 +139,8 @@ async def read_at_once(home: Path, run: str) -> WireStream:
 async def test_a_client_that_is_cut_off_at_random_points_ends_with_the_same_text(tmp_path: Path) -> None:
     async with living(tmp_path):
         run = await started(tmp_path)
-        whole, *pieces = await asyncio.gather(
-            read_at_once(tmp_path, run), *(read_in_pieces(tmp_path, run, random.Random(seed)) for seed in range(3))
-        )
+        cut_off = asyncio.gather(*(read_in_pieces(tmp_path, run, random.Random(seed)) for seed in range(3)))
+        whole, pieces = await asyncio.gather(read_at_once(tmp_path, run), cut_off)
         assert whole.streamed == whole.response == TEXT
         assert pieces == [TEXT] * 3
         late = await read_at_once(tmp_path, run)
