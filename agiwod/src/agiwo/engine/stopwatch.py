@@ -16,7 +16,8 @@ def active_seconds(records: Sequence[Record]) -> float:
     active, last, is_going = 0.0, 0.0, False
     waiting: set[str | None] = set()
     for record in records:
-        if is_going and not waiting and record.type != RUN_RESUMED:
+        # Before these two the process may have been gone.
+        if is_going and not waiting and record.type not in (RUN_RESUMED, SUSPENDED):
             active += max(0.0, record.at - last)
         if record.type in (RUN_STARTED, RUN_WOKEN):
             active = 0.0
