@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
-def _own_process(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:  # pyright: ignore[reportUnusedFunction]
+def own_process(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     """What building agents changes in a process: where modules are found, which are loaded, whose keys hold."""
     path, modules = list(sys.path), set(sys.modules)
     for provider in ("OPENAI", "ANTHROPIC", "DEEPSEEK", "NVIDIA"):

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 from agiwo.agent import Agent
+from agiwo.durable import DurableContext
 from agiwo.errors import Conflict, CursorExpired, NotFound
-from agiwo.schema.event import ITEM_COMPLETED, ITEM_DELTA, Event
+from agiwo.schema.event import ITEM_COMPLETED, ITEM_DELTA, Event, NewEvent
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.fanout import Fanout
 from agiwod.runtime.runs import Ask
 from daemon_lab import PATIENCE, LiveModel, parent_of, running, scripted
+from engine_lab import Tiny
 from engine_stream import check_stream, text_of
 
 pytestmark = pytest.mark.anyio
@@ -279,3 +281,37 @@ async def test_without_the_tree_children_are_only_told_of() -> None:
             "child/spawned",
             "child/finished",
         ]
+
+
+async def test_a_run_of_many_pages_is_read_whole_and_in_order_however_small_the_room() -> None:
+    async def main(ctx: DurableContext) -> None:
+        for number in range(1500):
+            ctx.emit(f"{number}", NewEvent("item/completed", {"kind": "plan", "steps": []}, f"item{number}"))
+
+    async with running(scripted("busy"), programs={"busy": Tiny(main)}) as daemon:
+        run = await started(daemon, "busy")
+        head = (await daemon.runs.wait(run)).head.head
+        assert head > 1500
+        for room in (1_000_000, 7):
+            shelf = Shelf(room)
+            async with pumping(daemon, shelf) as fanout:
+                (await fanout.attach(run)).go()
+                await shelf.until(run, lambda events, room=room: len(events) >= min(room, head))
+                shelf.widen()
+                events = await shelf.until_over(run)
+            check_stream(events)
+            assert len(events) == head
+
+
+async def test_a_detach_in_the_middle_of_a_page_ends_it_there() -> None:
+    shelf = Shelf(room=2)
+    async with running() as daemon, pumping(daemon, shelf) as fanout:
+        run = await started(daemon)
+        await daemon.runs.wait(run)
+        (await fanout.attach(run)).go()
+        await shelf.until(run, lambda events: len(events) == 2)
+        fanout.detach(run)
+        shelf.widen()
+        (await fanout.attach(run, 4)).go()
+        events = await shelf.until_over(run)
+        assert [event.seq for event in events] == [1, 2, 5]
