@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 MODEL = "model"
 """Where a run's metadata names the model that takes the place of its agent's own."""
 
+_VARIANTS = 256
+"""Agents with another model that are kept at hand; clients may name any model, and the oldest is made anew if needed."""
+
 _FALLBACK = "assistant"
 """The agent that is meant when none is named and none is configured as the default."""
 
@@ -86,6 +89,8 @@ class Agents:
         if model is None or model == agent.model.name:
             return agent
         if (id, model) not in self._variants:
+            if len(self._variants) >= _VARIANTS:
+                del self._variants[next(iter(self._variants))]
             self._variants[id, model] = _variant(agent, self._resolve(model))
         return self._variants[id, model]
 

@@ -1,6 +1,7 @@
 """One client of the native protocol, from its first message to its last. Contains no feature."""
 
 import asyncio
+import logging
 from typing import Any
 
 from agiwo import ids
@@ -19,6 +20,8 @@ from agiwod.face.rpc.encode import Frames
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.fanout import Fanout
+
+log = logging.getLogger(__name__)
 
 
 class Connection:
@@ -64,6 +67,7 @@ class Connection:
         version = negotiate(client.protocol_version)
         self._client = client
         self.daemon.clients[self.id] = client.client_info.name
+        log.debug("a client came", extra={"connection": self.id, "client": client.client_info.name})
         return version
 
     def leave(self) -> None:

@@ -6,9 +6,11 @@ it accepts and exceptions that it was made for, and its own errors are put into 
 """
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from agiwo_protocol.contract import Method, Wire, read_params
@@ -21,6 +23,8 @@ from agiwod.face.rpc.errors import hidden, to_rpc
 
 if TYPE_CHECKING:
     from agiwod.face.rpc.connection import Connection
+
+log = logging.getLogger(__name__)
 
 P = TypeVar("P", bound=Wire)
 R = TypeVar("R", bound=Wire)
@@ -98,14 +102,22 @@ class _Endpoint(Generic[P, R]):
         self._method, self._handler = method, handler
 
     async def __call__(self, connection: "Connection", params: Any, /) -> Any:
+        began = perf_counter()
         try:
             answer = await self._handler(connection, read_params(self._method.params, params))
         except Exception as error:  # the border: whatever it was becomes an error of the wire
             told = to_rpc(error, self._method.name)
+            self._log(began, told.kind)
             raise JsonRpcError(told.code, told.message, told.data) from None
+        self._log(began, "ok")
         if isinstance(answer, Answer):
             return Success(Reply(answer.result.to_wire(), answer.then))
         return Success(answer.to_wire())
+
+    def _log(self, began: float, outcome: str) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            took = round(1000 * (perf_counter() - began), 3)
+            log.debug("request", extra={"method": self._method.name, "outcome": outcome, "ms": took})
 
 
 def _as_it_is(value: Any) -> Any:
