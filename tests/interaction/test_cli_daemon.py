@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,12 +134,26 @@ def test_a_daemon_in_the_foreground_serves_until_a_signal_and_refuses_a_second_o
     assert '"debug"' in home.paths.log_file.read_text()
 
 
-def test_who_listens_and_is_no_daemon_is_named_and_not_believed(home: Home):
+def test_who_listens_and_is_no_daemon_is_not_believed(home: Home):
+    path = home.paths.prepare_socket_dir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with home.process("status") as asking:
+            line, _ = listener.accept()
+            with line:
+                assert line.recv(1000).endswith(b"\n")
+                line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            _, err = asking.communicate(timeout=PATIENCE)
+    assert asking.returncode == 1
+    assert err.decode().startswith(f"agiwod: who listens at {path} does not answer as a daemon of this version does\n")
+
+
+def test_the_socket_that_a_killed_daemon_left_behind_is_in_nobodys_way(home: Home):
     with home.process("serve") as serving:
         assert serving.stderr is not None
         serving.stderr.readline()
         os.kill(serving.pid, signal.SIGKILL)
-    # A socket without a listener is what a killed daemon leaves behind.
     assert home.paths.socket.exists()
     assert home.run("status").code == 3
     assert home.run("start").code == 0
@@ -150,6 +165,32 @@ def test_a_daemon_without_a_home_it_can_use_says_which_directory(home: Home):
     assert ran.code == 1
     assert str(home.paths.data_dir) in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_home_that_is_a_file_is_named(tmp_path: Path):
+    file = tmp_path / "home"
+    file.write_text("")
+    env = {**os.environ, "AGIWOD_HOME": str(file)}
+    done = subprocess.run([AGIWOD, "start"], capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("agiwod: ")
+    assert done.stderr.count("\n") == 1
+    assert str(file) in done.stderr
+
+
+def test_a_home_too_deep_for_a_socket_works_and_status_tells_where_the_socket_is(tmp_path: Path):
+    with home_at(tmp_path / ("deep" * 30)) as home:
+        assert home.run("ask", "hi").out == "Paris is the capital.\n"
+        status = home.json("status")
+    assert status["socket"] == str(home.paths.socket)
+    assert len(status["socket"]) <= 107
+    assert str(home.path) not in status["socket"]
+
+
+def test_a_wrong_option_is_a_usage_error(home: Home):
+    ran = home.run("serve", "--log-level", "loud")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("agiwod: command line: 'log_level' must be 'debug', 'info', 'warning' or 'error'")
 
 
 def test_stdio_starts_the_daemon_and_carries_the_conversation(home: Home):

@@ -73,16 +73,20 @@ def _ask_to_stop(drain: float | None) -> float:
     """Tell the daemon; return how many seconds it takes at most."""
     from datetime import UTC, datetime
 
-    from agiwo_client import Client
+    from agiwo_client import Client, DaemonGone
     from agiwo_protocol import daemon
 
     from agiwod.cli.talk import talk
 
-    async def ask(client: Client) -> daemon.DrainResult:
-        return await client.call(daemon.STOP, daemon.DrainParams(seconds=drain))
+    async def ask(client: Client) -> float:
+        try:
+            told = await client.call(daemon.STOP, daemon.DrainParams(seconds=drain))
+        except DaemonGone:
+            # It was so quick that its answer did not get through.
+            return 0.0
+        return (datetime.fromisoformat(told.deadline_at) - datetime.now(UTC)).total_seconds()
 
-    deadline = datetime.fromisoformat(talk(ask, autostart=False).deadline_at)
-    return max(0.0, (deadline - datetime.now(UTC)).total_seconds())
+    return max(0.0, talk(ask, autostart=False))
 
 
 def status(

@@ -26,12 +26,14 @@ def main() -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _internal(error).report()
+        return _unforeseen(error).report()
     return ExitCode.OK
 
 
-def _internal(error: Exception) -> CommandFailed:
-    """Our own fault: the traceback goes to a file that the message names."""
+def _unforeseen(error: Exception) -> CommandFailed:
+    """A file that cannot be used is named; anything else is our own fault, and the traceback goes to a file."""
+    if isinstance(error, OSError) and error.filename:
+        return CommandFailed(f"{error.filename}: {error.strerror}")
     try:
         file = _write_down(error)
     except OSError as unwritable:
