@@ -17,7 +17,7 @@ MODEL = "model"
 """Where a run's metadata names the model that takes the place of its agent's own."""
 
 _VARIANTS = 256
-"""Agents with another model that are kept at hand; clients may name any model, and the oldest is made anew if needed."""
+"""Agents with another model that are kept at hand. Clients may name any model; the oldest is made anew when needed."""
 
 _FALLBACK = "assistant"
 """The agent that is meant when none is named and none is configured as the default."""
