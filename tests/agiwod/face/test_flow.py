@@ -224,3 +224,10 @@ async def test_no_run_is_lost_when_its_client_goes_while_it_starts() -> None:
             model.say("here", None)
             assert (await again.read(run)).response == "here"
             assert len((await again.call("run/list"))["runs"]) == 1
+
+
+async def test_whoever_starts_a_run_gets_every_delta_however_fast_it_is() -> None:
+    async with running() as daemon, calling(daemon) as caller:
+        for _ in range(20):
+            stream = await caller.read(await caller.start())
+            assert stream.streamed == stream.response == "hello world"

@@ -83,7 +83,7 @@ class Agent:
         """Start a run and return at once; the handle watches, steers and stops it."""
         spec = self.spec(input, session_id=session_id, user_id=user_id, metadata=metadata)
         engine = self._own_engine()
-        return RunHandle(engine, await engine.submit(spec), spec)
+        return RunHandle(engine, await engine.start(spec), spec)
 
     async def run(
         self,

@@ -31,9 +31,10 @@ _TYPES = {
 class RunHandle:
     """One run. Any number of readers may stream it, each from any seq; none of them can slow or end it."""
 
-    def __init__(self, engine: EmbeddedEngine, run: str, spec: RunSpec) -> None:
+    def __init__(self, engine: EmbeddedEngine, first: Cursor, spec: RunSpec) -> None:
         self._engine, self._spec = engine, spec
-        self.run_id, self.session_id = run, spec.session
+        self._first: Cursor | None = first
+        self.run_id, self.session_id = first.run, spec.session
 
     async def stream(self, after: int = 0) -> AsyncGenerator[StreamEvent]:
         """Every event after seq `after`, up to the terminal one. Leaving early only stops reading.
@@ -41,7 +42,8 @@ class RunHandle:
         Raises:
             CursorExpired: the run has not had that many events.
         """
-        cursor: Cursor = await self._engine.events(self.run_id, after)
+        first, self._first = (self._first, None) if after == 0 else (None, self._first)
+        cursor = first or await self._engine.events(self.run_id, after)
         while not cursor.finished:
             await cursor.wait()
             for event in await cursor.pull(merge=False):

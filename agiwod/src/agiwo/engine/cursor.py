@@ -46,7 +46,7 @@ class Cursor(Reader):
         self._replay_until = feed.head
         self._noticed = feed.noticed
         self._places: dict[str, _Place] = {}
-        self._on_wake = on_wake
+        self.on_wake = on_wake
         self._news = asyncio.Event()
         self._news.set()
 
@@ -63,8 +63,8 @@ class Cursor(Reader):
     def wake(self) -> None:
         """There is something new to pull."""
         self._news.set()
-        if self._on_wake:
-            self._on_wake(self)
+        if self.on_wake:
+            self.on_wake(self)
 
     async def wait(self) -> None:
         """Return when there may be something to pull; at once after the terminal event."""

@@ -86,26 +86,33 @@ class EmbeddedEngine:
         Raises:
             StorageError: the store refuses writes; nothing was accepted.
         """
+        return (await self.start(spec, run=run)).run
+
+    async def start(self, spec: RunSpec, *, run: str | None = None) -> Cursor:
+        """Submit a run, and read it from its first moment on: however fast it is, this reader gets every delta.
+
+        Raises:
+            StorageError: the store refuses writes; nothing was accepted.
+        """
         id = run or ids.fresh("run")
         if run and await self.journal.run(run):
-            return run
+            return await self.events(run)
         # A caller that goes away in the middle must not leave a run that is recorded and that nobody drives.
         return await asyncio.shield(self._own(self._submit(id, spec), f"{id} submit"))
 
-    async def _submit(self, id: str, spec: RunSpec) -> str:
+    async def _submit(self, id: str, spec: RunSpec) -> Cursor:
         spec = self._without_secrets(spec)
         batch, session = await self._new_run(id, spec, at=self._clock.now())
         try:
             records = await self.storage.append_now(*session, batch)
         except Conflict:
             if await self.journal.run(id):
-                return id
+                return await self.events(id)
             raise
         except StorageError:
             self._new_sessions.discard(spec.session)
             raise
-        await self._admit(batch, spec, records)
-        return id
+        return await self._admit(batch, spec, records)
 
     async def _new_run(self, id: str, spec: RunSpec, at: float) -> tuple[Batch, list[Change]]:
         """What to append for a new run, and for its session when that is new too."""
@@ -124,13 +131,17 @@ class EmbeddedEngine:
         """The spec as it is recorded, so that the run and its replay see the same."""
         return RunSpec.from_json(self._redactor.data(spec.to_json())) if self._redactor else spec
 
-    async def _admit(self, batch: Batch, spec: RunSpec, records: Sequence[Record]) -> None:
+    async def _admit(self, batch: Batch, spec: RunSpec, records: Sequence[Record]) -> Cursor:
+        """Take on a new run; gives a reader of it that is there before anything happens."""
         assert batch.create
         head = replace(batch.create, head=1)
         own = [record for record in records if record.run == batch.run]
-        execution = self._take_on(head, spec, own, await self._feed(head))
+        feed = await self._feed(head)
+        cursor = Cursor(feed, self.journal, self._clock.now)
+        execution = self._take_on(head, spec, own, feed)
         if parent := self._executions.get(spec.parent or ""):
             parent.children[execution.id] = execution
+        return cursor
 
     def _take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
         execution = Execution(head, spec, records, feed, self.storage, self._clock, self._slots, self._redactor)

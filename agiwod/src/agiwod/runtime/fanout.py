@@ -101,6 +101,11 @@ class Fanout:
             raise Conflict(f"run {run} is followed on this connection already; detach it first")
         return Attachment(heads, lambda: self._begin(following))
 
+    def adopt(self, cursor: Cursor) -> None:
+        """Follow the run that a cursor reads, which nobody else reads from now on."""
+        cursor.on_wake = self._wake
+        self._begin([_Following(cursor, None)])
+
     async def _below(self, run: str) -> list[RunHead]:
         """Every run that exists below `run`, parents before their children."""
         found: list[RunHead] = []

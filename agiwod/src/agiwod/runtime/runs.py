@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from agiwo import ids
 from agiwo.durable import CancelScope
+from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.terminal import result_of
 from agiwo.errors import AgiwoError, ConfigError, CursorExpired
@@ -42,9 +43,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A run that is recorded; `is_duplicate` when an earlier request with the same key had started it."""
+    """A run that is recorded, and a reader of it from its first moment on.
+
+    `is_duplicate` when an earlier request with the same key had started it.
+    """
 
     head: RunHead
+    cursor: Cursor
     is_duplicate: bool = False
 
 
@@ -75,18 +80,19 @@ class Runs:
             StorageError: the store refuses; nothing was accepted.
         """
         if ask.key is None:
-            return Started(await self._submit(ask, None))
+            return await self._begin(ask, None)
         run = ids.derived("run", "key", ask.agent, ask.key)
         async with self._starting.setdefault(run, asyncio.Lock()):
             if await self._engine.journal.run(run):
-                return Started(await self._engine.head(run), is_duplicate=True)
-            return Started(await self._submit(ask, run))
+                return Started(await self._engine.head(run), await self._engine.events(run), is_duplicate=True)
+            return await self._begin(ask, run)
 
-    async def _submit(self, ask: Ask, run: str | None) -> RunHead:
+    async def _begin(self, ask: Ask, run: str | None) -> Started:
         agent = self._agents.with_model(ask.agent, ask.model)
         self._check()
         spec = _limited(agent.spec(ask.input, session_id=ask.session), ask)
-        return await self._engine.head(await self._engine.submit(spec, run=run))
+        cursor = await self._engine.start(spec, run=run)
+        return Started(await self._engine.head(cursor.run), cursor)
 
     async def head(self, run: str) -> RunHead:
         """Where the run stands, without what it costs to look into its events.

@@ -23,7 +23,7 @@ async def start_run(connection: Connection, params: run.StartParams) -> run.Star
     result = encode.start_result(started.head, started.is_duplicate)
     if not params.attach or connection.fanout.follows(id):
         return result
-    return Answer(result, (await connection.fanout.attach(id)).go)
+    return Answer(result, lambda: connection.fanout.adopt(started.cursor))
 
 
 @methods.on(run.WAIT)
