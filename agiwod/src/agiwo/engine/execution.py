@@ -134,6 +134,8 @@ class Execution:
 
     async def commit(self, *entries: Entry, status: RunStatus | None = None, extra: Sequence[Change] = ()) -> None:
         """Append entries to this run, after what was emitted; wait as long as the store refuses."""
+        if self.wish and not self.wish.done():
+            await asyncio.wait({self.wish})  # what follows an interruption stands behind it in the journal, too
         if self.interruption and status in _AT_WORK:
             status = RunStatus.CANCELLING
         emitted, self._emits = self._emits, {}
