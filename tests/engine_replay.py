@@ -6,7 +6,7 @@ from typing import Any
 
 from agiwo.durable import INTERRUPTED, SPEC, STEP, STEP_FAILED, Programs
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.engine.execution import MAIL
+from agiwo.engine.mailbox import MAIL
 from agiwo.engine.operation import INTERRUPTION, STEP_INTENT
 from agiwo.errors import Conflict
 from agiwo.journal.memory import MemoryJournal

@@ -9,7 +9,8 @@ from pathlib import Path
 import killed_agent
 import pytest
 from agiwo.durable import STEP, STEP_FAILED
-from agiwo.engine.embedded import BASE, EmbeddedEngine
+from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.start import BASE
 from agiwo.journal.sqlite import SqliteJournal
 from agiwo.schema.event import ITEM_COMPLETED, RUN_RESUMED, TERMINAL_EVENTS, Event
 from agiwo.schema.record import Record

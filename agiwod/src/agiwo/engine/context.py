@@ -45,7 +45,7 @@ class Context:
         run_effect = self._program.effects[effect]
 
         async def body(operation: Operation) -> None:
-            async with self._execution.working():
+            async with self._execution.slot.working():
                 if not once or await self._intend(operation):
                     await self._run_effect(operation, run_effect, arg)
 
@@ -93,7 +93,7 @@ class Context:
         failed = as_failure(error, items)
         if failed.kind == "internal":
             log.error("%s: step %s failed", execution.id, operation.key, exc_info=error)
-        execution.put_back(operation)
+        execution.mail.put_back(operation)
         data = execution.redactor.data(failure(failed))
         await execution.record(operation, STEP_FAILED, {"error": data})
 
@@ -157,19 +157,19 @@ class Context:
             mail.cancel()
 
     async def _mail(self, operation: Operation, topic: str, match: Mapping[str, Any] | None) -> Message:
-        while not (messages := self._execution.waiting_mail(topic, match)):
-            await self._execution.news()
-        self._execution.take(operation, messages[0])
+        while not (messages := self._execution.mail.waiting(topic, match)):
+            await self._execution.mail.news()
+        self._execution.mail.take(operation, messages[0])
         return messages[0]
 
     @asynccontextmanager
     async def _waiting(self, operation: Operation, timeout: float | None) -> AsyncGenerator[float | None]:
         """Give up the run's slot meanwhile; gives the deadline, recorded before the first moment of the wait."""
-        self._execution.begin_wait(operation)
+        self._execution.slot.begin_wait(operation)
         try:
             yield await self._deadline(operation, timeout)
         finally:
-            self._execution.end_wait(operation)
+            self._execution.slot.end_wait(operation)
 
     async def _deadline(self, operation: Operation, timeout: float | None) -> float | None:
         execution, key = self._execution, f"{operation.key}@"

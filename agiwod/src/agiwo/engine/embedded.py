@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
-from weakref import ReferenceType, WeakValueDictionary, finalize, ref
 
 from agiwo import ids
 from agiwo.clock import Clock, SystemClock
@@ -14,29 +13,26 @@ from agiwo.durable import SPEC, CancelScope, Outcome, Program, Programs
 from agiwo.engine.context import Context
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.ending import Ending
-from agiwo.engine.execution import GRACE, MAIL, Execution
+from agiwo.engine.execution import GRACE, Execution
 from agiwo.engine.feed import Feed
+from agiwo.engine.feeds import Feeds
+from agiwo.engine.mailbox import MAIL
 from agiwo.engine.operation import SPAWN, Operation
 from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
+from agiwo.engine.start import BASE, new_run, start_run
 from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.storage import Storage
 from agiwo.engine.terminal import terminal_event
 from agiwo.errors import Conflict, CursorExpired, Interrupted, NotFound, ReplayMismatch, StorageError
-from agiwo.journal.base import Journal, Listener
+from agiwo.journal.base import Journal
 from agiwo.schema.event import (
     CHILD_FINISHED,
     CHILD_SPAWNED,
-    ITEM_COMPLETED,
-    RUN_QUEUED,
-    RUN_RESUMED,
-    RUN_STARTED,
     NewEvent,
 )
-from agiwo.schema.record import Batch, Change, Entry, Point, Record, RunHead, Session
+from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
 from agiwo.schema.run import TERMINAL, RunResult, RunSpec, RunStatus
-
-BASE = "base"
 
 _OPEN = frozenset(RunStatus) - TERMINAL
 
@@ -72,7 +68,7 @@ class EmbeddedEngine:
         self._slots = asyncio.Semaphore(max_concurrent)
         self._lanes = Lanes()
         self._executions: dict[str, Execution] = {}
-        self._feeds: WeakValueDictionary[str, Feed] = WeakValueDictionary()
+        self._feeds = Feeds(journal)
         self._tasks: set[asyncio.Task[Any]] = set()
         # Sessions whose creation a reader may not see yet: creating one twice would lose where its history ends.
         self._new_sessions: set[str] = set()
@@ -102,7 +98,7 @@ class EmbeddedEngine:
 
     async def _submit(self, id: str, spec: RunSpec) -> Cursor:
         spec = self._without_secrets(spec)
-        batch, session = await self._new_run(id, spec, at=self._clock.now())
+        batch, session = await self._new_run(id, spec)
         try:
             records = await self.storage.append_now(*session, batch)
         except Conflict:
@@ -114,14 +110,10 @@ class EmbeddedEngine:
             raise
         return await self._admit(batch, spec, records)
 
-    async def _new_run(self, id: str, spec: RunSpec, at: float) -> tuple[Batch, list[Change]]:
+    async def _new_run(self, id: str, spec: RunSpec) -> tuple[Batch, list[Change]]:
         """What to append for a new run, and for its session when that is new too."""
-        program = self._programs.find(spec)
-        head = RunHead(id, spec.session, spec.agent, RunStatus.QUEUED, at, at, spec.parent)
-        queued = {"agentId": spec.agent, "sessionId": spec.session, "model": spec.plan.get("model")}
-        stored = {"spec": spec.to_json(), "version": program.version if program else None}
-        entries = (Entry(RUN_QUEUED, queued, at), Entry(SPEC, stored, at, SPEC, public=False))
-        batch = Batch(id, entries, RunStatus.QUEUED, create=head)
+        at, program = self._clock.now(), self._programs.find(spec)
+        batch = new_run(id, spec, program.version if program else None, at)
         if await self.journal.session(spec.session) or spec.session in self._new_sessions:
             return batch, []
         self._new_sessions.add(spec.session)
@@ -136,7 +128,7 @@ class EmbeddedEngine:
         assert batch.create
         head = replace(batch.create, head=1)
         own = [record for record in records if record.run == batch.run]
-        feed = await self._feed(head)
+        feed = await self._feeds.of(head)
         cursor = Cursor(feed, self.journal, self._clock.now)
         execution = self._take_on(head, spec, own, feed)
         if parent := self._executions.get(spec.parent or ""):
@@ -166,7 +158,7 @@ class EmbeddedEngine:
         """Take a run as far as it goes: to its end, or until it must be suspended."""
         execution.is_looping = False
         try:
-            await execution.begin()
+            await execution.slot.take()
             program = self._programs.find(execution.spec)
             if program is None:
                 await self._halt(execution, f"agent {execution.spec.agent!r} is not registered in this process")
@@ -178,11 +170,11 @@ class EmbeddedEngine:
         except ReplayMismatch as error:
             await self._halt(execution, str(error))
         finally:
-            execution.release()
+            execution.slot.give()
             execution.stopwatch.hold()
 
     async def _run(self, execution: Execution, program: Program) -> None:
-        await self._start(execution)
+        await start_run(execution, self.journal)
         execution.is_looping = True
         context = Context(execution, program, self._spawn)
         await self._finish(execution, await self._outcome(execution, program.main(context)))
@@ -198,46 +190,6 @@ class EmbeddedEngine:
             log.exception("run %s: the loop failed", execution.id)
             fault = {"kind": "internal", "message": f"{type(error).__name__} in the loop", "retryable": False}
             return Outcome(RunStatus.FAILED, error=fault)
-
-    async def _start(self, execution: Execution) -> None:
-        """Record that the run starts, or that it goes on; find what its session has said before it."""
-        execution.status = RunStatus.RUNNING if execution.interruption is None else RunStatus.CANCELLING
-        if base := execution.keyed.get(BASE):
-            resumed = NewEvent(RUN_RESUMED, {"agentId": execution.spec.agent})
-            await execution.commit(execution.entry(resumed), status=execution.status)
-            point = Point(**base.data["point"]) if base.data["point"] else None
-        else:
-            point = await self._start_first(execution)
-        execution.view = replace(execution.view, past=await self._past(point))
-
-    async def _start_first(self, execution: Execution) -> Point | None:
-        spec, at = execution.spec, self._clock.now()
-        session = await self.journal.session(execution.session) or Session(execution.session, spec.agent, at, at)
-        point = session.head
-        started = {"agentId": spec.agent, "sessionId": spec.session, "model": spec.plan.get("model")}
-        if spec.parent:
-            started["parentRunId"] = spec.parent
-        content = [{"type": "text", "text": spec.input}] if isinstance(spec.input, str) else spec.input
-        said = NewEvent(ITEM_COMPLETED, {"kind": "userMessage", "content": content}, f"{execution.id}.input")
-        base = {"point": point and {"run": point.run, "seq": point.seq}}
-        await execution.commit(
-            execution.entry(NewEvent(RUN_STARTED, started)),
-            execution.entry(said),
-            Entry(BASE, base, at, BASE, public=False),
-            status=execution.status,
-            extra=(replace(session, head=Point(execution.id), updated_at=at),),
-        )
-        return point
-
-    async def _past(self, point: Point | None) -> list[list[Record]]:
-        """The records of the session's earlier runs, oldest run first."""
-        past: list[list[Record]] = []
-        while point:
-            records = await self.journal.load(point.run)
-            past.append(_until(records, point.seq))
-            base = next((record for record in records if record.key == BASE), None)
-            point = Point(**base.data["point"]) if base and base.data["point"] else None
-        return past[::-1]
 
     async def _halt(self, execution: Execution, reason: str) -> None:
         """Suspend a run that cannot go on here; a cancelled one ends, for which no loop is needed."""
@@ -294,7 +246,7 @@ class EmbeddedEngine:
         """Create the child and the record of it in one commit."""
         child = ids.derived("run", execution.id, operation.key)
         spec = self._without_secrets(replace(spec, parent=execution.id, depth=execution.spec.depth + 1))
-        batch, session = await self._new_run(child, spec, at=self._clock.now())
+        batch, session = await self._new_run(child, spec)
         if not operation.settle():
             return
         told = NewEvent(CHILD_SPAWNED, {"runId": child, "agentId": spec.agent, "sessionId": spec.session})
@@ -320,7 +272,7 @@ class EmbeddedEngine:
             raise Conflict(f"run {run} has ended")
         if f"{MAIL}/{message}" in execution.keyed:
             return
-        if topic in execution.closed:
+        if not execution.mail.is_open(topic):
             raise Conflict(f"run {run} is finishing and takes no more messages on {topic!r}")
         payload = {"id": message, "topic": topic, "data": self._redactor.data(dict(data))}
         await asyncio.shield(self._own(self._deliver(execution, payload), f"{run} mail"))
@@ -328,7 +280,7 @@ class EmbeddedEngine:
     async def _deliver(self, execution: Execution, payload: Mapping[str, Any]) -> None:
         key = f"{MAIL}/{payload['id']}"
         batch = Batch(execution.id, (Entry(MAIL, payload, self._clock.now(), key, public=False),), expect=_OPEN)
-        execution.arriving[key] = payload["topic"]
+        execution.mail.arriving[key] = payload["topic"]
         try:
             records = await self.storage.append_now(batch)
         except Conflict:
@@ -336,9 +288,9 @@ class EmbeddedEngine:
                 raise
             return
         finally:
-            execution.arriving.pop(key, None)
+            execution.mail.arriving.pop(key, None)
         execution.recall(records)
-        execution.deliver()
+        execution.mail.ring()
 
     async def _refuse_unless_over(self, run: str) -> None:
         head = await self.journal.run(run)
@@ -363,7 +315,7 @@ class EmbeddedEngine:
         if execution is None or execution.ending:
             await self._refuse_unless_over(run)
             return False
-        tree = self._tree(execution) if scope == "tree" else [execution]
+        tree = execution.tree() if scope == "tree" else [execution]
         if going := [each for each in tree if not each.ending and not each.is_cancelled]:
             stops = [(each, *each.interrupt("cancel", reason or "cancelled", scope)) for each in going]
             wish = self._own(self._interrupt(stops), f"{run} cancel")
@@ -373,10 +325,6 @@ class EmbeddedEngine:
             # The wish stands from here on, whatever becomes of the caller.
             await asyncio.shield(execution.wish)
         return True
-
-    def _tree(self, execution: Execution) -> list[Execution]:
-        """The run and all below it that are not over, leaves last."""
-        return [execution, *(each for child in execution.children.values() for each in self._tree(child))]
 
     async def _interrupt(self, stops: Sequence[Stop]) -> None:
         """Record the interruptions in one commit, then see to them."""
@@ -429,7 +377,7 @@ class EmbeddedEngine:
             CursorExpired: the run has not had that many events.
         """
         head = await self.head(run)
-        feed = await self._feed(head)
+        feed = await self._feeds.of(head)
         if after > feed.head:
             raise CursorExpired(run, after, feed.head)
         return Cursor(feed, self.journal, self._clock.now, after, on_wake)
@@ -447,16 +395,6 @@ class EmbeddedEngine:
             return replace(head, status=RunStatus.SUSPENDED)
         return head
 
-    async def _feed(self, head: RunHead) -> Feed:
-        if feed := self._feeds.get(head.run):
-            return feed
-        feed = self._feeds[head.run] = Feed(head.run, head.head)
-        finalize(feed, self.journal.watch(head.run, _appending_to(ref(feed)))).atexit = False
-        fresh = await self.journal.run(head.run)
-        if fresh and fresh.head > feed.head and not feed.tail:
-            feed.head = fresh.head
-        return feed
-
     # The life of the engine
 
     async def recover(self) -> list[str]:
@@ -469,7 +407,7 @@ class EmbeddedEngine:
         for head in heads:
             records = await self.journal.load(head.run)
             spec = next(record for record in records if record.key == SPEC)
-            feed = await self._feed(head)
+            feed = await self._feeds.of(head)
             self._take_on(head, RunSpec.from_json(spec.data["spec"]), records, feed)
         for head in heads:
             await self._find_parent(head)
@@ -508,21 +446,5 @@ class EmbeddedEngine:
         self._executions.clear()
 
 
-def _until(records: Sequence[Record], seq: int | None) -> list[Record]:
-    """The records up to the event with that seq, with the internal ones that were committed after it."""
-    beyond = (at for at, record in enumerate(records) if seq is not None and record.seq and record.seq > seq)
-    return list(records[: next(beyond, None)])
-
-
 def _depth(stop: Stop) -> int:
     return stop[0].spec.depth
-
-
-def _appending_to(feed: ReferenceType[Feed]) -> Listener:
-    """A listener that does not keep the feed alive: the last reader takes it along."""
-
-    def append(records: Sequence[Record]) -> None:
-        if there := feed():
-            there.append(records)
-
-    return append

@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agiwo.clock import Clock
-from agiwo.durable import INTERRUPTED, CancelScope, Message, RunView, matches
+from agiwo.durable import INTERRUPTED, CancelScope, RunView
 from agiwo.engine.blobs import spilled
 from agiwo.engine.feed import Feed
+from agiwo.engine.mailbox import Mailbox
 from agiwo.engine.operation import INTERRUPTION, Operation, replayed
 from agiwo.engine.redact import Redactor
+from agiwo.engine.slot import Slot
 from agiwo.engine.stopwatch import WAIT_OUTCOME, Stopwatch, active_seconds
 from agiwo.engine.storage import Storage
 from agiwo.errors import Conflict, Interrupted, ReplayMismatch
@@ -28,8 +29,6 @@ FAREWELL = 1.0
 
 LAST_WORDS = 60.0
 """Seconds that a run has to sum up after its time was over; then it ends without a summary."""
-
-MAIL = "mail"
 
 _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SLEEPING})
 """What a run is not any more once it is interrupted."""
@@ -71,10 +70,7 @@ class Execution:
         self.view = RunView(self.id, spec)
         self.storage, self.clock, self.redactor = storage, clock, redactor
         self.keyed: dict[str, Record] = {}
-        self.mail: list[Message] = []
-        self.taken: set[str] = set()
-        self.closed: set[str] = set()
-        self.arriving: dict[str, str] = {}
+        self.mail = Mailbox()
         self.operations: dict[str, Operation] = {}
         self.interruption: Interruption | None = None
         self.attempt = 1
@@ -85,11 +81,6 @@ class Execution:
         self.children: dict[str, Execution] = {}
         self._delivered = 0
         self._emits: dict[str, NewEvent] = {}
-        self._slots = slots
-        self._slot_door = asyncio.Lock()
-        self._has_slot = False
-        self._waits = self._works = 0
-        self._news = asyncio.Event()
         self._leftover: set[asyncio.Task[Any]] = set()
         for record in records:
             self._recall(record)
@@ -97,6 +88,7 @@ class Execution:
             self.stopwatch = Stopwatch(clock, LAST_WORDS, self._on_timeout)
         else:
             self.stopwatch = Stopwatch(clock, spec.timeout, self._on_timeout, active_seconds(records))
+        self.slot = Slot(slots, self.stopwatch)
 
     @property
     def is_cancelled(self) -> bool:
@@ -119,18 +111,14 @@ class Execution:
         """Take up one record, old or new, in its order."""
         if record.key:
             self.keyed[record.key] = record
-        if record.type == MAIL and record.key:
-            self.mail.append(Message(record.data["id"], record.data["topic"], record.data["data"], record.at))
-        elif record.type == INTERRUPTION:
+        self.mail.recall(record)
+        if record.type == INTERRUPTION:
             data = record.data
             self.interruption = Interruption(data["number"], data["cause"], data["reason"], data["scope"], record.at)
         elif record.type == INTERRUPTED:
             self._delivered = max(self._delivered, record.data["number"])
         elif record.type in (RUN_RESUMED, RUN_RETRYING):
             self.attempt += 1
-        self.taken.update(record.data.get("drained", ()))
-        self.closed.difference_update(record.data.get("reopened", ()))
-        self.closed.update(record.data.get("closed", ()))
 
     async def commit(self, *entries: Entry, status: RunStatus | None = None, extra: Sequence[Change] = ()) -> None:
         """Append entries to this run, after what was emitted; wait as long as the store refuses."""
@@ -216,7 +204,7 @@ class Execution:
             whole["closed"] = operation.closed
         if operation.reopened:
             whole["reopened"] = operation.reopened
-        is_woken = type == WAIT_OUTCOME and self.end_wait(operation)
+        is_woken = type == WAIT_OUTCOME and self.slot.end_wait(operation)
         own = Entry(type, whole, self.clock.now(), operation.key, public=False)
         await self.commit(*entries, own, status=RunStatus.RUNNING if is_woken else None)
         self.conclude(operation)
@@ -235,83 +223,6 @@ class Execution:
         self._leftover.add(task)
         task.add_done_callback(self._leftover.discard)
 
-    # Waits: a run gives up its slot, and its time does not count
-
-    async def begin(self) -> None:
-        """Get a slot and start to count the time."""
-        async with self._slot_door:
-            if not self._has_slot:
-                await self._slots.acquire()
-                self._has_slot = True
-        if not self._waits:
-            self.stopwatch.go()
-
-    @asynccontextmanager
-    async def working(self) -> AsyncGenerator[None]:
-        """Have a slot meanwhile; without a wait beside it the run keeps the slot afterwards."""
-        await self.begin()
-        self._works += 1
-        try:
-            yield
-        finally:
-            self._works -= 1
-            self._rest()
-
-    def begin_wait(self, operation: Operation) -> None:
-        """Stop to count the time, and give up the slot unless an effect needs it, until the last wait has ended."""
-        operation.is_waiting = True
-        self._waits += 1
-        self.stopwatch.hold()
-        self._rest()
-
-    def end_wait(self, operation: Operation) -> bool:
-        """Count the time again after the last wait, True then; the slot comes back with the next effect."""
-        if not operation.is_waiting:
-            return False
-        operation.is_waiting = False
-        self._waits -= 1
-        if not self._waits and self._has_slot:
-            self.stopwatch.go()
-        return not self._waits
-
-    def _rest(self) -> None:
-        if self._waits and not self._works:
-            self.release()
-
-    def release(self) -> None:
-        """Give the slot to another run."""
-        if self._has_slot:
-            self._has_slot = False
-            self._slots.release()
-
-    # Mail
-
-    def deliver(self) -> None:
-        """Mail has come."""
-        news, self._news = self._news, asyncio.Event()
-        news.set()
-
-    def waiting_mail(self, topic: str, match: Mapping[str, Any] | None = None) -> list[Message]:
-        """Messages for `topic` that nobody took, oldest first."""
-        return [m for m in self.mail if m.topic == topic and m.id not in self.taken and matches(m.data, match)]
-
-    def take(self, operation: Operation, message: Message) -> None:
-        """Give a message to an operation, whose record will name it."""
-        self.taken.add(message.id)
-        operation.drained.append(message.id)
-
-    def put_back(self, operation: Operation) -> None:
-        """Undo what an operation did to the mailbox: its record will not name it."""
-        self.taken.difference_update(operation.drained)
-        self.closed.difference_update(operation.closed)
-        self.closed.update(operation.reopened)
-        for names in (operation.drained, operation.closed, operation.reopened):
-            names.clear()
-
-    async def news(self) -> None:
-        """Return when mail comes."""
-        await self._news.wait()
-
     # Stopping
 
     def _on_timeout(self) -> None:
@@ -324,9 +235,7 @@ class Execution:
         """Interrupt what is under way; the first time the run may still sum up."""
         entries, settled = self.interrupt("timeout", f"the run took longer than {self.spec.timeout:g} seconds")
         await self.commit(*entries, status=RunStatus.CANCELLING)
-        self.stopwatch.hold()
-        self.stopwatch = Stopwatch(self.clock, LAST_WORDS, self._on_timeout)
-        self.stopwatch.go()
+        self.stopwatch.allow(LAST_WORDS)
         await self.stop(settled)
 
     def interrupt(self, cause: str, reason: str, scope: CancelScope = "run") -> tuple[list[Entry], list[Operation]]:
@@ -340,7 +249,7 @@ class Execution:
         stop = Interruption(number, cause, reason, scope, self.clock.now())
         settled = [operation for operation in self.operations.values() if operation.settle()]
         for operation in settled:
-            self.put_back(operation)
+            self.mail.put_back(operation)
         data = {"number": number, "cause": cause, "reason": reason, "scope": scope}
         wish = Entry(INTERRUPTION, data, stop.at, f"{INTERRUPTION}/{number}", public=False)
         self.interruption = stop
@@ -372,6 +281,10 @@ class Execution:
             await asyncio.wait(tasks, timeout=GRACE)
         for operation in settled:
             self.conclude(operation)
+
+    def tree(self) -> "list[Execution]":
+        """The run and all below it that are not over, leaves last."""
+        return [self, *(each for child in self.children.values() for each in child.tree())]
 
     async def close(self) -> None:
         """Leave the run as it is recorded: it goes on in a later process."""

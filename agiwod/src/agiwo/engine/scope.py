@@ -83,18 +83,13 @@ class Scope:
 
     def drain(self, topic: str) -> Sequence[Message]:
         """Take the messages that came for `topic`; a mailbox that was closed takes messages again."""
-        if topic in self._execution.closed:
-            self._execution.closed.discard(topic)
-            self._operation.reopened.append(topic)
-        messages = self._execution.waiting_mail(topic)
+        mail = self._execution.mail
+        mail.reopen(self._operation, topic)
+        messages = mail.waiting(topic)
         for message in messages:
-            self._execution.take(self._operation, message)
+            mail.take(self._operation, message)
         return messages
 
     def close(self, topic: str) -> bool:
         """Accept no more messages for `topic`, unless some wait already."""
-        if self._execution.waiting_mail(topic) or topic in self._execution.arriving.values():
-            return False
-        self._execution.closed.add(topic)
-        self._operation.closed.append(topic)
-        return True
+        return self._execution.mail.close(self._operation, topic)

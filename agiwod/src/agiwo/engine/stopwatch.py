@@ -62,3 +62,9 @@ class Stopwatch:
         self._used = 0.0
         if running:
             self.go()
+
+    def allow(self, limit: float) -> None:
+        """Count from zero to another limit, from now on."""
+        self.hold()
+        self._limit, self._used = limit, 0.0
+        self.go()

@@ -4,11 +4,11 @@ import asyncio
 
 from agiwo import ids
 from agiwo.clock import Clock
-from agiwo.engine.embedded import BASE
+from agiwo.engine.start import past_records
 from agiwo.errors import Conflict, NotFound
 from agiwo.journal.base import Journal
 from agiwo.schema.event import ITEM_COMPLETED
-from agiwo.schema.record import Point, Record, Session
+from agiwo.schema.record import Record, Session
 
 from agiwod.runtime.agents import Agents
 
@@ -54,14 +54,8 @@ class Sessions:
         Raises:
             NotFound: there is no such session.
         """
-        items: list[list[Record]] = []
-        point = (await self.get(id)).head
-        while point:
-            records = await self._journal.load(point.run)
-            items.append([record for record in records if _counts(record, point)])
-            base = next((record for record in records if record.key == BASE), None)
-            point = Point(**base.data["point"]) if base and base.data["point"] else None
-        return [record for run in reversed(items) for record in run]
+        past = await past_records(self._journal, (await self.get(id)).head)
+        return [record for records in past for record in records if record.type == ITEM_COMPLETED]
 
     async def list(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
         """Sessions, the one used last first; `before` is the id of the last one of the previous page.
@@ -70,9 +64,3 @@ class Sessions:
             NotFound: there is no session `before`.
         """
         return await self._journal.sessions(agent=agent, before=before, limit=limit)
-
-
-def _counts(record: Record, point: Point) -> bool:
-    if record.type != ITEM_COMPLETED or record.seq is None:
-        return False
-    return point.seq is None or record.seq <= point.seq

@@ -1,0 +1,37 @@
+"""The feeds of the runs that somebody drives or reads; nobody else keeps one alive."""
+
+from collections.abc import Sequence
+from weakref import ReferenceType, WeakValueDictionary, finalize, ref
+
+from agiwo.engine.feed import Feed
+from agiwo.journal.base import Journal, Listener
+from agiwo.schema.record import Record, RunHead
+
+
+class Feeds:
+    """One feed a run, shared by all who want it and gone with the last of them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._feeds: WeakValueDictionary[str, Feed] = WeakValueDictionary()
+
+    async def of(self, head: RunHead) -> Feed:
+        """The run's feed, which hears of every commit from now on."""
+        if feed := self._feeds.get(head.run):
+            return feed
+        feed = self._feeds[head.run] = Feed(head.run, head.head)
+        finalize(feed, self._journal.watch(head.run, _appending_to(ref(feed)))).atexit = False
+        fresh = await self._journal.run(head.run)
+        if fresh and fresh.head > feed.head and not feed.tail:
+            feed.head = fresh.head
+        return feed
+
+
+def _appending_to(feed: ReferenceType[Feed]) -> Listener:
+    """A listener that does not keep the feed alive."""
+
+    def append(records: Sequence[Record]) -> None:
+        if there := feed():
+            there.append(records)
+
+    return append

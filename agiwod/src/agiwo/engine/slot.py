@@ -1,0 +1,65 @@
+"""A run's place among those that work at the same time, and the time that counts for it. Does no work."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from agiwo.engine.operation import Operation
+from agiwo.engine.stopwatch import Stopwatch
+
+
+class Slot:
+    """One of an engine's slots while the run works; a run that only waits has none, and its time stands still."""
+
+    def __init__(self, slots: asyncio.Semaphore, stopwatch: Stopwatch) -> None:
+        self._slots, self._stopwatch = slots, stopwatch
+        self._door = asyncio.Lock()
+        self._is_held = False
+        self._waits = self._works = 0
+
+    async def take(self) -> None:
+        """Get a slot, and count the time unless something is waited for."""
+        async with self._door:
+            if not self._is_held:
+                await self._slots.acquire()
+                self._is_held = True
+        if not self._waits:
+            self._stopwatch.go()
+
+    def give(self) -> None:
+        """Leave the slot to another run."""
+        if self._is_held:
+            self._is_held = False
+            self._slots.release()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncGenerator[None]:
+        """Have a slot meanwhile; without a wait beside it the run keeps the slot afterwards."""
+        await self.take()
+        self._works += 1
+        try:
+            yield
+        finally:
+            self._works -= 1
+            self._rest()
+
+    def begin_wait(self, operation: Operation) -> None:
+        """Stop to count the time, and give up the slot unless an effect needs it, until the last wait has ended."""
+        operation.is_waiting = True
+        self._waits += 1
+        self._stopwatch.hold()
+        self._rest()
+
+    def end_wait(self, operation: Operation) -> bool:
+        """Count the time again after the last wait, True then; the slot comes back with the next effect."""
+        if not operation.is_waiting:
+            return False
+        operation.is_waiting = False
+        self._waits -= 1
+        if not self._waits and self._is_held:
+            self._stopwatch.go()
+        return not self._waits
+
+    def _rest(self) -> None:
+        if self._waits and not self._works:
+            self.give()

@@ -1,0 +1,78 @@
+"""The beginning of a run: its records before the loop, and what its session said before it. Drives nothing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from agiwo.durable import SPEC
+from agiwo.engine.execution import Execution
+from agiwo.journal.base import Journal
+from agiwo.schema.event import ITEM_COMPLETED, RUN_QUEUED, RUN_RESUMED, RUN_STARTED, NewEvent
+from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session
+from agiwo.schema.run import RunSpec, RunStatus
+
+BASE: Final = "base"
+"""Key and type of the internal record that says where the run's session stood when it started."""
+
+
+def new_run(id: str, spec: RunSpec, version: str | None, at: float) -> Batch:
+    """What to append for a new run."""
+    head = RunHead(id, spec.session, spec.agent, RunStatus.QUEUED, at, at, spec.parent)
+    stored = {"spec": spec.to_json(), "version": version}
+    entries = (Entry(RUN_QUEUED, _about(spec), at), Entry(SPEC, stored, at, SPEC, public=False))
+    return Batch(id, entries, RunStatus.QUEUED, create=head)
+
+
+async def start_run(execution: Execution, journal: Journal) -> None:
+    """Record that a run starts, or that it goes on, and give it its session's past."""
+    execution.status = RunStatus.RUNNING if execution.interruption is None else RunStatus.CANCELLING
+    if base := execution.keyed.get(BASE):
+        resumed = NewEvent(RUN_RESUMED, {"agentId": execution.spec.agent})
+        await execution.commit(execution.entry(resumed), status=execution.status)
+        point = _point_of(base)
+    else:
+        point = await _start_first(execution, journal)
+    execution.view = replace(execution.view, past=await past_records(journal, point))
+
+
+async def _start_first(execution: Execution, journal: Journal) -> Point | None:
+    spec, at = execution.spec, execution.clock.now()
+    session = await journal.session(execution.session) or Session(execution.session, spec.agent, at, at)
+    point = session.head
+    started = _about(spec) | ({"parentRunId": spec.parent} if spec.parent else {})
+    content = [{"type": "text", "text": spec.input}] if isinstance(spec.input, str) else spec.input
+    said = NewEvent(ITEM_COMPLETED, {"kind": "userMessage", "content": content}, f"{execution.id}.input")
+    base = {"point": point and {"run": point.run, "seq": point.seq}}
+    await execution.commit(
+        execution.entry(NewEvent(RUN_STARTED, started)),
+        execution.entry(said),
+        Entry(BASE, base, at, BASE, public=False),
+        status=execution.status,
+        extra=(replace(session, head=Point(execution.id), updated_at=at),),
+    )
+    return point
+
+
+def _about(spec: RunSpec) -> dict[str, Any]:
+    return {"agentId": spec.agent, "sessionId": spec.session, "model": spec.plan.get("model")}
+
+
+async def past_records(journal: Journal, point: Point | None) -> list[list[Record]]:
+    """The records of a session's runs up to a point of it, oldest run first."""
+    past: list[list[Record]] = []
+    while point:
+        records = await journal.load(point.run)
+        past.append(_until(records, point.seq))
+        base = next((record for record in records if record.key == BASE), None)
+        point = base and _point_of(base)
+    return past[::-1]
+
+
+def _point_of(base: Record) -> Point | None:
+    return Point(**base.data["point"]) if base.data["point"] else None
+
+
+def _until(records: Sequence[Record], seq: int | None) -> list[Record]:
+    """The records up to the event with that seq, with the internal ones that were committed after it."""
+    beyond = (at for at, record in enumerate(records) if seq is not None and record.seq and record.seq > seq)
+    return list(records[: next(beyond, None)])
