@@ -17,7 +17,7 @@ from terminal_lab import PATIENCE, Home, home_at
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs" / "guides").glob("*.md")])
+PAGES = [ROOT / "README.md", ROOT / "client_py" / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 
 ANSWER = "The capital of France is Paris."
 
@@ -85,8 +85,7 @@ class Reader:
 
     async def _python(self, block: Block) -> str:
         named = re.match(r"# (\S+\.py)\n", block.text)
-        assert named is not None, f"line {block.line}: the first line must be a comment with the file's name"
-        file = self._directory / named[1]
+        file = self._directory / (named[1] if named else f"line{block.line}.py")
         file.parent.mkdir(exist_ok=True)
         file.write_text(block.text)
         return await self._run([sys.executable, str(file)])
@@ -112,7 +111,7 @@ def empty_home(directory: Path) -> Generator[Home]:
         yield home
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 async def test_what_a_page_says_can_be_done(page: Path, tmp_path: Path):
     async with FakeProvider(choose=choose) as provider:
         with empty_home(tmp_path) as home:
@@ -140,7 +139,9 @@ async def test_the_story_of_the_crash_guide_is_told_to_the_end_over_a_restart(tm
     )
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "architecture.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "docs" / "architecture.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_what_a_page_points_at_is_there(page: Path):
     text = page.read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
