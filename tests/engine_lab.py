@@ -170,6 +170,7 @@ class Lab:
         await self.engine.recover()
         for run in self._streams:
             self.follow(run)
+        await self.settle()
 
     async def storage_is_well(self) -> None:
         """Return when the engine has found that the store takes writes again."""

@@ -570,3 +570,34 @@ async def test_a_message_that_an_interrupted_step_had_drained_is_there_for_the_s
     await lab.send(run, "go", {}, "m2")
     await lab.advance(60)
     assert (await lab.result(run)).output == ["m1"]
+
+
+async def test_a_cancel_and_a_deadline_at_the_same_moment_are_a_cancel(lab: Lab) -> None:
+    lab.program(_sum_up, work=hang, summary=hang)
+    run = await lab.submit(timeout=60)
+    await lab.settle()
+    lab.clock.advance(60)
+    assert await lab.engine.cancel(run)
+    assert (await lab.result(run)).status == RunStatus.CANCELLED
+    causes = [record.data["cause"] for record in await lab.records(run) if record.type == INTERRUPTION]
+    assert causes[-1] == "cancel"
+
+
+async def test_an_engine_closes_in_time_though_an_effect_ignores_that_and_drops_what_still_comes(lab: Lab) -> None:
+    lab.is_replayable = False
+    abandoned, deaf = Deaf(), Deaf()
+    lab.program(_step, agent="abandoned", effect=abandoned)
+    lab.program(_step, effect=deaf)
+    await lab.settle()
+    cancelled = await lab.submit("abandoned")
+    run = await lab.submit()
+    await lab.settle()
+    await lab.cancel(cancelled)
+    async with asyncio.timeout(5):
+        await lab.engine.close()
+    before = await lab.records(run)
+    for effect in (abandoned, deaf):
+        effect.may_end.set()
+        await effect.has_ended.wait()
+    await lab.settle()
+    assert await lab.records(run) == before

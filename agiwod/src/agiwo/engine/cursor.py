@@ -86,12 +86,16 @@ class Cursor(Reader):
                 self._places.pop(record.item or "", None)
                 self._take(record, events)
         if self.seq >= self._feed.head and not self.finished:
-            self._read_notices(events)
-            for item in self._feed.items.values():
-                self._read_item(item, merge, events)
+            if self.seq == self._feed.head:  # above it, what the reader has seen is still being published
+                self._read_open(merge, events)
             self._news.clear()
             self._feed.tell(self)
         return events
+
+    def _read_open(self, merge: bool, events: list[Event]) -> None:
+        self._read_notices(events)
+        for item in self._feed.items.values():
+            self._read_item(item, merge, events)
 
     async def _records(self) -> list[tuple[Record, OpenItem | None]]:
         near = self._feed.since(self.seq)

@@ -13,7 +13,7 @@ from agiwo.durable import SPEC, CancelScope, Outcome, Program, Programs
 from agiwo.engine.context import Context
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.ending import Ending
-from agiwo.engine.execution import GRACE, Execution
+from agiwo.engine.execution import FAREWELL, GRACE, Execution
 from agiwo.engine.feed import Feed
 from agiwo.engine.feeds import Feeds
 from agiwo.engine.mailbox import MAIL
@@ -148,9 +148,12 @@ class EmbeddedEngine:
 
     def _own(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         task = asyncio.create_task(work, name=name)
+        self._keep(task)
+        return task
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
     # Driving a run
 
@@ -225,6 +228,8 @@ class EmbeddedEngine:
 
     def _let_go(self, execution: Execution) -> None:
         self._executions.pop(execution.id, None)
+        for task in execution.leftover:
+            self._keep(task)
         self._new_sessions.discard(execution.session)
         if parent := self._executions.get(execution.spec.parent or ""):
             parent.children.pop(execution.id, None)
@@ -378,8 +383,8 @@ class EmbeddedEngine:
         """
         head = await self.head(run)
         feed = await self._feeds.of(head)
-        if after > feed.head:
-            raise CursorExpired(run, after, feed.head)
+        if after > (newest := max(feed.head, head.head)):
+            raise CursorExpired(run, after, newest)
         return Cursor(feed, self.journal, self._clock.now, after, on_wake)
 
     async def head(self, run: str) -> RunHead:
@@ -441,7 +446,8 @@ class EmbeddedEngine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*(execution.close() for execution in self._executions.values()))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FAREWELL)
         await self.storage.close()
         self._executions.clear()
 

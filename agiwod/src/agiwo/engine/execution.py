@@ -81,7 +81,7 @@ class Execution:
         self.children: dict[str, Execution] = {}
         self._delivered = 0
         self._emits: dict[str, NewEvent] = {}
-        self._leftover: set[asyncio.Task[Any]] = set()
+        self.leftover: set[asyncio.Task[Any]] = set()
         for record in records:
             self._recall(record)
         if self.is_timed_out:
@@ -220,19 +220,20 @@ class Execution:
 
     def _abandon(self, task: asyncio.Task[Any]) -> None:
         task.cancel()
-        self._leftover.add(task)
-        task.add_done_callback(self._leftover.discard)
+        self.leftover.add(task)
+        task.add_done_callback(self.leftover.discard)
 
     # Stopping
 
     def _on_timeout(self) -> None:
-        if not self.ending and not self.is_cancelled:
-            stop = asyncio.create_task(self._time_out(), name=f"{self.id} timeout")
-            self._leftover.add(stop)
-            stop.add_done_callback(self._leftover.discard)
+        stop = asyncio.create_task(self._time_out(), name=f"{self.id} timeout")
+        self.leftover.add(stop)
+        stop.add_done_callback(self.leftover.discard)
 
     async def _time_out(self) -> None:
         """Interrupt what is under way; the first time the run may still sum up."""
+        if self.ending or self.is_cancelled:
+            return
         entries, settled = self.interrupt("timeout", f"the run took longer than {self.spec.timeout:g} seconds")
         await self.commit(*entries, status=RunStatus.CANCELLING)
         self.stopwatch.allow(LAST_WORDS)
@@ -287,9 +288,11 @@ class Execution:
         return [self, *(each for child in self.children.values() for each in child.tree())]
 
     async def close(self) -> None:
-        """Leave the run as it is recorded: it goes on in a later process."""
+        """Leave the run as it is recorded: it goes on in a later process, and what still comes out here is dropped."""
         self.stopwatch.hold()
-        tasks = [task for task in (self.task, *(o.task for o in self.operations.values()), *self._leftover) if task]
+        for operation in self.operations.values():
+            operation.settle()
+        tasks = [task for task in (self.task, *(o.task for o in self.operations.values()), *self.leftover) if task]
         for task in tasks:
             task.cancel()
         if tasks:
