@@ -182,6 +182,7 @@ class Execution:
         finally:
             del self.operations[key]
             if operation.task and not operation.task.done():
+                operation.settle()  # nobody waits for it any more, so it has nothing to record
                 self._abandon(operation.task)
 
     async def _perform(self, operation: Operation, body: Callable[[Operation], Awaitable[None]]) -> None:
@@ -290,8 +291,6 @@ class Execution:
     async def close(self) -> None:
         """Leave the run as it is recorded: it goes on in a later process, and what still comes out here is dropped."""
         self.stopwatch.hold()
-        for operation in self.operations.values():
-            operation.settle()
         tasks = [task for task in (self.task, *(o.task for o in self.operations.values()), *self.leftover) if task]
         for task in tasks:
             task.cancel()
