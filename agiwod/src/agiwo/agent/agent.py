@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from agiwo import ids
@@ -10,7 +11,7 @@ from agiwo.agent.options import AgentOptions
 from agiwo.agent.program import AgentProgram
 from agiwo.durable import Program
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.errors import ConfigError
+from agiwo.errors import ConfigError, NotFound, StorageError
 from agiwo.journal.memory import MemoryJournal
 from agiwo.llm.base import Model
 from agiwo.loop.plan import Plan
@@ -94,11 +95,14 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
     ) -> RunOutput:
         """Run to the end; a model that fails shows in the output's `error`. Cancelling the caller cancels the run."""
-        handle = await self.start(input, session_id=session_id, user_id=user_id, metadata=metadata)
+        spec = self.spec(input, session_id=session_id, user_id=user_id, metadata=metadata)
+        engine, run = self._own_engine(), ids.fresh("run")
         try:
-            return await handle.wait()
+            await engine.submit(spec, run=run)
+            return RunOutput.of(await engine.result(run))
         except asyncio.CancelledError:
-            await handle.cancel("the caller was cancelled")
+            with suppress(NotFound, StorageError):
+                await engine.cancel(run, "the caller was cancelled")
             raise
 
     async def run_stream(

@@ -69,6 +69,7 @@ class EmbeddedEngine:
         self._lanes = Lanes()
         self._executions: dict[str, Execution] = {}
         self._feeds = Feeds(journal)
+        self._submits: dict[str, asyncio.Task[Cursor]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         # Sessions whose creation a reader may not see yet: creating one twice would lose where its history ends.
         self._new_sessions: set[str] = set()
@@ -93,8 +94,10 @@ class EmbeddedEngine:
         id = run or ids.fresh("run")
         if run and await self.journal.run(run):
             return await self.events(run)
+        submit = self._submits[id] = self._own(self._submit(id, spec), f"{id} submit")
+        submit.add_done_callback(lambda done: self._submits.pop(id, None))
         # A caller that goes away in the middle must not leave a run that is recorded and that nobody drives.
-        return await asyncio.shield(self._own(self._submit(id, spec), f"{id} submit"))
+        return await asyncio.shield(submit)
 
     async def _submit(self, id: str, spec: RunSpec) -> Cursor:
         spec = self._without_secrets(spec)
@@ -314,6 +317,12 @@ class EmbeddedEngine:
             Conflict: another process drives the run.
             StorageError: the store refuses writes, so that the wish cannot be recorded.
         """
+        # The wish stands from here on, whatever becomes of the caller.
+        return await asyncio.shield(self._own(self._cancel(run, reason, scope), f"{run} cancel"))
+
+    async def _cancel(self, run: str, reason: str, scope: CancelScope) -> bool:
+        if submit := self._submits.get(run):
+            await asyncio.wait({submit})
         if self.storage.trouble is not None:
             raise StorageError(self.storage.trouble)
         execution = self._executions.get(run)
@@ -323,12 +332,11 @@ class EmbeddedEngine:
         tree = execution.tree() if scope == "tree" else [execution]
         if going := [each for each in tree if not each.ending and not each.is_cancelled]:
             stops = [(each, *each.interrupt("cancel", reason or "cancelled", scope)) for each in going]
-            wish = self._own(self._interrupt(stops), f"{run} cancel")
+            wish = self._own(self._interrupt(stops), f"{run} interruption")
             for each in going:
                 each.wish = wish
         if execution.wish:
-            # The wish stands from here on, whatever becomes of the caller.
-            await asyncio.shield(execution.wish)
+            await execution.wish
         return True
 
     async def _interrupt(self, stops: Sequence[Stop]) -> None:

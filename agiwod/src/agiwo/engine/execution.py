@@ -113,12 +113,17 @@ class Execution:
             self.keyed[record.key] = record
         self.mail.recall(record)
         if record.type == INTERRUPTION:
-            data = record.data
-            self.interruption = Interruption(data["number"], data["cause"], data["reason"], data["scope"], record.at)
+            self._recall_interruption(record)
         elif record.type == INTERRUPTED:
             self._delivered = max(self._delivered, record.data["number"])
         elif record.type in (RUN_RESUMED, RUN_RETRYING):
             self.attempt += 1
+
+    def _recall_interruption(self, record: Record) -> None:
+        data = record.data
+        # A later one may be on its way to the journal while this one arrives there.
+        if self.interruption is None or self.interruption.number < data["number"]:
+            self.interruption = Interruption(data["number"], data["cause"], data["reason"], data["scope"], record.at)
 
     async def commit(self, *entries: Entry, status: RunStatus | None = None, extra: Sequence[Change] = ()) -> None:
         """Append entries to this run, after what was emitted; wait as long as the store refuses."""
