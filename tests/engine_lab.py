@@ -93,7 +93,7 @@ class Lab:
         self._well = asyncio.Event()
         self.engine = self._new_engine()
         self._submitted = 0
-        self._streams: dict[str, list[Event]] = {}
+        self.streams: dict[str, list[Event]] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
 
     def _new_engine(self) -> EmbeddedEngine:
@@ -110,7 +110,7 @@ class Lab:
     async def submit(
         self,
         agent: str = "tiny",
-        input: str = "go",
+        input: Any = "go",
         *,
         session: str | None = None,
         timeout: float | None = None,
@@ -127,7 +127,7 @@ class Lab:
 
     def follow(self, run: str) -> None:
         """Read a run's events from where its reader stopped, or from the start."""
-        stream = self._streams.setdefault(run, [])
+        stream = self.streams.setdefault(run, [])
         if run not in self._readers or self._readers[run].done():
             self._readers[run] = asyncio.create_task(_read(self.engine, run, stream), name=f"reader of {run}")
 
@@ -168,7 +168,7 @@ class Lab:
         await self._stop()
         self.engine = self._new_engine()
         await self.engine.recover()
-        for run in self._streams:
+        for run in self.streams:
             self.follow(run)
         await self.settle()
 
@@ -185,7 +185,7 @@ class Lab:
     async def events(self, run: str) -> list[Event]:
         """What a reader who was there from the start has seen so far."""
         await self.settle()
-        return list(self._streams[run])
+        return list(self.streams[run])
 
     async def types(self, run: str) -> list[str]:
         """The types of the run's durable events."""
@@ -205,7 +205,7 @@ class Lab:
         """Stop, and hold what was recorded and streamed against what must be true of every run."""
         await self.settle()
         await self._stop()
-        for run, stream in self._streams.items():
+        for run, stream in self.streams.items():
             head = await self.tape.journal.run(run)
             assert head
             check_stream(stream, is_over=head.status.is_terminal)

@@ -85,6 +85,7 @@ class AgentLoop:
         try:
             answer: Mapping[str, Any] = await self._ctx.step(key, "model", request)
         except Interrupted as stop:
+            self._requests += 1
             self._close(key, stop.items, stop.cause)
             raise
         except EffectFailed as error:
