@@ -253,6 +253,13 @@ class ChildFinished(Wire):
     status: RunStatus
 
 
+class Log(Wire):
+    """Something a reader should know, such as why a run is suspended. Not kept."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    message: str
+
+
 EVENT_DATA: Final[Mapping[str, type[Wire]]] = {
     "run/queued": Queued,
     "run/started": Started,
@@ -266,6 +273,7 @@ EVENT_DATA: Final[Mapping[str, type[Wire]]] = {
     "item/started": ItemStarted,
     "item/delta": ItemDelta,
     "usage/updated": Usage,
+    "log": Log,
 }
 """The `data` of each event type with a fixed shape; that of `item/completed` is an `Item`. Readers ignore the rest."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from agiwo.durable import DurableContext, StepResult, StepScope
 from agiwo.errors import StorageError
-from agiwo.schema.event import ITEM_COMPLETED, RUN_QUEUED, RUN_RESUMED, RUN_STARTED
+from agiwo.schema.event import ITEM_COMPLETED, LOG, RUN_QUEUED, RUN_RESUMED, RUN_STARTED
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec, RunStatus
 from engine_lab import Lab, echo, hang
@@ -204,6 +204,21 @@ async def test_a_run_of_an_unknown_agent_is_suspended_until_it_is_registered(lab
     lab.program(_say, agent="later", echo=echo)
     assert await lab.engine.resume(run)
     assert (await lab.result(run)).output == "hello"
+
+
+async def test_whoever_reads_a_suspended_run_is_told_why_nothing_happens(lab: Lab) -> None:
+    run = await lab.submit("later", "hello")
+    await lab.settle()
+    for _ in range(2):  # also who comes later
+        cursor = await lab.engine.events(run)
+        events = await cursor.pull()
+        assert [event.type for event in events] == [RUN_QUEUED, LOG]
+        assert "'later' is not registered" in events[-1].data["message"]
+    lab.program(_say, agent="later", echo=echo)
+    assert await lab.engine.resume(run)
+    assert (await lab.result(run)).output == "hello"
+    cursor = await lab.engine.events(run)
+    assert LOG not in [event.type for event in await cursor.pull()]
 
 
 async def test_a_run_whose_agent_is_gone_after_a_restart_goes_on_once_it_is_back(lab: Lab) -> None:

@@ -44,7 +44,7 @@ class Cursor(Reader):
         self.finished = False
         self._feed, self._journal, self._now = feed, journal, now
         self._replay_until = feed.head
-        self._noticed = feed.noticed
+        self._noticed = feed.noticed if feed.standing is None else feed.standing - 1
         self._places: dict[str, _Place] = {}
         self.on_wake = on_wake
         self._news = asyncio.Event()

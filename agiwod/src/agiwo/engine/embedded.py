@@ -29,6 +29,7 @@ from agiwo.journal.base import Journal
 from agiwo.schema.event import (
     CHILD_FINISHED,
     CHILD_SPAWNED,
+    LOG,
     NewEvent,
 )
 from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
@@ -61,7 +62,8 @@ class EmbeddedEngine:
         on_storage: Callable[[str | None], None] = lambda trouble: None,
     ) -> None:
         self.journal = journal
-        self.storage = Storage(journal, on_storage)
+        self.storage = Storage(journal, self._on_storage)
+        self._tell_storage = on_storage
         self._programs = programs
         self._clock = clock or SystemClock()
         self._redactor = Redactor(secrets)
@@ -242,6 +244,7 @@ class EmbeddedEngine:
             self._go(self._executions[following])
 
     async def _suspend(self, execution: Execution, reason: str) -> None:
+        self._warn(execution, f"the run is suspended: {reason}")
         if execution.status == RunStatus.SUSPENDED:
             return
         log.warning("run %s is suspended: %s", execution.id, reason)
@@ -249,6 +252,19 @@ class EmbeddedEngine:
         data = {"reason": reason, "before": str(execution.status)}
         entry = Entry(SUSPENDED, data, self._clock.now(), f"{SUSPENDED}/{count + 1}", public=False)
         await execution.commit(entry, status=RunStatus.SUSPENDED)
+
+    def _on_storage(self, trouble: str | None) -> None:
+        for execution in self._executions.values():
+            if trouble is None:
+                execution.feed.notice(LOG, {"level": "info", "message": "the run goes on"}, self._clock.now())
+            else:
+                self._warn(execution, f"the run is suspended until the store takes writes again: {trouble}")
+        self._tell_storage(trouble)
+
+    def _warn(self, execution: Execution, message: str) -> None:
+        """Tell who reads the run, now or later, why nothing happens."""
+        warning = {"level": "warning", "message": self._redactor.text(message)}
+        execution.feed.notice(LOG, warning, self._clock.now(), stands=True)
 
     async def _spawn(self, execution: Execution, operation: Operation, spec: RunSpec) -> None:
         """Create the child and the record of it in one commit."""

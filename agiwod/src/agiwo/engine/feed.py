@@ -58,6 +58,7 @@ class Feed:
         self.tail: deque[tuple[Record, OpenItem | None]] = deque(maxlen=_TAIL)
         self.notices: deque[tuple[int, str, Mapping[str, Any], float]] = deque(maxlen=_NOTICES)
         self.noticed = 0
+        self.standing: int | None = None
         self._idle: set[Reader] = set()
 
     def append(self, records: Sequence[Record]) -> None:
@@ -68,6 +69,7 @@ class Feed:
             item = self.items.pop(record.item, None) if record.type == ITEM_COMPLETED and record.item else None
             self.tail.append((record, item))
             self.head = record.seq
+            self.standing = None
         self._changed()
 
     def since(self, seq: int) -> list[tuple[Record, OpenItem | None]] | None:
@@ -93,10 +95,15 @@ class Feed:
         for item in items:
             self.items.pop(item, None)
 
-    def notice(self, type: str, data: Mapping[str, Any], at: float) -> None:
-        """Tell present readers something that is not kept."""
+    def notice(self, type: str, data: Mapping[str, Any], at: float, *, stands: bool = False) -> None:
+        """Tell present readers something that is not kept.
+
+        What `stands` is told to later readers too, until the next record.
+        """
         self.noticed += 1
         self.notices.append((self.noticed, type, data, at))
+        if stands:
+            self.standing = self.noticed
         self._changed()
 
     def tell(self, reader: Reader) -> None:

@@ -116,6 +116,8 @@ class Telling:
                 return self._done(data)
             case "run/cancelled":
                 return [Note(f"the run was cancelled: {data.get('reason') or 'no reason given'}", is_bad=True)]
+            case "log" if data.get("level") in ("warning", "error"):
+                return [Note(str(data.get("message")), is_bad=True)]
             case _:
                 return []
 
