@@ -1,0 +1,260 @@
+"""The agent as its users hold it: run it, stream it, start it and keep the handle."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import anyio
+import pytest
+from agent_lab import CheckedModel, calls
+from agiwo.agent import Agent, AgentOptions, EventType, RunError, RunHandle, TerminationReason
+from agiwo.errors import ConfigError, Conflict, CursorExpired
+from agiwo.schema.stream import StreamEvent
+from agiwo.testing import RecordingTool, ScriptedModel
+
+pytestmark = pytest.mark.anyio
+
+HELLO: dict[str, Any] = {"text": "hello world", "deltas": 5}
+HANGING: dict[str, Any] = {"text": "so far", "hang": True}
+
+
+class Agents:
+    """Makes agents, and closes them when the test is over."""
+
+    def __init__(self) -> None:
+        self.made: list[Agent] = []
+
+    def make(self, *turns: Any, **options: Any) -> Agent:
+        agent = Agent("agent", "Does as told.", CheckedModel(turns=turns), **options)
+        self.made.append(agent)
+        return agent
+
+
+@pytest.fixture
+async def agents() -> AsyncGenerator[Agents]:
+    agents = Agents()
+    yield agents
+    for agent in agents.made:
+        await agent.close()
+
+
+async def drain(stream: AsyncGenerator[StreamEvent]) -> list[StreamEvent]:
+    return [event async for event in stream]
+
+
+async def until_it_speaks(handle: RunHandle) -> None:
+    async for event in handle.stream():
+        if event.type == EventType.STEP_DELTA:
+            return
+
+
+# run
+
+
+async def test_run_gives_what_the_agent_answered(agents: Agents) -> None:
+    agent = agents.make({**HELLO, "usage": {"inputTokens": 1, "outputTokens": 2}})
+    output = await agent.run("hi", session_id="s")
+    assert (output.response, output.session_id, output.error) == ("hello world", "s", None)
+    assert output.termination_reason == TerminationReason.COMPLETED
+    assert output.usage.total_tokens == 3
+    assert output.raise_for_error() is output
+
+
+async def test_run_gives_the_error_of_a_model_that_failed(agents: Agents) -> None:
+    agent = agents.make({"error": {"kind": "auth", "message": "wrong key"}})
+    output = await agent.run("hi")
+    assert output.error
+    assert (output.error["kind"], output.termination_reason) == ("auth", TerminationReason.ERROR)
+    with pytest.raises(RunError, match="wrong key") as raised:
+        output.raise_for_error()
+    assert raised.value.kind == "auth"
+
+
+async def test_cancelling_who_waits_for_run_cancels_the_run(agents: Agents) -> None:
+    gate = asyncio.Event()
+    tool = RecordingTool(gate=gate)
+    agent = agents.make(calls("record"), HELLO, tools=[tool])
+    caller = asyncio.create_task(agent.run("one", session_id="s"))
+    await tool.started.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    gate.set()
+    assert (await agent.run("two", session_id="s")).response == "hello world"
+    assert isinstance(agent.model, ScriptedModel)
+    told = [message["content"] for message in agent.model.requests[-2].messages if message["role"] == "tool"]
+    assert told == ["The run was interrupted before this call gave a result."]
+
+
+async def test_a_run_whose_caller_is_cancelled_at_any_moment_is_cancelled_too(agents: Agents) -> None:
+    agent = agents.make(HANGING)
+    for turns in range(20):
+        caller = asyncio.create_task(agent.run("hi", session_id="s"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+    await is_free(agent, "s")
+
+
+async def test_a_cancel_scope_around_run_cancels_the_run(agents: Agents) -> None:
+    agent = agents.make(HANGING)
+    with anyio.move_on_after(0.05) as scope:
+        await agent.run("hi", session_id="s")
+    assert scope.cancelled_caught
+    await is_free(agent, "s")
+
+
+async def is_free(agent: Agent, session: str) -> None:
+    """Fail unless the session's next run begins, which it does when those before it are over."""
+    async with asyncio.timeout(5):
+        await until_it_speaks(await agent.start("hi", session_id=session))
+
+
+# run_stream
+
+
+async def test_run_stream_gives_every_event_up_to_the_terminal_one(agents: Agents) -> None:
+    agent = agents.make({**HELLO, "reasoning": "Hm."})
+    events = await drain(agent.run_stream("hi", session_id="s"))
+    assert [event.seq for event in events if event.seq] == list(range(1, 7))
+    assert events[-1].type == EventType.RUN_COMPLETED
+    assert events[1].type == EventType.RUN_STARTED
+    assert {(event.session_id, event.agent_id, event.depth) for event in events} == {("s", "agent", 0)}
+    deltas = [event.delta for event in events if event.delta]
+    assert "".join(delta.content or "" for delta in deltas) == "hello world"
+    assert "".join(delta.reasoning_content or "" for delta in deltas) == "Hm."
+
+
+async def test_a_call_is_streamed_while_its_arguments_come(agents: Agents) -> None:
+    agent = agents.make(calls(("record", {"a": 1})), HELLO, tools=[RecordingTool()])
+    events = await drain(agent.run_stream("hi"))
+    fragments = [event.delta.tool_calls for event in events if event.delta and event.delta.tool_calls]
+    assert fragments[0][0]["function"]["arguments"] == '{"a":1}'
+
+
+async def test_leaving_run_stream_early_only_stops_reading(agents: Agents) -> None:
+    gate = asyncio.Event()
+    tool = RecordingTool(gate=gate)
+    agent = agents.make(calls("record"), HELLO, tools=[tool])
+    async for event in agent.run_stream("hi", session_id="s"):
+        if event.type == EventType.RUN_STARTED:
+            break
+    gate.set()
+    output = await agent.run("after it", session_id="s")
+    assert output.error is None
+    assert len(tool.calls) == 2
+
+
+# start
+
+
+async def test_any_number_of_readers_have_the_same_events(agents: Agents) -> None:
+    handle = await agents.make(HELLO).start("hi")
+    several = await asyncio.gather(*(drain(handle.stream()) for _ in range(5)))
+    await handle.wait(5)
+    for events in several:
+        assert [event.seq for event in events if event.seq] == list(range(1, 6))
+        said = [event for event in events if event.type == EventType.STEP_COMPLETED][-1]
+        assert said.data["text"] == "hello world"
+
+
+async def test_a_reader_may_begin_after_any_event(agents: Agents) -> None:
+    handle = await agents.make(HELLO).start("hi")
+    await handle.wait(5)
+    whole = await drain(handle.stream())
+    for after in range(len(whole)):
+        assert await drain(handle.stream(after)) == whole[after:]
+    with pytest.raises(CursorExpired):
+        await drain(handle.stream(len(whole) + 1))
+
+
+async def test_a_wait_may_end_before_the_run_does_and_leaves_it_alone(agents: Agents) -> None:
+    gate = asyncio.Event()
+    handle = await agents.make(calls("record"), HELLO, tools=[RecordingTool(gate=gate)]).start("hi")
+    with pytest.raises(TimeoutError):
+        await handle.wait(0.01)
+    waiting = asyncio.create_task(handle.wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    gate.set()
+    assert (await handle.wait(5)).response == "hello world"
+
+
+async def test_a_run_is_steered_through_its_handle(agents: Agents) -> None:
+    gate = asyncio.Event()
+    tool = RecordingTool(gate=gate)
+    agent = agents.make(calls("record"), HELLO, tools=[tool])
+    handle = await agent.start("hi")
+    await tool.started.wait()
+    await handle.steer("Hurry.")
+    gate.set()
+    await handle.wait(5)
+    assert isinstance(agent.model, ScriptedModel)
+    assert agent.model.requests[-1].messages[-1] == {"role": "user", "content": "Hurry."}
+    with pytest.raises(Conflict):
+        await handle.steer("Too late.")
+
+
+async def test_a_run_is_cancelled_through_its_handle(agents: Agents) -> None:
+    handle = await agents.make(HANGING).start("hi")
+    await until_it_speaks(handle)
+    assert await handle.cancel("enough")
+    output = await handle.wait(5)
+    assert output.termination_reason == TerminationReason.CANCELLED
+    events = await drain(handle.stream())
+    assert events[-1].type == EventType.RUN_CANCELLED
+    assert events[-1].data["reason"] == "enough"
+    assert not await handle.cancel()
+
+
+async def test_runs_of_one_session_go_one_after_the_other(agents: Agents) -> None:
+    agent = agents.make(HELLO)
+    outputs = await asyncio.gather(*(agent.run(str(number), session_id="s") for number in range(5)))
+    assert len({output.run_id for output in outputs}) == 5
+    assert isinstance(agent.model, ScriptedModel)
+    assert sorted(len(request.messages) for request in agent.model.requests) == [1, 3, 5, 7, 9]
+
+
+async def test_the_system_prompt_comes_first(agents: Agents) -> None:
+    agent = agents.make(HELLO, system_prompt="Be brief.")
+    await agent.run("hi")
+    assert isinstance(agent.model, ScriptedModel)
+    roles = [message["role"] for message in agent.model.requests[0].messages]
+    assert roles == ["system", "user"]
+
+
+async def test_closing_an_agent_ends_what_it_is_doing(agents: Agents) -> None:
+    agent = agents.make(HANGING)
+    await until_it_speaks(await agent.start("hi"))
+    async with asyncio.timeout(5):
+        await agent.close()
+
+
+# Making one
+
+
+def test_a_plain_function_is_a_tool() -> None:
+    def double(number: int) -> int:
+        """Double it."""
+        return 2 * number
+
+    agent = Agent("agent", "Doubles.", ScriptedModel(), [double])
+    assert [tool.name for tool in agent.tools] == ["double"]
+    assert agent.plan().tools["double"].description == "Double it."
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"max_steps": 0}, "max_steps"), ({"run_timeout": 0}, "run_timeout"), ({"max_output_tokens": 0}, "max_output")],
+)
+def test_options_that_cannot_work_are_refused_by_name(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        AgentOptions(**options)
+
+
+def test_an_agent_needs_an_id() -> None:
+    with pytest.raises(ConfigError, match="id"):
+        Agent("", "Nobody.", ScriptedModel())
