@@ -217,6 +217,25 @@ async def test_a_reader_of_a_run_with_more_events_than_are_kept_in_memory_misses
         check_stream(await all_of(await lab.engine.events(run, after)), after=after)
 
 
+async def _deltas(reader: Cursor) -> list[Event]:
+    return [event for event in await reader.pull() if event.type == ITEM_DELTA]
+
+
+async def test_readers_in_the_same_place_share_one_event_and_others_get_their_own(lab: Lab) -> None:
+    run, speaker = await speaking(lab, "a", "b")
+    one, other, late = [await lab.engine.events(run) for _ in range(3)]
+    (mine,), (theirs,) = await _deltas(one), await _deltas(other)
+    assert mine is theirs
+    assert mine.data["text"] == "ab"
+    speaker.say("c")
+    await lab.settle()
+    ahead, behind = await _deltas(one), await _deltas(late)
+    assert [(event.data["offset"], event.data["text"]) for event in ahead] == [(2, "c")]
+    assert [(event.data["offset"], event.data["text"]) for event in behind] == [(0, "abc")]
+    speaker.say("END")
+    await lab.result(run)
+
+
 async def test_notices_reach_those_who_are_there_and_nobody_later(lab: Lab) -> None:
     gate = asyncio.Event()
 

@@ -37,8 +37,15 @@ def test_a_durable_event_has_a_seq_and_an_ephemeral_one_what_it_follows() -> Non
 def test_a_recorded_event_is_encoded_once_for_all_its_readers() -> None:
     frames = encode.Frames()
     assert frames.of(event()) is frames.of(event())
-    assert frames.of(event(seq=None)) is not frames.of(event(seq=None))
     assert orjson.loads(frames.of(event()))["params"]["runId"] == "r"
+
+
+def test_an_event_that_readers_share_is_encoded_once_whoever_else_has_told_it_before() -> None:
+    frames, shared = encode.Frames(), event(seq=None)
+    shared.form = b"another face's"
+    assert orjson.loads(frames.of(shared))["params"]["after"] == 1
+    assert frames.of(shared) is encode.Frames().of(shared)
+    assert frames.of(shared) is not frames.of(event(seq=None))
 
 
 def test_the_frames_that_are_kept_are_bounded_and_the_latest_stay() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from agiwo.engine.feed import Feed, OpenItem, Reader
+from agiwo.engine.feed import Cut, Feed, OpenItem, Reader
 from agiwo.journal.base import Journal
 from agiwo.schema.event import ITEM_DELTA, ITEM_STARTED, TERMINAL_EVENTS, Event
 from agiwo.schema.record import Record
@@ -124,15 +124,24 @@ class Cursor(Reader):
             place = self._places[item.id] = _Place(item.attempt)
             data = {"kind": item.kind, **item.data}
             events.append(Event(self.run, ITEM_STARTED, data, item.at, after=self.seq, item=item.id))
-        if place.part == len(item.texts):
+        end = len(item.texts)
+        if place.part == end:
             return
+        where = (place.part, end, self.seq, merge)
+        if item.cut is None or item.cut.where != where:
+            item.cut = self._cut(item, place, where)
+        events += item.cut.events
+        place.part, place.offset = end, item.cut.offset
+
+    def _cut(self, item: OpenItem, place: _Place, where: tuple[int, int, int, bool]) -> Cut:
         at, run, seq, id, attempt, offset = self._now(), self.run, self.seq, item.id, item.attempt, place.offset
         parts = zip(item.kinds[place.part :], item.texts[place.part :], strict=True)
-        for kind, text in _joined(parts) if merge else parts:
+        events: list[Event] = []
+        for kind, text in _joined(parts) if where[-1] else parts:
             data = {"kind": kind, "attempt": attempt, "offset": offset, "text": text}
             events.append(Event(run, ITEM_DELTA, data, at, None, seq, id))
             offset += len(text)
-        place.part, place.offset = len(item.texts), offset
+        return Cut(where, events, offset)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while not self.finished:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agiwo.schema.event import ITEM_COMPLETED
+from agiwo.schema.event import ITEM_COMPLETED, Event
 from agiwo.schema.record import Record
 
 _TAIL = 256
@@ -15,11 +15,21 @@ _NOTICES = 256
 """Ephemeral notices kept for readers that are late; what falls out is not missed by anyone's invariant."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What follows a place in an item's stream, as events. `where` says for whom: all who are there take the same."""
+
+    where: tuple[int, int, int, bool]
+    events: Sequence[Event]
+    offset: int
+
+
 @dataclass(slots=True, eq=False)
 class OpenItem:
     """An item that is being made, with all of its stream so far: pieces of text, and of which kind each is.
 
     Two lists of strings, not one of pairs: a long answer then gives the garbage collector nothing to look through.
+    `cut` is what the latest reader took of it, for the others who are in the same place.
     """
 
     id: str
@@ -29,6 +39,7 @@ class OpenItem:
     at: float
     texts: list[str] = field(default_factory=list[str])
     kinds: list[str] = field(default_factory=list[str])
+    cut: Cut | None = None
 
     def text(self, kind: str) -> str:
         """All of one kind that was streamed so far."""

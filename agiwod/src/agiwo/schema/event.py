@@ -1,7 +1,7 @@
 """An event of a run as readers get it, durable or ephemeral. Knows no wire."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 RUN_QUEUED: Final = "run/queued"
@@ -32,6 +32,8 @@ class Event:
 
     Durable events have `seq`; ephemeral ones (`item/started`, `item/delta`, `usage/updated`, `log`) have `after`, the
     seq that they follow. `at` is seconds since the epoch.
+
+    Readers in the same place share one event. `form` is for whoever tells it to many: what it has made of the event.
     """
 
     run: str
@@ -41,6 +43,7 @@ class Event:
     seq: int | None = None
     after: int | None = None
     item: str | None = None
+    form: object = field(default=None, compare=False, repr=False)
 
     @property
     def is_terminal(self) -> bool:

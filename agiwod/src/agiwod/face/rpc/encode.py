@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from agiwo.schema.event import Event
@@ -32,8 +33,18 @@ _STATUSES: Mapping[RunStatus, run.RunStatus] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A frame that is kept with its event, told apart from what another face may keep there."""
+
+    frame: bytes
+
+
 class Frames:
-    """Events as whole messages, each encoded once for all its readers. Bounded: the ones read longest ago go first."""
+    """Events as whole messages, each encoded once for all its readers.
+
+    The durable ones that were read longest ago go first when it is too much; the others live as long as their event.
+    """
 
     def __init__(self, limit: int = _CACHE) -> None:
         self._limit = limit
@@ -43,20 +54,27 @@ class Frames:
     def of(self, event: Event) -> bytes:
         """The `run/event` notification that tells this event."""
         if event.seq is None:
-            return _frame(event)
+            return _of_shared(event)
         place = (event.run, event.seq)
         frame = self._frames.get(place)
         if frame is not None:
             self._frames.move_to_end(place)
             return frame
-        frame = self._frames[place] = _frame(event)
+        frame = self._frames[place] = _encoded(event)
         self._size += len(frame)
         while self._size > self._limit:
             self._size -= len(self._frames.popitem(last=False)[1])
         return frame
 
 
-def _frame(event: Event) -> bytes:
+def _of_shared(event: Event) -> bytes:
+    """The frame of an event that its readers share, which lives as long as the event does."""
+    if not isinstance(event.form, _Kept):
+        event.form = _Kept(_encoded(event))
+    return event.form.frame
+
+
+def _encoded(event: Event) -> bytes:
     return jsonrpc.notification(run.EVENT.name, run_event(event))
 
 
