@@ -1,11 +1,14 @@
-"""The daemon from the terminal: `serve`, `stdio`, `start`, `stop`, `status`. The daemon itself is `agiwod.app`."""
+"""The daemon from the terminal: `serve`, `stdio`, `start`, `stop`, `restart`, `status`. Itself it is `agiwod.app`."""
 
 import json
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from agiwod.cli.failure import CommandFailed, ExitCode
+
+if TYPE_CHECKING:
+    from agiwo_protocol.paths import Paths
 
 _LAST_DEEDS: Final = 15.0
 """Seconds beyond the drain's end in which a daemon closes its store."""
@@ -52,21 +55,46 @@ def stop(
     """Stop the daemon once its runs have ended, or its drain time is over. Unfinished runs go on at the next start."""
     from agiwo_protocol.paths import locate
 
-    from agiwod.cli.probe import daemon_status
+    paths = locate()
+    pid = _end(paths, now=now)
+    if pid is None:
+        raise CommandFailed(f"no daemon runs at {paths.socket}", code=ExitCode.NO_DAEMON)
+    print(f"agiwod stopped: pid {pid}")
+
+
+def restart(
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for runs; they go on in the new daemon.")] = False,
+) -> None:
+    """Stop the daemon as `stop` does, and start it with its present settings. Starts one where none runs."""
+    from agiwo_protocol.paths import locate
+
+    from agiwod.cli.config import load_or_fail
+    from agiwod.cli.starter import start_daemon
 
     paths = locate()
+    # Before the old one ends: a typo must not take a daemon away that works.
+    load_or_fail(paths)
+    old = _end(paths, now=now)
+    started = start_daemon(paths)
+    verb = "started" if old is None else f"restarted (pid {old} ended)"
+    print(f"agiwod {verb}: pid {started.status['pid']}, socket {paths.socket}")
+
+
+def _end(paths: "Paths", *, now: bool) -> int | None:
+    """End the daemon; return the pid that it had, None when none ran."""
+    from agiwod.cli.ending import Ending
+    from agiwod.cli.probe import daemon_status
+
     status = daemon_status(paths)
     if status is None:
-        raise CommandFailed(f"no daemon runs at {paths.socket}", code=ExitCode.NO_DAEMON)
-    from agiwod.cli.ending import Ending
-
+        return None
     with Ending(status["pid"]) as ending:
         seconds = _ask_to_stop(0.0 if now else None)
         if not ending.wait(seconds + _LAST_DEEDS):
             raise CommandFailed(
                 f"the daemon (pid {status['pid']}) was told to stop and is still there", hint=f"see {paths.log_file}"
             )
-    print(f"agiwod stopped: pid {status['pid']}")
+    return status["pid"]
 
 
 def _ask_to_stop(drain: float | None) -> float:

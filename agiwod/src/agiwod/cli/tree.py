@@ -6,9 +6,12 @@ import typer
 
 from agiwod.cli.agents import agents
 from agiwod.cli.ask import ask
-from agiwod.cli.daemon import serve, start, status, stdio, stop
+from agiwod.cli.config import config
+from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
+from agiwod.cli.logs import logs
 from agiwod.cli.models import models
 from agiwod.cli.runs import runs
+from agiwod.cli.schema import schema
 
 app = typer.Typer(
     help="Run LLM agents in a daemon of your own, and watch them from anywhere.",
@@ -39,8 +42,12 @@ app.command()(ask)
 app.command()(serve)
 app.command()(start)
 app.command()(stop)
+app.command()(restart)
 app.command()(status)
+app.command()(logs)
 app.command()(stdio)
 app.add_typer(runs, name="runs")
 app.add_typer(agents, name="agents")
 app.add_typer(models, name="models")
+app.add_typer(config, name="config")
+app.command()(schema)

@@ -33,8 +33,11 @@ def load_settings(
     home: Path | None = None,
     overrides: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
 ) -> Settings:
     """The settings of the daemon at `home` (without it: where `AGIWOD_HOME` or the system says).
+
+    `file` is read in the place of its `config.toml`.
 
     The command line (`overrides`, by dotted path; None says nothing) is stronger than the environment (`AGIWOD_…`, with
     `__` between table and key), which is stronger than `config.toml`, which is stronger than the defaults.
@@ -42,9 +45,9 @@ def load_settings(
     Raises: ConfigError, with a line for every fault.
     """
     environ = os.environ if environ is None else environ
-    file = _file_layer(locate(home, environ).config_file)
-    environment = _environment_layer(environ, file.values)
-    layers = (_command_line_layer(overrides or {}), environment, file)
+    written = _file_layer(file or locate(home, environ).config_file)
+    environment = _environment_layer(environ, written.values)
+    layers = (_command_line_layer(overrides or {}), environment, written)
     try:
         settings = Settings.model_validate_json(json.dumps(merged(layers), default=str), strict=True)
     except ValidationError as error:

@@ -1,0 +1,107 @@
+"""`agiwod config`: where the settings are, what they are, who set them, and a safe way to change them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from agiwo_protocol.paths import Paths, locate
+
+from agiwod.cli.failure import CommandFailed, ExitCode
+
+if TYPE_CHECKING:
+    from agiwod.settings import Settings
+
+config = typer.Typer(help="The settings, and where each came from.", no_args_is_help=True)
+
+
+@config.command("path")
+def show_path() -> None:
+    """Print the path of config.toml, whether it is there or not."""
+    print(locate().config_file)
+
+
+@config.command("show")
+def show_config(
+    with_origin: Annotated[bool, typer.Option("--origin", help="Also who set each value, and where.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Print every setting. Keys and other secrets are never shown."""
+    from agiwod.cli.table import show_table
+
+    found = _entries(load_or_fail(locate()))
+    if as_json:
+        print(json.dumps({"file": str(locate().config_file), "settings": found}))
+    elif with_origin:
+        rows = [(each["key"], json.dumps(each["value"], ensure_ascii=False), _from(each)) for each in found]
+        show_table(("setting", "value", "from"), rows)
+    else:
+        print("\n".join(f"{each['key']} = {json.dumps(each['value'], ensure_ascii=False)}" for each in found))
+
+
+@config.command("edit")
+def edit_config() -> None:
+    """Open config.toml in your editor ($VISUAL, else $EDITOR). What cannot work does not become the settings."""
+    from agiwod.cli.draft import Draft
+    from agiwod.cli.hangup import reload_daemon
+
+    paths = locate()
+    draft = Draft(paths.config_file)
+    if not draft.edit():
+        print("nothing was changed")
+        return
+    _check(paths, draft)
+    draft.accept()
+    pid = reload_daemon(paths)
+    told = "" if pid is None else f"; the daemon (pid {pid}) reads it, and `agiwod status` tells how that went"
+    print(f"saved {paths.config_file}{told}")
+
+
+def load_or_fail(paths: Paths, file: Path | None = None) -> "Settings":
+    """The settings.
+
+    Raises:
+        CommandFailed: they cannot work; the message says where.
+    """
+    from agiwo.errors import ConfigError
+
+    from agiwod.settings import load_settings
+
+    try:
+        return load_settings(paths.home, file=file)
+    except ConfigError as error:
+        raise CommandFailed(str(error), code=ExitCode.USAGE) from error
+
+
+def _check(paths: Paths, draft: Any) -> None:
+    """Whether a daemon could start with the draft: its agents are made too."""
+    from agiwo.errors import AgiwoError
+
+    from agiwod.roster import build_agents
+
+    hint = (
+        f"what you wrote is kept in {draft.path}, and the settings are as before; `agiwod config edit` goes on with it"
+    )
+    try:
+        build_agents(load_or_fail(paths, draft.path))
+    except CommandFailed as failure:
+        raise CommandFailed(failure.message, hint=hint, code=failure.code) from failure
+    except AgiwoError as error:
+        raise CommandFailed(str(error), hint=hint, code=ExitCode.USAGE) from error
+
+
+def _entries(settings: "Settings") -> list[dict[str, Any]]:
+    from agiwo.config import AgiwoSettings
+    from agiwo.engine.redact import Redactor
+
+    from agiwod.offer import secrets
+
+    redactor = Redactor(secrets(settings, AgiwoSettings()))
+    return [
+        {"key": key, "value": redactor.data(value), "source": origin.source, "where": origin.where or None}
+        for key, value, origin in settings.entries()
+    ]
+
+
+def _from(entry: dict[str, Any]) -> str:
+    return entry["where"] or entry["source"]

@@ -1,0 +1,71 @@
+"""A copy of a file that is edited in the place of the file. Does not know what makes a good one."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from agiwod.cli.failure import CommandFailed, ExitCode
+
+_EDITORS: Final = ("sensible-editor", "nano", "vim", "vi")
+"""What is tried when the user has named none."""
+
+
+class Draft:
+    """The file as it may become. It stands beside the file, so that relative paths in it mean the same."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.path = file.with_suffix(".draft.toml")
+
+    def edit(self) -> bool:
+        """Let the user edit; whether the text differs from the file's. A draft that was left is gone on with.
+
+        Raises:
+            CommandFailed: there is no editor, or it failed; the file is as before.
+        """
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = self._file.read_bytes() if self._file.exists() else b""
+        if self.path.exists():
+            print(f"going on with {self.path}, which was left when it could not be used", file=sys.stderr)
+        else:
+            with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as draft:
+                draft.write(before)
+        self._run_editor()
+        if self.path.read_bytes() != before:
+            return True
+        self.path.unlink()
+        return False
+
+    def accept(self) -> None:
+        """Make the draft the file, all at once. A link stays a link, and the file keeps its mode."""
+        target = self._file.resolve()
+        new = target.with_name(f".{target.name}.new")
+        shutil.copyfile(self.path, new)
+        shutil.copymode(target if target.exists() else self.path, new)
+        os.replace(new, target)
+        self.path.unlink()
+
+    def _run_editor(self) -> None:
+        command = [*_editor(), str(self.path)]
+        try:
+            code = subprocess.run(command, check=False).returncode
+        except OSError as error:
+            raise CommandFailed(f"the editor {command[0]!r} cannot be started: {error.strerror}") from None
+        if code != 0:
+            raise CommandFailed(f"the editor {command[0]!r} ended with code {code}; the settings are as before")
+
+
+def _editor() -> list[str]:
+    from agiwo.config import variable
+
+    named = variable("VISUAL") or variable("EDITOR")
+    if named:
+        return shlex.split(named)
+    found = next((path for name in _EDITORS if (path := shutil.which(name))), None)
+    if found is None:
+        raise CommandFailed("there is no editor", hint="name one in VISUAL or EDITOR", code=ExitCode.USAGE)
+    return [found]

@@ -1,0 +1,17 @@
+"""Tells a running daemon to read its settings again. Does not wait until it has: `agiwod status` says how it went."""
+
+import os
+import signal
+
+from agiwo_protocol.paths import Paths
+
+from agiwod.cli.probe import daemon_status
+
+
+def reload_daemon(paths: Paths) -> int | None:
+    """Send the signal; return the daemon's pid, None when no daemon runs."""
+    status = daemon_status(paths)
+    if status is None:
+        return None
+    os.kill(status["pid"], signal.SIGHUP)
+    return status["pid"]
