@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -52,7 +52,7 @@ class JsonLines(logging.Formatter):
 
 
 @contextmanager
-def logging_to(file: Path, level: str = "info", redactor: Redactor | None = None) -> Generator[None]:
+def logging_to(file: Path, level: str = "info", redactor: Redactor | None = None) -> "Generator[LogFile]":
     """Let everything that is logged in this process, warnings too, go to that file until the block ends."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handler = _PrivateFile(file, maxBytes=_FILE_BYTES, backupCount=_OLDER_FILES, encoding="utf-8", delay=True)
@@ -62,7 +62,7 @@ def logging_to(file: Path, level: str = "info", redactor: Redactor | None = None
     root.setLevel(level.upper())
     logging.captureWarnings(True)
     try:
-        yield
+        yield LogFile(handler)
     finally:
         logging.captureWarnings(False)
         root.setLevel(before)
@@ -70,8 +70,30 @@ def logging_to(file: Path, level: str = "info", redactor: Redactor | None = None
         handler.close()
 
 
+class LogFile:
+    """The file that is written to, in the hands of whoever opened it."""
+
+    def __init__(self, handler: "_PrivateFile") -> None:
+        self._handler = handler
+
+    def reopen(self) -> None:
+        """Go on in the file that has the name now: somebody may have moved the one that is open."""
+        self._handler.let_go()
+
+    def set_level(self, level: str) -> None:
+        """Write what is that grave or graver from now on."""
+        logging.getLogger().setLevel(level.upper())
+
+
 class _PrivateFile(RotatingFileHandler):
     """Files that only their owner can read: they tell what was asked and done."""
+
+    def let_go(self) -> None:
+        """Close the file; the next record opens it anew."""
+        with self.lock or nullcontext():
+            if self.stream is not None:
+                self.stream.close()
+                self.stream = None
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -12,7 +12,12 @@ class Redactor:
     """Replaces each known secret by `[redacted:NAME]`."""
 
     def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
-        named = {value: name for name, value in (secrets or {}).items() if len(value) >= _SHORTEST}
+        self._names: dict[str, str] = {}
+        self.learn(secrets or {})
+
+    def learn(self, secrets: Mapping[str, str]) -> None:
+        """Replace these too from now on, beside those that were known."""
+        named = self._names | {value: name for name, value in secrets.items() if len(value) >= _SHORTEST}
         self._names = named
         self._firsts = {secret[0] for secret in named}
         longest_first = sorted(named, key=len, reverse=True)

@@ -102,6 +102,15 @@ class Agents:
             log.warning("a run of agent %s cannot go on: %s", spec.agent, error)
             return None
 
+    def replace(self, others: "Agents") -> "Agents":
+        """Have the agents of `others` in the place of these; return what is to be closed once no run uses it."""
+        here = {id(each.agent) for each in others.list()}
+        replaced = Agents([each for each in self.list() if id(each.agent) not in here])
+        replaced._variants = self._variants
+        self._registered, self._default, self._resolve = others._registered, others._default, others._resolve
+        self._variants = {}
+        return replaced
+
     async def close(self) -> None:
         """Let go of what the agents hold: tools and models."""
         for agent in (*self._variants.values(), *(each.agent for each in self._registered.values())):
