@@ -5,8 +5,12 @@
 """
 
 import asyncio
+import socket
+import struct
+import sys
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agiwo_protocol.framing import Frame, Framing
@@ -20,8 +24,21 @@ class ChannelClosed(ConnectionError):
     """The channel has ended; nothing more can be sent or received."""
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The process at the other end of a socket, and its user."""
+
+    pid: int
+    uid: int
+
+
 class Channel(Protocol):
     """One connection, whatever it is made of."""
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Who is at the other end, where the operating system tells."""
+        ...
 
     async def receive(self) -> list[Frame]:
         """The frames that have come, in order, at least one; an empty list at the end."""
@@ -121,6 +138,16 @@ class StreamChannel(asyncio.Protocol):
         if self._writer is None:
             raise ChannelClosed("the channel is not connected")
         return self._writer
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Who is at the other end, where the operating system tells: for a unix socket, on Linux."""
+        line: socket.socket | None = None if self._writer is None else self._writer.get_extra_info("socket")
+        if not sys.platform.startswith("linux") or line is None or line.family != socket.AF_UNIX:
+            return None
+        told = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, uid, _ = struct.unpack("3i", told)
+        return Credentials(pid, uid)
 
     async def preface(self) -> Preface | None:
         """The opening line, if the connection began with one. Must come before `receive`."""
@@ -280,6 +307,11 @@ class MemoryChannel:
     def join(self, other: "MemoryChannel") -> None:
         """Make `other` the far end."""
         self._other, other._other = other, self
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Nobody's: both ends are here."""
+        return None
 
     async def receive(self) -> list[Frame]:
         """The frames that have come, in order, at least one; an empty list at the end."""

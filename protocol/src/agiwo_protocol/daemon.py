@@ -60,12 +60,13 @@ class DrainResult(Wire):
 
 
 class OpenRpc(Wire):
-    """An OpenRPC document."""
+    """An OpenRPC document; the notifications of either side stand beside its methods."""
 
     openrpc: str
     info: dict[str, Any]
     methods: list[dict[str, Any]]
     components: dict[str, Any]
+    notifications: list[dict[str, Any]] = Field(alias="x-notifications")
 
 
 class Draining(Wire):

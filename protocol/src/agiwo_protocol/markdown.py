@@ -80,7 +80,8 @@ def _shape(name: str, shape: Json) -> Iterator[str]:
 
 def _type(schema: Json) -> str:
     default = schema.get("default")
-    text = " \\| ".join(f"`{part}`" for part in type_of(schema).split(" | "))
+    name = type_of(schema)
+    text = f"`{name}`" if "<" in name else " \\| ".join(f"`{part}`" for part in name.split(" | "))
     return text if default is None or default == [] else f"{text}, default `{default}`"
 
 

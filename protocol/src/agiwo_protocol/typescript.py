@@ -54,10 +54,14 @@ def _declaration(name: str, shape: Json) -> str:
         return f"{about}export type {name} = {body};\n"
     required = shape.get("required", [])
     members = "".join(
-        f"  {member}{'' if member in required else '?'}: {type_of(schema)};\n"
+        f"  {_key(member)}{'' if member in required else '?'}: {type_of(schema)};\n"
         for member, schema in shape["properties"].items()
     )
     return f"{about}export interface {name} {{\n{members}}}\n"
+
+
+def _key(member: str) -> str:
+    return member if member.isidentifier() else f'"{member}"'
 
 
 def _call(params: type[Any], result: type[Any]) -> str:

@@ -42,7 +42,7 @@ async def test_the_handshake_says_who_answers_and_what_it_allows() -> None:
             "highWaterBytes": 256 * 1024,
         }
         assert set(answer["capabilities"]) >= {"run", "session", "agent", "model", "blob", "daemon"}
-        assert list(daemon.clients.values()) == ["test"]
+        assert [client.name for client in daemon.clients.list()] == ["test"]
 
 
 @pytest.mark.parametrize("method", ["run/list", "run/start", "shutdown", "no/such"])
@@ -122,7 +122,7 @@ async def test_a_shutdown_is_answered_before_the_connection_ends_and_the_daemon_
                     pass
         async with calling(daemon) as another:
             assert await another.call("ping")
-        assert daemon.clients == {}
+        assert daemon.clients.list() == []
 
 
 async def test_an_exit_ends_the_connection_without_an_answer() -> None:

@@ -48,7 +48,8 @@ class EmbeddedEngine:
 
     `max_concurrent` bounds the runs that work at the same time; a run that waits does not count. `secrets` (name ->
     value) are replaced in everything that is recorded or streamed. `on_storage` is called with the trouble when the
-    store begins to refuse writes, and with None when it takes them again.
+    store begins to refuse writes, and with None when it takes them again; `on_run` with each run that is taken on, a
+    new or a recovered one, before it goes on.
     """
 
     def __init__(
@@ -60,10 +61,11 @@ class EmbeddedEngine:
         secrets: Mapping[str, str] | None = None,
         max_concurrent: int = 100,
         on_storage: Callable[[str | None], None] = lambda trouble: None,
+        on_run: Callable[[RunHead], None] = lambda head: None,
     ) -> None:
         self.journal = journal
         self.storage = Storage(journal, self._on_storage)
-        self._tell_storage = on_storage
+        self._tell_storage, self._tell_run = on_storage, on_run
         self._programs = programs
         self._clock = clock or SystemClock()
         self._redactor = Redactor(secrets)
@@ -143,6 +145,7 @@ class EmbeddedEngine:
     def _take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
         execution = Execution(head, spec, records, feed, self.storage, self._clock, self._slots, self._redactor)
         self._executions[head.run] = execution
+        self._tell_run(head)
         if self._lanes.enter(head.session, head.run):
             self._go(execution)
         return execution

@@ -15,7 +15,10 @@ from agiwo.journal.base import Journal
 from agiwo.schema.run import TERMINAL, RunStatus
 
 from agiwod.runtime.agents import Agents
+from agiwod.runtime.clients import Clients
 from agiwod.runtime.errors import Draining
+from agiwod.runtime.events import Events
+from agiwod.runtime.milestones import Milestones
 from agiwod.runtime.models import NO_MODELS, Models
 from agiwod.runtime.runs import Runs
 from agiwod.runtime.sessions import Sessions
@@ -72,12 +75,19 @@ class Daemon:
         self.clock = clock or SystemClock()
         self.started_at = self.clock.now()
         self.journal, self.agents, self.models = journal, agents, models
+        self.events = Events(self.clock.now)
         self.engine = EmbeddedEngine(
-            journal, agents, clock=self.clock, secrets=secrets, max_concurrent=max_concurrent, on_storage=_log_storage
+            journal,
+            agents,
+            clock=self.clock,
+            secrets=secrets,
+            max_concurrent=max_concurrent,
+            on_storage=self._on_storage,
+            on_run=Milestones(journal, self.events).follow,
         )
         self.sessions = Sessions(journal, agents, self.clock)
         self.runs = Runs(self.engine, agents, self.check_open)
-        self.clients: dict[str, str] = {}
+        self.clients = Clients(self.events)
         self.ended = asyncio.Event()
         self._phase = State.STARTING
         self._deadline = 0.0
@@ -126,7 +136,9 @@ class Daemon:
         if self._phase == State.DRAINING and self._deadline <= deadline:
             return self._deadline
         self._phase, self._deadline = State.DRAINING, deadline
-        log.info("draining for %.1f seconds at most", deadline - self.clock.now())
+        remaining = deadline - self.clock.now()
+        log.info("draining for %.1f seconds at most", remaining)
+        self.events.publish("daemon", "daemon/draining", {"state": str(self.state), "seconds": round(remaining, 3)})
         for listener in list(self._drain_listeners):
             listener(deadline)
         return deadline
@@ -172,9 +184,10 @@ class Daemon:
         await self.agents.close()
         await self.journal.close()
 
-
-def _log_storage(trouble: str | None) -> None:
-    if trouble is None:
-        log.warning("the store takes writes again")
-    else:
-        log.error("the store refuses writes: %s", trouble)
+    def _on_storage(self, trouble: str | None) -> None:
+        if trouble is None:
+            log.warning("the store takes writes again")
+            self.events.publish("daemon", "daemon/recovered", {"state": str(self.state)})
+        else:
+            log.error("the store refuses writes: %s", trouble)
+            self.events.publish("daemon", "daemon/degraded", {"state": str(self.state), "error": trouble})

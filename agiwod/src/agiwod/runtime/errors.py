@@ -11,3 +11,11 @@ class Draining(AgiwoError):
     def __init__(self, until: float) -> None:
         super().__init__("the daemon is draining and takes no new runs; try again when it has been started anew")
         self.until = until
+
+
+class EventsExpired(AgiwoError):
+    """A position in the daemon's log that nothing can follow without a hole: too old, or of another daemon's life."""
+
+    def __init__(self, after: int, first: int, head: int) -> None:
+        super().__init__(f"the daemon keeps its events {first} to {head}, so what follows event {after} is not known")
+        self.after, self.first, self.head = after, first, head

@@ -77,6 +77,11 @@ class Fanout:
         self._ready: dict[str, None] = {}
         self._news = asyncio.Event()
 
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The runs that are followed, those below others included."""
+        return tuple(self._followed)
+
     def follows(self, run: str) -> bool:
         """Whether the run is followed."""
         return run in self._followed

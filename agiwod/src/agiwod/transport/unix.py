@@ -4,8 +4,6 @@ import asyncio
 import logging
 import os
 import socket
-import struct
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -89,12 +87,9 @@ def _answers(path: Path) -> bool:
 
 def _is_ours(channel: StreamChannel) -> bool:
     """Whether the other end is a process of this user, or of root. Elsewhere than on Linux the directory guards."""
-    if not sys.platform.startswith("linux"):
+    peer = channel.credentials
+    if peer is None or peer.uid in (os.getuid(), 0):
         return True
-    peer: socket.socket = channel.transport.get_extra_info("socket")
-    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    if uid in (os.getuid(), 0):
-        return True
-    log.warning("refused a connection of user %d", uid)
+    log.warning("refused a connection of user %d", peer.uid)
     channel.transport.close()
     return False

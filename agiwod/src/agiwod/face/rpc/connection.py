@@ -6,19 +6,23 @@ from typing import Any
 
 from agiwo import ids
 from agiwo.schema.event import Event
+from agiwo_protocol import jsonrpc
 from agiwo_protocol.catalog import METHODS, URGENT
 from agiwo_protocol.channel import Channel
 from agiwo_protocol.connection import EXIT, INITIALIZE, InitializeParams
 from agiwo_protocol.daemon import DRAINING, Draining
 from agiwo_protocol.errors import InvalidRequest, NotInitialized
+from agiwo_protocol.event import EVENT
 from agiwo_protocol.jsonrpc import Notification, Request
 from agiwo_protocol.peer import Peer
 from agiwo_protocol.version import negotiate
 
 from agiwod.face.rpc.dispatch import MethodTable
-from agiwod.face.rpc.encode import Frames
+from agiwod.face.rpc.encode import Frames, daemon_event
 from agiwod.face.rpc.moment import moment
+from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
+from agiwod.runtime.events import DaemonEvent, Subscription
 from agiwod.runtime.fanout import Fanout
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,8 @@ class Connection:
         self._handshake = asyncio.Lock()
         self._client: InitializeParams | None = None
         self._leaving = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+        self._subscription: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Hold the conversation to its end. The runs go on, save those that are bound to it.
@@ -45,14 +51,15 @@ class Connection:
         """
         forget = self.daemon.on_drain(self._tell_draining)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(self.fanout.run()), tasks.create_task(self._leave())]
+            async with self._tasks:
+                helpers = [self._tasks.create_task(work) for work in (self.fanout.run(), self._leave())]
                 await self._peer.run()
+                self.unsubscribe()
                 for helper in helpers:
                     helper.cancel()
         finally:
             forget()
-            self.daemon.clients.pop(self.id, None)
+            self.daemon.clients.leave(self.id)
         await self.daemon.runs.abandon(self.bound, "the client disconnected")
 
     def welcome(self, client: InitializeParams) -> int:
@@ -66,9 +73,33 @@ class Connection:
             raise InvalidRequest("the connection is initialized already", kind="already_initialized")
         version = negotiate(client.protocol_version)
         self._client = client
-        self.daemon.clients[self.id] = client.client_info.name
+        self.daemon.clients.join(self._described(client))
         log.debug("a client came", extra={"connection": self.id, "client": client.client_info.name})
         return version
+
+    def _described(self, client: InitializeParams) -> Client:
+        peer, info = self._channel.credentials, client.client_info
+        return Client(
+            self.id,
+            info.name,
+            self.daemon.clock.now(),
+            lambda: self.fanout.runs,
+            title=info.title,
+            version=info.version,
+            pid=peer.pid if peer else None,
+            uid=peer.uid if peer else None,
+        )
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Send the daemon's events from now on, in the place of those of an earlier subscription."""
+        self.unsubscribe()
+        self._subscription = self._tasks.create_task(subscription.follow(_DaemonEvents(self._channel)))
+
+    def unsubscribe(self) -> None:
+        """Send no more of the daemon's events."""
+        if self._subscription is not None:
+            self._subscription.cancel()
+            self._subscription = None
 
     def leave(self) -> None:
         """End the conversation, after what was written."""
@@ -103,18 +134,33 @@ class Connection:
             self._peer.notify(DRAINING.name, Draining(deadline_at=moment(deadline)).to_wire())
 
 
-class _Events:
-    """The lane of a connection's events: they wait for the socket, and answers do not wait for them."""
+class _Lane:
+    """What all events of a connection have in common: they wait for the socket, and answers do not wait for them."""
 
-    def __init__(self, channel: Channel, frames: Frames) -> None:
-        self._channel, self._frames = channel, frames
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
 
     @property
     def is_full(self) -> bool:
-        return self._channel.is_full
+        return self.channel.is_full
 
     async def drained(self) -> None:
-        await self._channel.drained()
+        await self.channel.drained()
+
+
+class _Events(_Lane):
+    """The events of runs."""
+
+    def __init__(self, channel: Channel, frames: Frames) -> None:
+        super().__init__(channel)
+        self._frames = frames
 
     def send(self, event: Event) -> None:
-        self._channel.write(self._frames.of(event))
+        self.channel.write(self._frames.of(event))
+
+
+class _DaemonEvents(_Lane):
+    """The events of the daemon itself."""
+
+    def send(self, event: DaemonEvent) -> None:
+        self.channel.write(jsonrpc.notification(EVENT.name, daemon_event(event)))

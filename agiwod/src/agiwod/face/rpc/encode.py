@@ -9,11 +9,13 @@ from agiwo.schema.event import Event
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.record import Session as EngineSession
 from agiwo.schema.run import RunStatus, Usage
-from agiwo_protocol import agent, jsonrpc, model, run, session
+from agiwo_protocol import agent, client, jsonrpc, model, run, session
 from agiwo_protocol.item import Usage as WireUsage
 
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.agents import Registered
+from agiwod.runtime.clients import Client
+from agiwod.runtime.events import DaemonEvent
 from agiwod.runtime.models import KnownModel
 from agiwod.runtime.runs import RunState
 
@@ -89,6 +91,17 @@ def run_event(event: Event) -> dict[str, Any]:
         params["itemId"] = event.item
     params["data"] = event.data
     return params
+
+
+def daemon_event(event: DaemonEvent) -> dict[str, Any]:
+    """An event of the daemon as the params of `daemon/event`."""
+    return {
+        "seq": event.seq,
+        "at": moment(event.at),
+        "topic": event.topic,
+        "type": event.type,
+        "data": event.data,
+    }
 
 
 def status(value: RunStatus) -> run.RunStatus:
@@ -185,4 +198,18 @@ def model_object(value: KnownModel) -> model.Model:
     """A model."""
     return model.Model(
         name=value.name, provider=value.provider, id=value.id, available=value.is_available, reason=value.reason
+    )
+
+
+def client_object(value: Client) -> client.Client:
+    """Who is connected."""
+    return client.Client(
+        connection_id=value.id,
+        name=value.name,
+        title=value.title,
+        version=value.version,
+        connected_at=moment(value.connected_at),
+        runs=list(value.runs()),
+        pid=value.pid,
+        uid=value.uid,
     )

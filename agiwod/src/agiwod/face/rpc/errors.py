@@ -10,7 +10,7 @@ from agiwo_protocol import errors as wire
 from agiwo_protocol.errors import RpcError
 
 from agiwod.face.rpc.moment import moment
-from agiwod.runtime.errors import Draining
+from agiwod.runtime.errors import Draining, EventsExpired
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.NotFound: lambda error: wire.NotFound(str(error), type=error.kind, id=error.id),
     engine.Conflict: lambda error: wire.Conflict(str(error)),
     engine.CursorExpired: lambda error: wire.CursorExpired(str(error), runId=error.run, headSeq=error.head),
+    EventsExpired: lambda error: wire.CursorExpired(str(error), firstAvailableSeq=error.first, headSeq=error.head),
     engine.StorageError: lambda error: wire.Unavailable(str(error), kind="storage", retryable=error.retryable),
     Draining: lambda error: wire.Unavailable(str(error), kind="draining", deadlineAt=moment(error.until)),
     engine.BudgetExhausted: lambda error: wire.BudgetExhausted(str(error)),
