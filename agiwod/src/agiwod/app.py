@@ -18,6 +18,7 @@ from agiwod.data_lock import data_lock
 from agiwod.face.door import Door
 from agiwod.logs import logging_to
 from agiwod.offer import offered_models, secrets
+from agiwod.reload import Reload
 from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
 from agiwod.settings import Settings
@@ -26,10 +27,11 @@ from agiwod.transport.stdio import StdioTransport
 from agiwod.transport.unix import UnixTransport
 
 
-def serve(settings: Settings, paths: Paths, ready: Callable[[], None] = lambda: None) -> None:
+def serve(read: Callable[[], Settings], paths: Paths, ready: Callable[[], None] = lambda: None) -> None:
     """Run the daemon in the foreground until it is told to stop. `ready` is called once clients can connect.
 
-    SIGTERM and SIGINT drain, a second one ends at once; either way unfinished runs go on at the next start.
+    SIGTERM and SIGINT drain, a second one ends at once; either way unfinished runs go on at the next start. SIGHUP
+    opens the log anew and takes the settings that `read` gives then.
 
     Raises:
         Conflict: another daemon uses the data directory; the error has its pid.
@@ -37,30 +39,39 @@ def serve(settings: Settings, paths: Paths, ready: Callable[[], None] = lambda: 
         StorageError: the journal cannot be opened.
     """
     unix = UnixTransport(paths.prepare_socket_dir(), ready)
-    _run(settings, paths, [unix], socket=str(paths.socket))
+    _run(read, paths, [unix], socket=str(paths.socket))
 
 
-def serve_stdio(settings: Settings, paths: Paths) -> None:
+def serve_stdio(read: Callable[[], Settings], paths: Paths) -> None:
     """Hold one conversation over stdin and stdout with a daemon of this process alone, which ends with it.
 
     Raises: as `serve`.
     """
-    _run(settings, paths, [StdioTransport()])
+    _run(read, paths, [StdioTransport()])
 
 
-def _run(settings: Settings, paths: Paths, transports: Sequence[Transport], **facts: Any) -> None:
-    keys = AgiwoSettings()
+def _run(read: Callable[[], Settings], paths: Paths, transports: Sequence[Transport], **facts: Any) -> None:
+    settings, keys = read(), AgiwoSettings()
     use_settings(keys)
     redactor = Redactor(secrets(settings, keys))
-    with data_lock(paths.data_dir), logging_to(paths.log_file, settings.log_level, redactor):
-        asyncio.run(_serve(settings, paths, keys, transports, facts))
+    with data_lock(paths.data_dir), logging_to(paths.log_file, settings.log_level, redactor) as file:
+
+        def reloading(daemon: Daemon) -> Reload:
+            return Reload(daemon, settings, read, keys=keys, file=file, redactor=redactor)
+
+        asyncio.run(_serve(settings, paths, keys, transports, facts, reloading))
 
 
 async def _serve(
-    settings: Settings, paths: Paths, keys: AgiwoSettings, transports: Sequence[Transport], facts: dict[str, Any]
+    settings: Settings,
+    paths: Paths,
+    keys: AgiwoSettings,
+    transports: Sequence[Transport],
+    facts: dict[str, Any],
+    reloading: Callable[[Daemon], Callable[[], None]],
 ) -> None:
     async with _daemon(settings, paths, keys, facts) as daemon:
-        _heed_signals(daemon)
+        _heed_signals(daemon, reloading(daemon))
         await daemon.start()
         await _converse(daemon, transports)
 
@@ -96,8 +107,8 @@ async def _open_journal(settings: Settings, paths: Paths) -> Journal:
     return await open_journal("sqlite", db_path=paths.data_dir / "agiwod.db", durability=settings.storage.durability)
 
 
-def _heed_signals(daemon: Daemon) -> None:
-    """A signal drains; when it is draining already, a signal ends."""
+def _heed_signals(daemon: Daemon, reload: Callable[[], None]) -> None:
+    """A signal drains; when it is draining already, a signal ends. A hangup takes new settings."""
     came: list[int] = []
 
     def heed(number: int) -> None:
@@ -107,6 +118,7 @@ def _heed_signals(daemon: Daemon) -> None:
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, heed, number)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
 async def _converse(daemon: Daemon, transports: Sequence[Transport]) -> None:

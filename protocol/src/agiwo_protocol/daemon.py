@@ -16,6 +16,18 @@ class Storage(Wire):
     error: str | None = None
 
 
+class Config(Wire):
+    """The settings that hold, since `readAt`. `error` says why newer ones were refused, when `state` is failed.
+
+    What stands in `afterRestart` was changed since the daemon began, and waits for its next start.
+    """
+
+    state: Literal["ok", "failed"]
+    read_at: str
+    error: str | None = None
+    after_restart: list[str] = Field(default_factory=list[str])
+
+
 class RunCounts(Wire):
     """How many unfinished runs stand where."""
 
@@ -43,6 +55,7 @@ class Status(Wire):
     token_file: str | None = None
     data_dir: str | None = None
     storage: Storage
+    config: Config
     clients: Count
     runs: RunCounts
 

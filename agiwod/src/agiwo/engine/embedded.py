@@ -467,6 +467,10 @@ class EmbeddedEngine:
             self._go(execution)
         return True
 
+    def learn_secrets(self, secrets: Mapping[str, str]) -> None:
+        """Replace these secrets too in everything that is recorded or streamed from now on."""
+        self._redactor.learn(secrets)
+
     async def close(self) -> None:
         """Stop driving. Unfinished runs stay as they are recorded and go on when they are recovered."""
         self._is_closing = True

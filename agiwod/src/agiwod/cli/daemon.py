@@ -149,10 +149,19 @@ def _lines(status: dict[str, Any]) -> list[str]:
         "http": status["http"],
         "data": status["dataDir"],
         "storage": _storage(status["storage"]),
+        "config": _config(status.get("config", {})),
         "clients": status["clients"],
         "runs": ", ".join(runs) or "none unfinished",
     }
     return [f"{name:<8} {value}" for name, value in told.items() if value is not None]
+
+
+def _config(config: dict[str, Any]) -> str | None:
+    """What is to be said of the settings; None while they hold as they are written."""
+    if error := config.get("error"):
+        return f"refused, and the settings before it hold: {error}"
+    waiting = config.get("afterRestart")
+    return f"{', '.join(waiting)}: takes effect after `agiwod restart`" if waiting else None
 
 
 def _storage(storage: dict[str, Any]) -> str:

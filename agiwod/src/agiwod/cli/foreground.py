@@ -18,8 +18,8 @@ def run_daemon(*, log_level: str | None) -> None:
         CommandFailed: the settings are wrong, or another daemon is there.
     """
 
-    def serve(settings: Settings, paths: Paths) -> None:
-        app.serve(settings, paths, lambda: print(f"agiwod serves at {paths.socket}", file=sys.stderr, flush=True))
+    def serve(read: Callable[[], Settings], paths: Paths) -> None:
+        app.serve(read, paths, lambda: print(f"agiwod serves at {paths.socket}", file=sys.stderr, flush=True))
 
     _guarded(serve, {"log_level": log_level})
 
@@ -34,10 +34,10 @@ def run_standalone() -> int:
     return ExitCode.OK
 
 
-def _guarded(serve: Callable[[Settings, Paths], None], overrides: dict[str, object]) -> None:
+def _guarded(serve: Callable[[Callable[[], Settings], Paths], None], overrides: dict[str, object]) -> None:
     paths = locate()
     try:
-        serve(load_settings(paths.home, overrides), paths)
+        serve(lambda: load_settings(paths.home, overrides), paths)
     except ConfigError as error:
         raise CommandFailed(str(error), code=ExitCode.USAGE) from error
     except Conflict as error:

@@ -11,11 +11,14 @@ from enum import StrEnum
 from agiwo import ids
 from agiwo.clock import Clock, SystemClock
 from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.errors import AgiwoError
 from agiwo.journal.base import Journal
+from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunStatus
 
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.clients import Clients
+from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
 from agiwod.runtime.milestones import Milestones
@@ -88,11 +91,13 @@ class Daemon:
         self.sessions = Sessions(journal, agents, self.clock)
         self.runs = Runs(self.engine, agents, self.check_open)
         self.clients = Clients(self.events)
+        self.config = ConfigState(self.started_at)
         self.ended = asyncio.Event()
         self._phase = State.STARTING
         self._deadline = 0.0
         self._drain_listeners: set[Callable[[float], None]] = set()
         self._ending: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
 
     @property
     def state(self) -> State:
@@ -107,6 +112,31 @@ class Daemon:
         log.info("ready; %d unfinished runs go on", len(resumed))
         return resumed
 
+    def adopt(self, agents: Agents, models: Models, secrets: Mapping[str, str]) -> None:
+        """Let new runs be of these agents and models. A run that is under way keeps its own to its end."""
+        known = {each.agent.id for each in self.agents.list()}
+        replaced = self.agents.replace(agents)
+        self.models = models
+        self.engine.learn_secrets(secrets)
+        new = {each.agent.id for each in self.agents.list()} - known
+        task = asyncio.create_task(self._retire(replaced, new), name="retire-agents")
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, replaced: Agents, new: set[str]) -> None:
+        """Close agents after the last run that may use them, and wake the runs that new ones were missing to."""
+        try:
+            heads = await self._unfinished()
+            for head in heads:
+                if head.status == RunStatus.SUSPENDED and head.agent in new:
+                    await self.engine.resume(head.run)
+            for head in heads:
+                await self.engine.result(head.run)
+        except AgiwoError:
+            log.exception("it cannot be told when the replaced agents are free; they are closed now")
+        finally:
+            await replaced.close()
+
     def check_open(self) -> None:
         """Return when a new run may start.
 
@@ -118,12 +148,16 @@ class Daemon:
 
     async def count_runs(self) -> Counter[RunStatus]:
         """How many unfinished runs stand where."""
-        counts: Counter[RunStatus] = Counter()
-        before: str | None = None
-        while heads := await self.journal.runs(statuses=_UNFINISHED, before=before, limit=_PAGE):
-            counts.update(head.status for head in heads)
-            before = heads[-1].run
+        counts = Counter(head.status for head in await self._unfinished())
         return Counter({RunStatus.SUSPENDED: counts.total()}) if self.engine.storage.trouble else counts
+
+    async def _unfinished(self) -> list[RunHead]:
+        found: list[RunHead] = []
+        while heads := await self.journal.runs(
+            statuses=_UNFINISHED, before=found[-1].run if found else None, limit=_PAGE
+        ):
+            found += heads
+        return found
 
     def on_drain(self, listener: Callable[[float], None]) -> Callable[[], None]:
         """Tell `listener` the deadline once the daemon drains; call the result to stop."""
@@ -180,7 +214,11 @@ class Daemon:
             self._ending.cancel()
             await asyncio.gather(self._ending, return_exceptions=True)
         self.ended.set()
+        retiring = list(self._retiring)
         await self.engine.close()
+        for task in retiring:
+            task.cancel()
+        await asyncio.gather(*retiring, return_exceptions=True)
         await self.agents.close()
         await self.journal.close()
 

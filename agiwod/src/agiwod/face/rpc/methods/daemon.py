@@ -32,6 +32,7 @@ async def tell_status(connection: Connection, params: Empty) -> daemon.Status:
         token_file=own.facts.token_file,
         data_dir=own.facts.data_dir,
         storage=_storage(own),
+        config=_config(own),
         clients=len(own.clients),
         runs=await _counts(own),
     )
@@ -50,6 +51,16 @@ def _storage(own: Daemon) -> daemon.Storage:
         state="ok" if trouble is None else "failed",
         durability=own.facts.durability,
         error=trouble,
+    )
+
+
+def _config(own: Daemon) -> daemon.Config:
+    config = own.config
+    return daemon.Config(
+        state="ok" if config.error is None else "failed",
+        read_at=moment(config.read_at),
+        error=config.error,
+        after_restart=list(config.after_restart),
     )
 
 
