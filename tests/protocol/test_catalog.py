@@ -11,7 +11,7 @@ from agiwo_protocol import agent, contract, errors, run, version
 from agiwo_protocol.catalog import EVENTS, METHODS, RESOURCES, URGENT
 from agiwo_protocol.contract import Empty, Wire
 from agiwo_protocol.markdown import markdown
-from agiwo_protocol.schema import json_schema, open_rpc, schema_hash, shapes
+from agiwo_protocol.schema import json_schema, open_rpc, schema_hash, shapes, summary
 from agiwo_protocol.typescript import typescript
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +20,13 @@ ROOT = Path(__file__).parents[2]
 def test_the_protocol_page_is_what_the_contracts_say() -> None:
     page = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
     assert page == markdown(), "run: python -m agiwo_protocol --format markdown > docs/protocol.md"
+
+
+def test_the_summary_is_what_the_contracts_say() -> None:
+    module = (ROOT / "protocol" / "src" / "agiwo_protocol" / "summary.py").read_text(encoding="utf-8")
+    assert module == summary(), (
+        "run: python -m agiwo_protocol --format summary > protocol/src/agiwo_protocol/summary.py"
+    )
 
 
 def test_the_first_methods_are_there() -> None:
@@ -66,7 +73,7 @@ def test_typescript_names_every_method_and_event() -> None:
     assert all(f"export interface {name} " in text or f"export type {name} " in text for name in shapes())
 
 
-@pytest.mark.parametrize("format", ["jsonschema", "openrpc", "typescript", "markdown"])
+@pytest.mark.parametrize("format", ["jsonschema", "openrpc", "typescript", "markdown", "summary"])
 def test_the_module_prints_the_catalog(format: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "agiwo_protocol", "--format", format],
@@ -76,7 +83,7 @@ def test_the_module_prints_the_catalog(format: str) -> None:
         cwd=ROOT / "protocol" / "src",
     )
     printed = done.stdout.decode()
-    expected = {"typescript": typescript(), "markdown": markdown()}
+    expected = {"typescript": typescript(), "markdown": markdown(), "summary": summary()}
     if format in expected:
         assert printed == expected[format]
     else:
@@ -154,7 +161,7 @@ def test_a_version_that_is_not_spoken_is_refused_with_those_that_are() -> None:
     assert (refused.value.code, refused.value.data["supported"]) == (-32009, [1])
 
 
-@pytest.mark.parametrize("module", ["paths", "framing", "channel", "preface"])
+@pytest.mark.parametrize("module", ["paths", "framing", "channel", "preface", "jsonrpc", "summary", "limits"])
 def test_what_a_byte_pump_needs_does_not_import_pydantic(module: str) -> None:
     code = f"import sys, agiwo_protocol.{module}; sys.exit('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False, cwd=ROOT / "protocol" / "src")

@@ -14,7 +14,8 @@ from agiwo_protocol.channel import ChannelClosed, MemoryChannel, StreamChannel, 
 from agiwo_protocol.errors import Cancelled, DeadlineExceeded, InternalError, NotFound, RpcError
 from agiwo_protocol.framing import Framing
 from agiwo_protocol.jsonrpc import Notification, Request
-from agiwo_protocol.peer import MAX_IN_FLIGHT, HandleNotification, HandleRequest, Peer, Reply, ignore_notifications
+from agiwo_protocol.limits import MAX_IN_FLIGHT
+from agiwo_protocol.peer import HandleNotification, HandleRequest, Peer, Reply, ignore_notifications
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

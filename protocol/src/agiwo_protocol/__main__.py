@@ -1,4 +1,4 @@
-"""Prints the protocol: `python -m agiwo_protocol --format jsonschema|openrpc|typescript|markdown`."""
+"""Prints the protocol: `python -m agiwo_protocol --format jsonschema|openrpc|typescript|markdown|summary`."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from agiwo_protocol.markdown import markdown
-from agiwo_protocol.schema import json_schema, open_rpc
+from agiwo_protocol.schema import json_schema, open_rpc, summary
 from agiwo_protocol.typescript import typescript
 
 
@@ -20,6 +20,7 @@ FORMATS: Mapping[str, Callable[[], str]] = {
     "openrpc": lambda: _indented(open_rpc()),
     "typescript": typescript,
     "markdown": markdown,
+    "summary": summary,
 }
 
 

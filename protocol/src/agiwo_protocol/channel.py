@@ -9,15 +9,13 @@ import socket
 import struct
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agiwo_protocol.framing import Frame, Framing
+from agiwo_protocol.limits import HIGH_WATER
 from agiwo_protocol.preface import Preface
-
-HIGH_WATER: Final = 256 * 1024
-"""Bytes that may wait to be sent, or to be received, before the sender is held back."""
 
 
 class ChannelClosed(ConnectionError):
@@ -104,12 +102,14 @@ class StreamChannel(asyncio.Protocol):
     """A channel over a socket, or over a pair of pipes: give it to asyncio as the protocol of either.
 
     `connected` is called once bodies can be sent: there a server begins to serve. Of two pipes, connect the one to read
-    from first. Bodies written within one turn of the event loop go out in one write.
+    from first. `frames` are there already: somebody else read them. Bodies written within one turn of the event loop go
+    out in one write.
     """
 
     def __init__(
         self,
         framing: Framing | None = None,
+        frames: Iterable[Frame] = (),
         *,
         high_water: int = HIGH_WATER,
         connected: "Callable[[StreamChannel], None] | None" = None,
@@ -120,7 +120,7 @@ class StreamChannel(asyncio.Protocol):
         self._alive = 0
         self._reader: asyncio.ReadTransport | None = None
         self._writer: asyncio.WriteTransport | None = None
-        self._inbox: list[Frame] = []
+        self._inbox: list[Frame] = list(frames)
         self._inbox_bytes = 0
         self._held_back = False
         self._ended = False

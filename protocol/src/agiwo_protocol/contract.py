@@ -11,10 +11,14 @@ from agiwo_protocol.errors import InvalidParams
 
 
 class Wire(BaseModel):
-    """Data as it crosses the wire: frozen, camelCase, strict about types, deaf to fields that it does not know."""
+    """Data as it crosses the wire: frozen, camelCase, strict about types, deaf to fields that it does not know.
+
+    A model's validator is built when it is first used: a process uses few of them, and each start would pay for all.
+    """
 
     model_config = ConfigDict(
         frozen=True,
+        defer_build=True,
         strict=True,
         extra="ignore",
         alias_generator=to_camel,

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agiwo_protocol.errors import MessageTooLarge, ParseError, RpcError
+from agiwo_protocol.limits import MAX_MESSAGE
 from agiwo_protocol.preface import MAX_PREFACE, OPENING, Preface, read_preface
-
-MAX_MESSAGE: Final = 32 * 2**20
-"""Bytes of the largest message that is read unless told otherwise."""
 
 MAX_HEADERS: Final = 8 * 1024
 """Bytes of the largest header block: a peer that sends more of it never comes to the point."""

@@ -24,10 +24,8 @@ from agiwo_protocol.errors import (
 )
 from agiwo_protocol.framing import Frame, Malformed
 from agiwo_protocol.jsonrpc import Invalid, Notification, Request, RequestId, Response
+from agiwo_protocol.limits import MAX_IN_FLIGHT
 from agiwo_protocol.preface import Preface
-
-MAX_IN_FLIGHT: Final = 64
-"""Requests of one connection that are served at once; more are refused."""
 
 MAX_URGENT: Final = 4096
 """Requests of one connection that are served at once even if all of them are urgent; more are refused."""

@@ -86,6 +86,22 @@ def schema_hash() -> str:
     return f"sha256:{hashlib.sha256(text).hexdigest()}"
 
 
+def capabilities() -> list[str]:
+    """What a daemon can be asked about: the resources that have methods."""
+    return sorted({name.partition("/")[0] for name in METHODS if "/" in name})
+
+
+def summary() -> str:
+    """The text of the module `agiwo_protocol.summary`."""
+    names = "".join(f"    {name!r},\n" for name in capabilities()).replace("'", '"')
+    return (
+        '"""The catalog in short, for who answers before the catalog is loaded. Generated; do not edit."""\n\n'
+        "from typing import Final\n\n"
+        f'SCHEMA_HASH: Final = "{schema_hash()}"\n\n'
+        f"CAPABILITIES: Final = (\n{names})\n"
+    )
+
+
 @cache
 def open_rpc() -> Json:
     """The answer of `rpc/discover`."""

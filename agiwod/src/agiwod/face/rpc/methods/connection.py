@@ -3,11 +3,9 @@
 from agiwo.errors import AgiwoError
 from agiwo_protocol import connection as wire
 from agiwo_protocol.catalog import METHODS
-from agiwo_protocol.channel import HIGH_WATER
 from agiwo_protocol.contract import Empty
 from agiwo_protocol.errors import RpcError
-from agiwo_protocol.framing import MAX_MESSAGE
-from agiwo_protocol.peer import MAX_IN_FLIGHT
+from agiwo_protocol.limits import HIGH_WATER, MAX_IN_FLIGHT, MAX_MESSAGE
 from agiwo_protocol.schema import schema_hash
 from agiwo_protocol.version import SUPPORTED
 

@@ -1,0 +1,12 @@
+"""What one connection may do, as `initialize` announces it. Numbers only: they are known before anything is loaded."""
+
+from typing import Final
+
+MAX_MESSAGE: Final = 32 * 2**20
+"""Bytes of the largest message that is read unless told otherwise."""
+
+MAX_IN_FLIGHT: Final = 64
+"""Requests of one connection that are served at once; more are refused."""
+
+HIGH_WATER: Final = 256 * 1024
+"""Bytes that may wait to be sent, or to be received, before the sender is held back."""
