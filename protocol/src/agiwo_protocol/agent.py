@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from agiwo_protocol.contract import Method, Page, Wire
+from agiwo_protocol.contract import Method, Name, Page, Wire
 
 
 class Agent(Wire):
@@ -29,7 +29,7 @@ class ListResult(Wire):
 class AgentParams(Wire):
     """Names an agent."""
 
-    agent_id: str
+    agent_id: Name
 
 
 LIST = Method("agent/list", Page, ListResult, "The agents, without their system prompts.")

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agiwo_protocol.contract import Count, Method, Wire
+from agiwo_protocol.contract import Count, Method, Name, Wire
 
 
 class GetParams(Wire):
     """Which bytes of which blob; at most 8 MiB at once."""
 
-    blob: str
+    blob: Name
     offset: Count = 0
     limit: Annotated[int, Field(ge=1, le=8 * 2**20)] = 2**20
 

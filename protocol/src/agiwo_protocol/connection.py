@@ -4,16 +4,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agiwo_protocol.contract import Count, Empty, Event, Method, Wire
+from agiwo_protocol.contract import Count, Empty, Event, Method, Name, Wire
 from agiwo_protocol.run import RunStatus
+
+Label = Annotated[str, Field(max_length=256)]
+"""What others are shown of a client."""
 
 
 class ClientInfo(Wire):
     """Who calls. `name` is what other clients are shown."""
 
-    name: str
-    title: str | None = None
-    version: str | None = None
+    name: Label
+    title: Label | None = None
+    version: Label | None = None
 
 
 class ClientCapabilities(Wire):
@@ -26,13 +29,13 @@ class ClientCapabilities(Wire):
 class Workspace(Wire):
     """Where the client works."""
 
-    cwd: str
+    cwd: Name
 
 
 class Cursor(Wire):
     """A run to follow, and the last seq of it that the client has."""
 
-    run_id: str
+    run_id: Name
     after: Count = 0
 
 
@@ -43,7 +46,7 @@ class InitializeParams(Wire):
     client_info: ClientInfo
     capabilities: ClientCapabilities = ClientCapabilities()
     workspace: Workspace | None = None
-    token: str | None = None
+    token: Name | None = None
     attach: Annotated[list[Cursor], Field(max_length=1000)] = Field(default_factory=list[Cursor])
 
 

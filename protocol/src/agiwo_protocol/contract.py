@@ -68,8 +68,14 @@ class Event(Generic[P]):
     sender: Sender = "daemon"
 
 
-Count = Annotated[int, Field(ge=0)]
-"""A number of things, or a position: never negative."""
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A number of things, or a position: never negative, and exact in every language."""
+
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+"""A span of time: at most some thirty years, so that what it leads to is a time."""
+
+Name = Annotated[str, Field(max_length=4096)]
+"""What a client names something by: an id, a model, a cursor."""
 
 Limit = Annotated[int, Field(ge=1, le=1000)]
 """How many things a page may hold."""
@@ -78,7 +84,7 @@ Limit = Annotated[int, Field(ge=1, le=1000)]
 class Page(Wire):
     """The params of every list: where to go on, and how many at most."""
 
-    cursor: str | None = None
+    cursor: Name | None = None
     limit: Limit = 100
 
 
@@ -95,6 +101,13 @@ def read_params(model: type[P], params: Mapping[str, Any] | list[Any] | None) ->
         raise InvalidParams("the params do not fit the method", errors=_complaints(error, given)) from None
 
 
+_MOST_COMPLAINTS = 20
+"""Whoever has more to correct will ask again: an answer must not be larger than what it answers."""
+
+_LONGEST_PATH = 200
+"""Characters of a path that are told: it may hold keys that the client chose."""
+
+
 def _complaints(error: ValidationError, given: object) -> list[dict[str, str]]:
     """What a validation found, as `[{path, message}]`. Values are not repeated: they may be secret."""
     return [
@@ -102,7 +115,7 @@ def _complaints(error: ValidationError, given: object) -> list[dict[str, str]]:
             "path": _path(found["loc"], given, found["type"] == "missing"),
             "message": found["msg"].removeprefix("Value error, "),
         }
-        for found in error.errors(include_url=False, include_context=False, include_input=False)
+        for found in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_COMPLAINTS]
     ]
 
 
@@ -117,4 +130,4 @@ def _path(loc: tuple[int | str, ...], given: object, missing: bool) -> str:
         elif isinstance(node, list) and isinstance(part, int):
             path.append(str(part))
             node = cast("list[Any]", node)[part]
-    return ".".join(path)
+    return ".".join(path)[:_LONGEST_PATH]

@@ -1,10 +1,10 @@
 """The daemon: how it is, and how it ends. Also the description of the protocol itself."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from agiwo_protocol.contract import Count, Empty, Event, Method, Wire
+from agiwo_protocol.contract import Count, Empty, Event, Method, Seconds, Wire
 
 
 class Storage(Wire):
@@ -63,7 +63,7 @@ class Status(Wire):
 class DrainParams(Wire):
     """How long runs may go on at most; without it the daemon's own setting counts."""
 
-    seconds: Annotated[float, Field(ge=0)] | None = None
+    seconds: Seconds | None = None
 
 
 class DrainResult(Wire):

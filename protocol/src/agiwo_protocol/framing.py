@@ -18,6 +18,11 @@ MAX_HEADERS: Final = 8 * 1024
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
+_NO_LINE_END = re.compile(rb"[^\r\n]")
+
+_MOST_DIGITS = 30
+"""Digits of a length that are read: what has more is too large in any case, and costs nothing to say so."""
+
 Style = Literal["newline", "content-length"]
 
 
@@ -40,8 +45,7 @@ class Framing:
         self.style: Style | None = style
         self._limit = limit
         self._prefaced = False
-        self._chunks: list[bytes] = []
-        self._held = 0
+        self._held = bytearray()
         self._skipping = False
         self._need: int | None = None
         self._broken = False
@@ -60,7 +64,7 @@ class Framing:
         """What the end of the stream completes: a last line without its newline."""
         if self._broken or self._skipping or self.style == "content-length":
             return []
-        line = b"".join(self._take())
+        line = self._joined(b"")
         return [line] if line.strip() else []
 
     def _feed(self, data: bytes) -> Iterator[Frame]:
@@ -72,13 +76,13 @@ class Framing:
 
     def _open(self, data: bytes) -> Generator[Frame, None, bytes]:
         """Look at the first bytes; returns what is left for the framing that they tell."""
-        data = b"".join((*self._take(), data)).lstrip(b" \t\r\n")
+        data = self._joined(data).lstrip(b" \t\r\n")
         if self._prefaced or not OPENING.startswith(data[: len(OPENING)]):
             self.style = "content-length" if data[:1] in (b"C", b"c") else "newline"
             return data
         line, newline, rest = data.partition(b"\n")
         if not newline and len(line) <= MAX_PREFACE:
-            self._hold(data)
+            self._held += data
             return b""
         self._prefaced = True
         yield self._preface(line)
@@ -91,33 +95,31 @@ class Framing:
             self._broken = True
             return Malformed(error, fatal=True)
 
-    def _hold(self, data: bytes) -> None:
-        if data:
-            self._chunks.append(data)
-            self._held += len(data)
-
-    def _take(self) -> list[bytes]:
-        """What was held back, in pieces. A long line is joined once, when it is complete, and not for each piece."""
-        chunks, self._chunks, self._held = self._chunks, [], 0
-        return chunks
+    def _joined(self, data: bytes) -> bytes:
+        """What was held back, and `data` behind it. A long message is held in one piece, however it was cut."""
+        if not self._held:
+            return data
+        held, self._held = self._held, bytearray()
+        held += data
+        return bytes(held)
 
     def _lines(self, data: bytes) -> Iterator[Frame]:
         *complete, rest = data.split(b"\n")
         for line in complete:
             if self._skipping:
                 self._skipping = False
-            elif self._held + len(line) > self._limit:
-                self._take()
+            elif len(self._held) + len(line) > self._limit:
+                self._held.clear()
                 yield self._too_large(fatal=False)
             else:
-                whole = b"".join((*self._take(), line)) if self._chunks else line
+                whole = self._joined(line)
                 if whole and not whole.isspace():
                     yield whole
         if self._skipping:
             return
-        self._hold(rest)
-        if self._held > self._limit:
-            self._take()
+        self._held += rest
+        if len(self._held) > self._limit:
+            self._held.clear()
             self._skipping = True
             yield self._too_large(fatal=False)
 
@@ -127,10 +129,10 @@ class Framing:
         )
 
     def _bodies(self, data: bytes) -> Iterator[Frame]:
-        if self._need is not None and self._held + len(data) < self._need:
-            self._hold(data)
+        if self._need is not None and len(self._held) + len(data) < self._need:
+            self._held += data
             return
-        data = b"".join((*self._take(), data))
+        data = self._joined(data)
         position = 0
         while not self._broken:
             if self._need is None:
@@ -140,18 +142,26 @@ class Framing:
             yield data[position : position + self._need]
             position, self._need = position + self._need, None
         if not self._broken:
-            self._hold(data[position:])
+            self._held += data[position:]
 
     def _headers(self, data: bytes, position: int) -> Generator[Frame, None, int]:
         """Read a header block at `position` if it is complete; returns where the body begins."""
+        start = _NO_LINE_END.search(data, position)
+        if start is None:
+            return position if len(data) - position <= MAX_HEADERS else len(data)
+        position = start.start()
+        if not data[position : position + 1].isalpha():
+            yield self._lost("a header is expected here, and this is none")
+            return position
         end = _BLANK_LINE.search(data, position, position + MAX_HEADERS)
         if end is None:
             if len(data) - position > MAX_HEADERS:
                 yield self._lost("the headers have no end")
             return position
-        length = _content_length(data[position : end.start()])
+        lengths = _content_lengths(data[position : end.start()])
+        length = lengths.pop() if len(lengths) == 1 else None
         if length is None:
-            yield self._lost("there is no usable Content-Length header")
+            yield self._lost("the headers must have one Content-Length, a number of bytes")
         elif length > self._limit:
             self._broken = True
             yield self._too_large(fatal=True)
@@ -164,10 +174,12 @@ class Framing:
         return Malformed(ParseError(why), fatal=True)
 
 
-def _content_length(headers: bytes) -> int | None:
+def _content_lengths(headers: bytes) -> set[int | None]:
+    """What each Content-Length header says; None for one that is no number."""
+    found: set[int | None] = set()
     for line in headers.split(b"\n"):
         name, _, value = line.partition(b":")
-        value = value.strip()
-        if name.strip().lower() == b"content-length" and value.isdigit() and len(value) < 16:
-            return int(value)
-    return None
+        if name.strip().lower() == b"content-length":
+            digits = value.strip()
+            found.add(int(digits[:_MOST_DIGITS]) if digits.isdigit() else None)
+    return found

@@ -28,7 +28,7 @@ class Part(Wire):
         return self
 
 
-Input = str | Annotated[list[Part], Field(min_length=1)]
+Input = str | Annotated[list[Part], Field(min_length=1, max_length=1000)]
 """What a run is asked: a string, or parts."""
 
 

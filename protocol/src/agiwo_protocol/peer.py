@@ -18,11 +18,12 @@ from agiwo_protocol.errors import (
     DeadlineExceeded,
     InternalError,
     InvalidRequest,
+    MessageTooLarge,
     MethodNotFound,
     Overloaded,
     RpcError,
 )
-from agiwo_protocol.framing import Frame, Malformed
+from agiwo_protocol.framing import MAX_MESSAGE, Frame, Malformed
 from agiwo_protocol.jsonrpc import Invalid, Notification, Request, RequestId, Response
 from agiwo_protocol.limits import MAX_IN_FLIGHT
 from agiwo_protocol.preface import Preface
@@ -208,7 +209,7 @@ class Peer:
             outcome = await self._handle_request(self, request)
             if isinstance(outcome, Reply):
                 outcome, then = outcome.result, outcome.then
-            body = jsonrpc.result(request.id, outcome)
+            body = _bounded(jsonrpc.result(request.id, outcome))
         except RpcError as error:
             body = jsonrpc.failure(request.id, error)
         except Exception as error:
@@ -237,7 +238,9 @@ class Peer:
 
     def _cancel(self, params: jsonrpc.Params) -> None:
         id = params.get("id") if isinstance(params, dict) else None
-        task = self._serving.get(id) if isinstance(id, str | int) else None
+        if not isinstance(id, str | int) or isinstance(id, bool):  # `true` would be taken for 1
+            return
+        task = self._serving.get(id)
         if task is not None:
             task.cancel()
 
@@ -264,6 +267,17 @@ def _guard(call: Callable[[], None], method: str) -> None:
         call()
     except Exception:
         _log.exception("what %s asked for failed after all answers were given", method)
+
+
+def _bounded(body: bytes) -> bytes:
+    """An answer that the other side can read.
+
+    Raises:
+        MessageTooLarge: it would not.
+    """
+    if len(body) > MAX_MESSAGE:
+        raise MessageTooLarge(f"the answer has {len(body)} bytes; ask for less at once", limit=MAX_MESSAGE)
+    return body
 
 
 def _hide(request: Request, error: Exception) -> InternalError:

@@ -1,11 +1,11 @@
 """Runs: start one, follow it, steer it, end it. Their events are one notification with one envelope."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from agiwo_protocol.contract import Count, Empty, Event, Limit, Method, Page, Wire
+from agiwo_protocol.contract import Count, Empty, Event, Limit, Method, Name, Page, Wire
 from agiwo_protocol.item import Input, ItemDelta, ItemStarted, Usage
 
 RunStatus = Literal["queued", "running", "waiting", "sleeping", "suspended", "completed", "failed", "cancelled"]
@@ -45,18 +45,18 @@ class Budget(Wire):
     """What a run and its children may use up. Whatever is left out is not limited."""
 
     cost_usd: Annotated[float, Field(gt=0)] | None = None
-    tokens: Annotated[int, Field(gt=0)] | None = None
-    calls: Annotated[int, Field(gt=0)] | None = None
-    seconds: Annotated[float, Field(gt=0)] | None = None
+    tokens: Annotated[int, Field(gt=0, le=2**53 - 1)] | None = None
+    calls: Annotated[int, Field(gt=0, le=2**53 - 1)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=1e9)] | None = None
 
 
 class StartParams(Wire):
     """What to run, and how. `model` takes the place of the agent's own for this run."""
 
-    agent: str
+    agent: Name
     input: Input
-    session_id: str | None = None
-    model: str | None = None
+    session_id: Name | None = None
+    model: Name | None = None
     idempotency_key: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     output_schema: dict[str, Any] | None = None
     budget: Budget | None = None
@@ -77,13 +77,13 @@ class StartResult(Wire):
 class RunParams(Wire):
     """Names a run."""
 
-    run_id: str
+    run_id: Name
 
 
 class WaitParams(RunParams):
     """`timeoutMs`: how long to wait at most; then the answer is -32008, and the run goes on."""
 
-    timeout_ms: Annotated[int, Field(gt=0)] | None = None
+    timeout_ms: Annotated[int, Field(gt=0, le=10**12)] | None = None
 
 
 class SteerParams(RunParams):
@@ -106,7 +106,17 @@ class CancelResult(Wire):
     status: RunStatus
 
 
-After = Count | dict[str, Count]
+_MOST_RUNS: Final = 10_000
+
+
+def _bounded(places: object) -> object:
+    # Pydantic counts the members of a dict after it has looked into each of them.
+    if isinstance(places, dict) and len(cast("dict[str, object]", places)) > _MOST_RUNS:
+        raise ValueError(f"it may name at most {_MOST_RUNS} runs")
+    return cast("object", places)
+
+
+After = Annotated[Count | Annotated[dict[str, Count], Field(max_length=_MOST_RUNS)], BeforeValidator(_bounded)]
 """The last seq that the reader has; with scope `tree` it may be one for each run."""
 
 
@@ -135,10 +145,10 @@ class AttachResult(Wire):
 class ListParams(Page):
     """Which runs to list, newest first."""
 
-    session_id: str | None = None
-    agent_id: str | None = None
-    parent_run_id: str | None = None
-    statuses: list[RunStatus] | None = None
+    session_id: Name | None = None
+    agent_id: Name | None = None
+    parent_run_id: Name | None = None
+    statuses: Annotated[list[RunStatus], Field(max_length=100)] | None = None
 
 
 class ListResult(Wire):

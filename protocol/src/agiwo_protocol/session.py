@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agiwo_protocol.contract import Count, Method, Page, Wire
+from agiwo_protocol.contract import Count, Method, Name, Page, Wire
 
 
 class Session(Wire):
@@ -19,20 +19,20 @@ class Session(Wire):
 class CreateParams(Wire):
     """Whose conversation it will be; `sessionId` may be chosen, and is a conflict when it exists."""
 
-    agent: str
-    session_id: str | None = None
+    agent: Name
+    session_id: Name | None = None
 
 
 class SessionParams(Wire):
     """Names a session."""
 
-    session_id: str
+    session_id: Name
 
 
 class ListParams(Page):
     """Which sessions to list, the one used last first."""
 
-    agent_id: str | None = None
+    agent_id: Name | None = None
 
 
 class ListResult(Wire):
@@ -45,7 +45,7 @@ class ListResult(Wire):
 class HistoryParams(Page):
     """Which session's history to read, oldest first."""
 
-    session_id: str
+    session_id: Name
 
 
 class HistoryItem(Wire):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:f804a2f1be0e133efbb6c3d1d3b7405f7a38a710d47e038ad4c3b310ec0d3563"
+SCHEMA_HASH: Final = "sha256:6c491901a4cb532a247a6c72dd8794ff4a0a8b603f44ff831d23a2dc257c9bd4"
 
 CAPABILITIES: Final = (
     "agent",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LONGEST_NAME = 100
+"""Characters of an unknown method's name that are compared and told back."""
+
 P = TypeVar("P", bound=Wire)
 R = TypeVar("R", bound=Wire)
 
@@ -83,8 +86,9 @@ class MethodTable:
 
     def _error(self, method: str, error: dict[str, Any]) -> RpcError:
         if error["code"] == MethodNotFound.code and method not in self._methods:
-            near = get_close_matches(method, self._methods, n=3, cutoff=0.5)
-            return MethodNotFound(f"there is no method {method!r}", method=method, near=near)
+            name = method[:_LONGEST_NAME]
+            near = get_close_matches(name, self._methods, n=3, cutoff=0.5)
+            return MethodNotFound(f"there is no method {name!r}", method=name, near=near)
         if isinstance(error.get("data"), dict):
             return from_error(error)
         return hidden(method, RuntimeError(f"jsonrpcserver: {error}"))
