@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agiwo.errors import Conflict
@@ -27,6 +27,9 @@ def data_lock(directory: Path) -> Generator[None]:
     try:
         yield
     finally:
+        # A pid that stands in a lock that nobody holds is then the mark of a process that was killed.
+        with suppress(OSError):
+            path.write_text("")
         lock.release()
 
 

@@ -8,6 +8,7 @@ from agiwod.cli.agents import agents
 from agiwod.cli.ask import ask
 from agiwod.cli.config import config
 from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
+from agiwod.cli.doctor import doctor
 from agiwod.cli.logs import logs
 from agiwod.cli.models import models
 from agiwod.cli.runs import runs
@@ -45,6 +46,7 @@ app.command()(stop)
 app.command()(restart)
 app.command()(status)
 app.command()(logs)
+app.command()(doctor)
 app.command()(stdio)
 app.add_typer(runs, name="runs")
 app.add_typer(agents, name="agents")
