@@ -14,6 +14,9 @@ from agiwo.schema.record import RunHead
 _TREE_PAGE = 1000
 """Children looked up at once while a tree is gathered."""
 
+_BEAT = 0.002
+"""Seconds between two looks at what is new: nobody sees it, and a model that says more meanwhile costs one frame."""
+
 
 class Sink(Protocol):
     """Where the events go."""
@@ -66,6 +69,8 @@ class Attachment:
 
 class Fanout:
     """The runs that one client follows. `run` is to be owned by the client's connection; it ends with the sink.
+
+    What comes after a pause is sent at once, and what follows it at the next beat, which is the same for all clients.
 
     A client that does not read costs one cursor a run and what its sink holds: nothing is copied for it, and it never
     slows the runs or other clients. When it reads again it gets whole items in the place of the deltas that it missed.
@@ -148,9 +153,11 @@ class Fanout:
 
     async def run(self) -> None:
         """Send what comes, run by run, whenever the sink has room; return when it ends."""
+        next_look = 0.0
         try:
             while True:
                 await self._news.wait()
+                await _until(next_look)
                 await self._room()
                 if self._ready:
                     run = next(iter(self._ready))
@@ -158,6 +165,7 @@ class Fanout:
                     await self._serve(self._followed[run])
                 else:
                     self._news.clear()
+                    next_look = _next_beat()
         except ConnectionError:
             return
 
@@ -191,3 +199,14 @@ class Fanout:
         if child not in tree.runs:
             tree.runs.add(child)
             self._begin([await self._follow(child, 0, tree)])
+
+
+def _next_beat() -> float:
+    """A time that is the same for everybody: who looks together is in the same place, and shares a frame."""
+    return (asyncio.get_running_loop().time() // _BEAT + 1) * _BEAT
+
+
+async def _until(time: float) -> None:
+    pause = time - asyncio.get_running_loop().time()
+    if pause > 0:
+        await asyncio.sleep(pause)
