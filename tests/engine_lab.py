@@ -200,6 +200,7 @@ class Lab:
         for reader in self._readers.values():
             reader.cancel()
         await asyncio.gather(*self._readers.values(), return_exceptions=True)
+        await self.tape.settle()  # an append under way is made or not, but not later
 
     async def close(self) -> None:
         """Stop, and hold what was recorded and streamed against what must be true of every run."""

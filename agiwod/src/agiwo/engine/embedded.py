@@ -151,7 +151,8 @@ class EmbeddedEngine:
         return execution
 
     def _go(self, execution: Execution) -> None:
-        if execution.task is None or execution.task.done():
+        is_driven = execution.task is not None and not execution.task.done()
+        if not (is_driven or execution.ending or self._is_closing):
             execution.task = self._own(self._drive(execution), execution.id)
 
     def _own(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
@@ -243,7 +244,7 @@ class EmbeddedEngine:
             parent.children.pop(execution.id, None)
             parent.children |= execution.children  # so that a cancel of the tree still finds them
         following = self._lanes.leave(execution.session, execution.id)
-        if following and not self._is_closing:
+        if following:
             self._go(self._executions[following])
 
     async def _suspend(self, execution: Execution, reason: str) -> None:
@@ -334,7 +335,7 @@ class EmbeddedEngine:
         Raises:
             NotFound: no such run.
             Conflict: another process drives the run.
-            StorageError: the store refuses writes, so that the wish cannot be recorded.
+            StorageError: the store refuses writes; ask again when it takes them.
         """
         # The wish stands from here on, whatever becomes of the caller.
         return await asyncio.shield(self._own(self._cancel(run, reason, scope), f"{run} cancel"))
@@ -355,7 +356,7 @@ class EmbeddedEngine:
             for each in going:
                 each.wish = wish
         if execution.wish:
-            await execution.wish
+            await self.storage.done(execution.wish)
         return True
 
     async def _interrupt(self, stops: Sequence[Stop]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from agiwo.errors import StorageError
 from agiwo.journal.base import Journal
@@ -27,6 +28,7 @@ class Storage:
         self._on_change = on_change
         self._well = asyncio.Event()
         self._well.set()
+        self._ill = asyncio.Event()
         self._prober: asyncio.Task[None] | None = None
 
     async def append(self, *changes: Change) -> list[Record]:
@@ -48,11 +50,26 @@ class Storage:
             self._refused(error)
             raise
 
+    async def done(self, work: asyncio.Task[Any]) -> None:
+        """Return when `work` is done; it goes on when this raises.
+
+        Raises:
+            StorageError: the store refuses, and `work` waits until it does not.
+        """
+        trouble = asyncio.create_task(self._ill.wait())
+        try:
+            await asyncio.wait({work, trouble}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            trouble.cancel()
+        if not work.done():
+            raise StorageError(self.trouble or "the store refuses writes")
+
     def _refused(self, error: StorageError) -> None:
         if self.trouble is None:
             log.error("the store refuses writes; runs are suspended until it takes them again: %s", error)
             self.trouble = str(error)
             self._well.clear()
+            self._ill.set()
             self._prober = asyncio.create_task(self._probe(), name="storage-probe")
             self._on_change(self.trouble)
 
@@ -67,6 +84,7 @@ class Storage:
                 pause = min(2 * pause, _PROBE[1])
         log.warning("the store takes writes again; runs go on")
         self.trouble = None
+        self._ill.clear()
         self._well.set()
         self._on_change(None)
 
