@@ -1,8 +1,17 @@
-"""agiwo: an SDK for LLM agents: streaming first, durable, and complete without a daemon."""
+"""agiwo: an SDK for LLM agents: streaming first, durable, and complete without a daemon.
 
-from agiwo.abort import AbortSignal
-from agiwo.agent import Agent, AgentOptions, RunHandle, RunOutput, StreamEvent, TerminationReason
-from agiwo.tool import BaseTool, ToolResult, tool
+A name is loaded when it is first asked for, so that who needs an id or an error does not pay for the agent.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from agiwo.abort import AbortSignal
+    from agiwo.agent import Agent, AgentOptions, RunHandle, RunOutput, StreamEvent, TerminationReason
+    from agiwo.tool import BaseTool, ToolResult, tool
 
 __all__ = [
     "AbortSignal",
@@ -16,3 +25,25 @@ __all__ = [
     "ToolResult",
     "tool",
 ]
+
+_TOOLS: Final = ("BaseTool", "ToolResult", "tool")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "agiwo.abort" if name == "AbortSignal" else "agiwo.tool" if name in _TOOLS else "agiwo.agent"
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+class _Package(ModuleType):
+    """This package: `agiwo.tool` is the decorator, and not the folder that the import system would put there."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name == "tool" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import version
+from functools import partial
 from typing import Any
 
 from agiwo.config import AgiwoSettings, use_settings
@@ -14,15 +14,19 @@ from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
 from agiwo_protocol.paths import Paths
 
+from agiwod import __version__
 from agiwod.data_lock import data_lock
 from agiwod.face.door import Door
+from agiwod.face.rpc.greeting import Greeting
 from agiwod.logs import logging_to
 from agiwod.offer import offered_models, secrets
+from agiwod.opening import Opening
 from agiwod.reload import Reload
 from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
+from agiwod.runtime.identity import Identity
 from agiwod.settings import Settings
-from agiwod.transport.base import Transport
+from agiwod.transport.base import Converse, Transport
 from agiwod.transport.stdio import StdioTransport
 from agiwod.transport.unix import UnixTransport
 
@@ -42,15 +46,22 @@ def serve(read: Callable[[], Settings], paths: Paths, ready: Callable[[], None] 
     _run(read, paths, [unix], socket=str(paths.socket))
 
 
-def serve_stdio(read: Callable[[], Settings], paths: Paths) -> None:
-    """Hold one conversation over stdin and stdout with a daemon of this process alone, which ends with it.
+def serve_stdio(read: Callable[[], Settings], paths: Paths, opening: Opening) -> None:
+    """Go on with a conversation, with a daemon of this process alone, which ends with it.
 
     Raises: as `serve`.
     """
-    _run(read, paths, [StdioTransport()])
+    transport = StdioTransport(opening.source, opening.sink, opening.framing, opening.frames)
+    _run(read, paths, [transport], opening)
 
 
-def _run(read: Callable[[], Settings], paths: Paths, transports: Sequence[Transport], **facts: Any) -> None:
+def _run(
+    read: Callable[[], Settings],
+    paths: Paths,
+    transports: Sequence[Transport],
+    opening: Opening | None = None,
+    **facts: Any,
+) -> None:
     settings, keys = read(), AgiwoSettings()
     use_settings(keys)
     redactor = Redactor(secrets(settings, keys))
@@ -59,7 +70,7 @@ def _run(read: Callable[[], Settings], paths: Paths, transports: Sequence[Transp
         def reloading(daemon: Daemon) -> Reload:
             return Reload(daemon, settings, read, keys=keys, file=file, redactor=redactor)
 
-        asyncio.run(_serve(settings, paths, keys, transports, facts, reloading))
+        asyncio.run(_serve(settings, paths, keys, transports, facts, reloading, opening))
 
 
 async def _serve(
@@ -69,16 +80,17 @@ async def _serve(
     transports: Sequence[Transport],
     facts: dict[str, Any],
     reloading: Callable[[Daemon], Callable[[], None]],
+    opening: Opening | None,
 ) -> None:
-    async with _daemon(settings, paths, keys, facts) as daemon:
+    async with _daemon(settings, paths, keys, facts, opening.identity if opening else None) as daemon:
         _heed_signals(daemon, reloading(daemon))
         await daemon.start()
-        await _converse(daemon, transports)
+        await _converse(daemon, transports, opening.greeting if opening else None)
 
 
 @asynccontextmanager
 async def _daemon(
-    settings: Settings, paths: Paths, keys: AgiwoSettings, facts: dict[str, Any]
+    settings: Settings, paths: Paths, keys: AgiwoSettings, facts: dict[str, Any], identity: Identity | None
 ) -> AsyncGenerator[Daemon]:
     agents = build_agents(settings)
     daemon = Daemon(
@@ -86,8 +98,9 @@ async def _daemon(
         agents,
         models=offered_models(settings, keys),
         secrets=secrets(settings, keys),
+        identity=identity,
         facts=Facts(
-            version=version("agiwod"),
+            version=__version__,
             storage=settings.storage.kind,
             durability=settings.storage.durability if settings.storage.kind == "sqlite" else None,
             drain_seconds=settings.serve.drain_seconds,
@@ -121,13 +134,13 @@ def _heed_signals(daemon: Daemon, reload: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
-async def _converse(daemon: Daemon, transports: Sequence[Transport]) -> None:
+async def _converse(daemon: Daemon, transports: Sequence[Transport], greeting: Greeting | None) -> None:
     """Let clients in, until the daemon is to end, or none can come any more."""
-    door = Door(daemon)
+    converse = _way_in(daemon, greeting)
     ended = asyncio.create_task(daemon.ended.wait())
     tasks: list[asyncio.Task[Any]] = [
         ended,
-        *(asyncio.create_task(transport.serve(door.converse)) for transport in transports),
+        *(asyncio.create_task(transport.serve(converse)) for transport in transports),
     ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -137,3 +150,12 @@ async def _converse(daemon: Daemon, transports: Sequence[Transport]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _way_in(daemon: Daemon, greeting: Greeting | None) -> Converse:
+    """What holds a conversation: one whose handshake was answered is past the door."""
+    if greeting is None:
+        return Door(daemon).converse
+    from agiwod.face.rpc.face import RpcFace
+
+    return partial(RpcFace(daemon).converse, greeting=greeting)

@@ -16,9 +16,10 @@ STANDALONE = """
 import asyncio, sys
 from daemon_lab import running
 from agiwod.face.door import Door
+from agiwod.transport.claim import claim
 from agiwod.transport.stdio import StdioTransport
 async def main():
-    transport = StdioTransport()
+    transport = StdioTransport(*claim())
     print("stray print")
     assert sys.stdin.read() == ""
     async with running() as daemon:

@@ -4,10 +4,12 @@ import sys
 from collections.abc import Callable
 
 from agiwo.errors import AgiwoError, ConfigError, Conflict
+from agiwo_protocol import errors as wire
 from agiwo_protocol.paths import Paths, locate
 
 from agiwod import app
 from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.opening import Opening
 from agiwod.settings import Settings, load_settings
 
 
@@ -24,14 +26,17 @@ def run_daemon(*, log_level: str | None) -> None:
     _guarded(serve, {"log_level": log_level})
 
 
-def run_standalone() -> int:
-    """Serve the client at stdin and stdout until it goes; return the exit code.
+def run_standalone(opening: Opening) -> None:
+    """Serve the client at stdin and stdout until it goes.
 
     Raises:
-        CommandFailed: as `run_daemon`.
+        CommandFailed: as `run_daemon`; what the client asked meanwhile has got an error.
     """
-    _guarded(app.serve_stdio, {})
-    return ExitCode.OK
+    try:
+        _guarded(lambda read, paths: app.serve_stdio(read, paths, opening), {})
+    except CommandFailed as failure:
+        opening.refuse(wire.Conflict(failure.message))
+        raise
 
 
 def _guarded(serve: Callable[[Callable[[], Settings], Paths], None], overrides: dict[str, object]) -> None:

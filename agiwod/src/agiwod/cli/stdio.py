@@ -13,9 +13,7 @@ from agiwod.transport.pump import Pump
 def serve_stdio(*, standalone: bool) -> int:
     """Carry this process's stdin and stdout to the daemon and back, until one side ends; return the exit code."""
     if standalone:
-        from agiwod.cli.foreground import run_standalone
-
-        return run_standalone()
+        return _serve_alone()
     paths = locate()
     start_daemon(paths)
     with socket.socket(socket.AF_UNIX) as far:
@@ -25,6 +23,19 @@ def serve_stdio(*, standalone: bool) -> int:
             raise _gone(f"{paths.socket}: {error.strerror}") from None
         if not Pump(sys.stdin.fileno(), sys.stdout.fileno(), far).run():
             raise _gone("the connection has ended")
+    return ExitCode.OK
+
+
+def _serve_alone() -> int:
+    """Be the daemon. Its first answer comes before most of it is loaded."""
+    from agiwod.opening import Opening
+    from agiwod.transport.claim import claim
+
+    opening = Opening(*claim())
+    opening.listen()
+    from agiwod.cli.foreground import run_standalone
+
+    run_standalone(opening)
     return ExitCode.OK
 
 

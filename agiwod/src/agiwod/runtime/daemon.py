@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agiwo import ids
 from agiwo.clock import Clock, SystemClock
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import AgiwoError
@@ -21,6 +19,7 @@ from agiwod.runtime.clients import Clients
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
+from agiwod.runtime.identity import Identity
 from agiwod.runtime.milestones import Milestones
 from agiwod.runtime.models import NO_MODELS, Models
 from agiwod.runtime.runs import Runs
@@ -70,13 +69,13 @@ class Daemon:
         facts: Facts | None = None,
         secrets: Mapping[str, str] | None = None,
         clock: Clock | None = None,
+        identity: Identity | None = None,
         max_concurrent: int = 100,
     ) -> None:
-        self.id = ids.fresh("daemon")
-        self.pid = os.getpid()
         self.facts = facts or Facts()
         self.clock = clock or SystemClock()
-        self.started_at = self.clock.now()
+        self.identity = identity or Identity(started_at=self.clock.now())
+        self.id, self.pid, self.started_at = self.identity.id, self.identity.pid, self.identity.started_at
         self.journal, self.agents, self.models = journal, agents, models
         self.events = Events(self.clock.now)
         self.engine = EmbeddedEngine(

@@ -31,14 +31,16 @@ class Pump:
     def _carry_in(self) -> bool:
         try:
             while data := self._far.recv(CHUNK):
-                self._write(data)
+                write_all(self._sink, data)
         except BrokenPipeError:
             return True  # nobody reads us any more
         except ConnectionError:
             return False
         return self._is_source_over
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._sink, view) :]
+
+def write_all(sink: int, data: bytes) -> None:
+    """Write all of the data, however long the other side takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(sink, view) :]

@@ -1,47 +1,37 @@
-"""One conversation over this process's own stdin and stdout, which nothing else in the process can touch then."""
+"""One conversation over what were this process's stdin and stdout; `claim` took them from everything else."""
 
 import asyncio
-import os
 import socket
-import sys
 import threading
+from collections.abc import Iterable
 
 from agiwo_protocol.channel import StreamChannel
+from agiwo_protocol.framing import Frame, Framing
 
 from agiwod.transport.base import Converse, hold
 from agiwod.transport.pump import Pump
 
 
 class StdioTransport:
-    """Takes stdin and stdout from everything else: a stray print goes to stderr, a stray read finds the end.
+    """One conversation over a pair of descriptors. `framing` and `frames`: what was read from them already.
 
     The descriptors may be pipes, files or a terminal, so threads carry their bytes to a socket that asyncio can wait
     for, and nobody's descriptor is made non-blocking.
     """
 
-    def __init__(self) -> None:
-        self._source, self._sink = claim()
+    def __init__(self, source: int, sink: int, framing: Framing | None = None, frames: Iterable[Frame] = ()) -> None:
+        self._source, self._sink = source, sink
+        self._channel = StreamChannel(framing, frames)
 
     async def serve(self, converse: Converse) -> None:
         """Hold the one conversation to its end."""
         near, far = socket.socketpair()
         pump = threading.Thread(target=self._pump, args=(far,), daemon=True)
         pump.start()
-        _, channel = await asyncio.get_running_loop().create_connection(StreamChannel, sock=near)
-        await hold(converse, channel)
+        await asyncio.get_running_loop().create_connection(lambda: self._channel, sock=near)
+        await hold(converse, self._channel)
         await asyncio.to_thread(pump.join, 1.0)
 
     def _pump(self, far: socket.socket) -> None:
         with far:
             Pump(self._source, self._sink, far).run()
-
-
-def claim() -> tuple[int, int]:
-    """Descriptors of what were stdin and stdout; from now on stdin is empty, and stdout is stderr."""
-    sys.stdout.flush()
-    source, sink = os.dup(0), os.dup(1)
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return source, sink

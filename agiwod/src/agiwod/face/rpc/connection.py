@@ -10,6 +10,7 @@ from agiwo_protocol import jsonrpc
 from agiwo_protocol.catalog import METHODS, URGENT
 from agiwo_protocol.channel import Channel
 from agiwo_protocol.connection import EXIT, INITIALIZE, InitializeParams
+from agiwo_protocol.contract import read_params
 from agiwo_protocol.daemon import DRAINING, Draining
 from agiwo_protocol.errors import InvalidRequest, NotInitialized
 from agiwo_protocol.event import EVENT
@@ -19,6 +20,7 @@ from agiwo_protocol.version import negotiate
 
 from agiwod.face.rpc.dispatch import MethodTable
 from agiwod.face.rpc.encode import Frames, daemon_event
+from agiwod.face.rpc.greeting import Greeting
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
@@ -31,12 +33,19 @@ log = logging.getLogger(__name__)
 class Connection:
     """An accepted connection: its handshake, the runs that it follows, and those that are `bound` to end with it."""
 
-    def __init__(self, daemon: Daemon, methods: MethodTable, frames: Frames, channel: Channel) -> None:
-        self.id = ids.fresh("conn")
+    def __init__(
+        self,
+        daemon: Daemon,
+        methods: MethodTable,
+        frames: Frames,
+        channel: Channel,
+        greeting: Greeting | None = None,
+    ) -> None:
+        self.id = greeting.connection_id if greeting else ids.fresh("conn")
         self.daemon = daemon
         self.bound: set[str] = set()
         self.fanout = Fanout(daemon.engine, _Events(channel, frames))
-        self._methods, self._channel = methods, channel
+        self._methods, self._channel, self._greeting = methods, channel, greeting
         self._peer = Peer(channel, self._serve, self._hear, urgent=URGENT)
         self._handshake = asyncio.Lock()
         self._client: InitializeParams | None = None
@@ -51,6 +60,8 @@ class Connection:
         """
         forget = self.daemon.on_drain(self._tell_draining)
         try:
+            if self._greeting is not None:
+                self.welcome(read_params(InitializeParams, self._greeting.params))
             async with self._tasks:
                 helpers = [self._tasks.create_task(work) for work in (self.fanout.run(), self._leave())]
                 await self._peer.run()

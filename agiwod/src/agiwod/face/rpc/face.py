@@ -4,6 +4,7 @@ from agiwo_protocol.channel import Channel
 
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.encode import Frames
+from agiwod.face.rpc.greeting import Greeting
 from agiwod.face.rpc.methods import methods
 from agiwod.runtime.daemon import Daemon
 
@@ -15,6 +16,7 @@ class RpcFace:
         self._daemon = daemon
         self._frames = Frames()
 
-    async def converse(self, channel: Channel) -> None:
-        """Hold one conversation to its end."""
-        await Connection(self._daemon, methods, self._frames, channel).run()
+    async def converse(self, channel: Channel, greeting: Greeting | None = None) -> None:
+        """Hold one conversation to its end. `greeting`: its handshake, when somebody has answered it already."""
+        connection = Connection(self._daemon, methods, self._frames, channel, greeting)
+        await connection.run()

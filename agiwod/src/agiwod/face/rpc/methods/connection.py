@@ -2,17 +2,14 @@
 
 from agiwo.errors import AgiwoError
 from agiwo_protocol import connection as wire
-from agiwo_protocol.catalog import METHODS
 from agiwo_protocol.contract import Empty
 from agiwo_protocol.errors import RpcError
-from agiwo_protocol.limits import HIGH_WATER, MAX_IN_FLIGHT, MAX_MESSAGE
-from agiwo_protocol.schema import schema_hash
-from agiwo_protocol.version import SUPPORTED
 
 from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.dispatch import Answer, methods
 from agiwod.face.rpc.errors import to_rpc
+from agiwod.face.rpc.greeting import welcome
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.fanout import Attachment
 
@@ -23,17 +20,8 @@ async def initialize(connection: Connection, params: wire.InitializeParams) -> A
     version = connection.welcome(params)
     taken = [await _attach(connection, cursor) for cursor in params.attach]
     daemon = connection.daemon
-    result = wire.InitializeResult(
-        protocol_version=version,
-        supported_versions=list(SUPPORTED),
-        schema_hash=schema_hash(),
-        server_info=wire.ServerInfo(name="agiwod", version=daemon.facts.version),
-        daemon=wire.DaemonIdentity(id=daemon.id, pid=daemon.pid, started_at=moment(daemon.started_at)),
-        connection_id=connection.id,
-        capabilities={name.partition("/")[0]: {} for name in METHODS if "/" in name},
-        limits=wire.Limits(max_message_bytes=MAX_MESSAGE, max_in_flight=MAX_IN_FLIGHT, high_water_bytes=HIGH_WATER),
-        attached=[told for told, _ in taken],
-    )
+    told = welcome(daemon.identity, connection.id, program=daemon.facts.version, version=version)
+    result = wire.InitializeResult.model_validate({**told, "attached": [attached for attached, _ in taken]})
     return Answer(result, lambda: _go([attachment for _, attachment in taken if attachment]))
 
 
