@@ -14,12 +14,15 @@ LOADED = {
     "agiwo_protocol.paths": set[str](),
     "agiwo_protocol.catalog": PYDANTIC,
     "agiwo_client": {*PYDANTIC, "orjson", "anyio"},
-    "agiwo": {*PYDANTIC, "orjson"},
+    "agiwo": set[str](),
+    "agiwo.agent": {*PYDANTIC, "orjson"},
     "agiwo.tool.builtin.calculator": {"orjson", *PYDANTIC},
     "agiwod.settings": {*PYDANTIC, "orjson"},
     "agiwod.logs": {*PYDANTIC, "orjson"},
     "agiwod.cli": set[str](),
     "agiwod.cli.stdio": set[str](),
+    "agiwod.data_lock": {"filelock"},
+    "agiwod.opening": {"orjson"},
     "agiwod.transport.pump": set[str](),
 }
 """What an import may load of others' packages, so that no start pays for what it does not use."""

@@ -222,13 +222,6 @@ def test_standalone_stdio_is_a_daemon_of_its_own(home: Home):
     assert home.pid() is None
 
 
-def test_standalone_stdio_is_refused_beside_a_daemon(home: Home):
-    home.run("start")
-    ran = home.run("stdio", "--standalone", stdin=PING)
-    assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith(f"agiwod: another daemon (pid {home.pid()}) uses {home.paths.data_dir}\n")
-
-
 def test_the_version_is_told(home: Home):
     ran = home.run("--version")
     assert (ran.code, ran.out) == (0, "agiwod 0.1.0\n")
