@@ -7,7 +7,7 @@ import pytest
 from agiwo.durable import INTERRUPTED, DurableContext, Outcome, StepResult, StepScope
 from agiwo.engine.operation import INTERRUPTION
 from agiwo.errors import Interrupted, NotFound, StorageError
-from agiwo.schema.event import CHILD_FINISHED, RUN_CANCELLED, RUN_COMPLETED, RUN_STARTED
+from agiwo.schema.event import CHILD_FINISHED, RUN_CANCELLED, RUN_COMPLETED, RUN_QUEUED, RUN_STARTED
 from agiwo.schema.run import RunSpec, RunStatus
 from engine_lab import Lab, echo, hang
 from engine_tape import batches
@@ -601,3 +601,31 @@ async def test_an_engine_closes_in_time_though_an_effect_ignores_that_and_drops_
         await effect.has_ended.wait()
     await lab.settle()
     assert await lab.records(run) == before
+
+
+async def test_a_cancel_that_is_the_first_to_find_the_store_refusing_is_answered_and_carried_out_later(
+    lab: Lab,
+) -> None:
+    lab.program(_step, effect=hang)
+    run = await lab.submit()
+    await lab.settle()
+    lab.tape.is_refusing = True
+    with pytest.raises(StorageError, match="full"):
+        await lab.engine.cancel(run, "enough")
+    lab.tape.is_refusing = False
+    result = await lab.result(run)
+    assert (result.status, result.reason) == (RunStatus.CANCELLED, "enough")
+
+
+async def test_a_run_cancelled_in_the_queue_does_not_start_when_its_turn_comes(lab: Lab) -> None:
+    async def loop(ctx: DurableContext) -> Any:
+        await ctx.receive("go", "go")
+
+    lab.program(loop)
+    first = await lab.submit(session="s")
+    second = await lab.submit(session="s")
+    await lab.settle()
+    await lab.send(first, "go", {}, "m1")
+    await lab.cancel(second)
+    await lab.result(first)
+    assert await lab.types(second) == [RUN_QUEUED, RUN_CANCELLED]
