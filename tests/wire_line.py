@@ -1,4 +1,4 @@
-"""A line to a real daemon, over its socket or through `agiwod stdio`, for tests that say the wrong things.
+"""A line to a real daemon: over its socket, through `agiwod stdio`, or to one that serves this line alone.
 
 It frames and reads by itself: a judge of the daemon's framing must not share it.
 """
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from terminal_lab import PATIENCE, Home
 
-Way = Literal["socket", "stdio"]
+Way = Literal["socket", "stdio", "standalone"]
 Style = Literal["newline", "content-length"]
 
 HELLO = b'{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{"protocolVersion":1,"clientInfo":{"name":"t"}}}'
@@ -112,13 +112,13 @@ class Line:
 
 @contextmanager
 def line_to(home: Home, way: Way, style: Style = "newline") -> Generator[Line]:
-    """A new line to the daemon of a home, which must run."""
+    """A new line to the daemon of a home, which must run; or, standalone, to a daemon of its own, which must not."""
     if way == "socket":
         with socket.socket(socket.AF_UNIX) as far:
             far.connect(str(home.paths.socket))
             yield Line(far.fileno(), far.fileno(), style, lambda: far.shutdown(socket.SHUT_WR))
         return
-    with home.process("stdio") as pump:
+    with home.process(*(["stdio"] if way == "stdio" else ["stdio", "--standalone"])) as pump:
         assert pump.stdin is not None
         assert pump.stdout is not None
         yield Line(pump.stdout.fileno(), pump.stdin.fileno(), style, pump.stdin.close)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -353,6 +354,14 @@ def check(told: list[Any], expected: tuple[int, str, Any] | None) -> None:
     assert len(json.dumps(answer)) < 4000, "an answer to a mistake is short"
 
 
+def check_stream(line: Line, expected: list[tuple[int, str]], lives: bool) -> None:
+    told = line.ping() if lives else line.read_all()
+    wrong = [each for each in told if each.get("id") != "p"]
+    assert len(wrong) == len(expected), wrong
+    for answer, (code, kind) in zip(wrong, expected, strict=True):
+        check([answer], (code, kind, None))
+
+
 def test_the_table_is_long_enough() -> None:
     names = [name for name, *_ in MESSAGES], [name for name, *_ in FIRST], [name for name, *_ in STREAMS]
     assert all(len(set(each)) == len(each) for each in names)
@@ -387,11 +396,7 @@ def test_wrong_bytes_are_answered_and_others_are_served(
 ) -> None:
     with line_to(home, way, style) as line, line_to(home, "socket") as other:
         line.send(data)
-        told = line.ping() if lives else line.read_all()
-        wrong = [each for each in told if each.get("id") != "p"]
-        assert len(wrong) == len(expected)
-        for answer, (code, kind) in zip(wrong, expected, strict=True):
-            check([answer], (code, kind, None))
+        check_stream(line, expected, lives)
         assert other.ping() == []
 
 
@@ -404,6 +409,43 @@ CANDIDATES: Final[dict[str, Any]] = {
     "object": {"x": 1},
 }
 """One value of each type of JSON but null, which an optional member may be."""
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Home]:
+    """A home for a daemon that serves one line alone."""
+    with home_at(tmp_path / "alone", CONFIG + IDLE) as alone:
+        yield alone
+
+
+def test_a_daemon_with_one_client_answers_the_same(alone: Home, style: Style) -> None:
+    with line_to(alone, "standalone", style) as line:
+        line.greet()
+        for _, body, expected in MESSAGES:
+            line.tell(body)
+            check(answers(line, expected), expected)
+
+
+@pytest.mark.parametrize(("body", "expected"), [row[1:] for row in FIRST], ids=[row[0] for row in FIRST])
+def test_a_daemon_with_one_client_takes_the_same_first_words(
+    alone: Home, body: bytes, expected: tuple[int, str, Any] | None
+) -> None:
+    with line_to(alone, "standalone") as line:
+        line.tell(body)
+        check(answers(line, expected), expected)
+        assert line.greet()["protocolVersion"] == 1
+        assert line.ping() == []
+
+
+@pytest.mark.parametrize(
+    ("style", "data", "expected", "lives"), [row[1:] for row in STREAMS], ids=[row[0] for row in STREAMS]
+)
+def test_a_daemon_with_one_client_takes_the_same_wrong_bytes(
+    alone: Home, style: Style, data: bytes, expected: list[tuple[int, str]], lives: bool
+) -> None:
+    with line_to(alone, "standalone", style) as line:
+        line.send(data)
+        check_stream(line, expected, lives)
 
 
 def wrong_params() -> Iterator[tuple[str, str]]:

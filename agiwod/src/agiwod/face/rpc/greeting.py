@@ -18,6 +18,9 @@ _PLAIN: Final = frozenset({"protocolVersion", "clientInfo", "capabilities", "wor
 _TEXTS: Final[Mapping[str, str]] = {"clientInfo": "name", "workspace": "cwd"}
 """Params that are tables of strings, and the string that each must have."""
 
+_SHORT: Final = 256
+"""Characters that the contract allows of each of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
@@ -63,7 +66,10 @@ def is_plain(params: object) -> bool:
 
 
 def _has_texts(value: object, needed: str) -> bool:
-    return _is_table_of(str, value) and needed in cast("dict[str, str]", value)
+    if not _is_table_of(str, value):
+        return False
+    texts = cast("dict[str, str]", value)
+    return needed in texts and all(len(text) <= _SHORT for text in texts.values())
 
 
 def _is_table_of(kind: type[Any], value: object) -> bool:
