@@ -35,11 +35,27 @@ class Line:
 
     async def ask(self, method: str, **params: Any) -> Any:
         """The answer, on a connection on which nothing else is told meanwhile."""
-        self._last_id += 1
-        request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
-        self._writer.write(orjson.dumps(request))
-        self._writer.write(b"\n")
+        self.send(method, **params)
         return await self.frame()
+
+    def send(self, method: str, **params: Any) -> int:
+        """Ask without waiting; the id of the request."""
+        self._last_id += 1
+        self.write(id=self._last_id, method=method, params=params)
+        return self._last_id
+
+    def tell(self, method: str, **params: Any) -> None:
+        """Send a notification."""
+        self.write(method=method, params=params)
+
+    def write(self, **message: Any) -> None:
+        """Send a message of these members."""
+        self._writer.write(orjson.dumps({"jsonrpc": "2.0", **message}) + b"\n")
+
+    async def sent(self) -> None:
+        """Return when there is room for more."""
+        async with asyncio.timeout(PATIENCE):
+            await self._writer.drain()
 
     async def frame(self) -> Any:
         async with asyncio.timeout(PATIENCE):
@@ -58,6 +74,10 @@ class Line:
         """Read on until that notification comes."""
         while (frame := await self.frame())["method"] != method:
             stream.take(frame["params"])
+
+    def cut(self) -> None:
+        """End at once, whatever is under way."""
+        self._writer.transport.abort()
 
     async def close(self) -> None:
         self._writer.close()
