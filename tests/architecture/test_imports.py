@@ -27,6 +27,13 @@ LOADED = {
 }
 """What an import may load of others' packages, so that no start pays for what it does not use."""
 
+SPARED = {
+    "agiwod.cli.stdio": {"asyncio", "subprocess", "logging", "importlib.metadata", "traceback", "hashlib", "typer"},
+    "agiwod.opening": {"asyncio", "subprocess", "logging", "importlib.metadata", "pydantic", "sqlite3", "typer"},
+    "agiwod.cli.tree": {"asyncio", "rich.console", "importlib.metadata", "sqlite3"},
+}
+"""What is not to be loaded either, whoever it comes from: each of these costs a start what it can least afford."""
+
 DISTRIBUTIONS = {
     "protocol": {"agiwo_protocol": "agiwod-protocol"},
     "client_py": {"agiwo_client": "agiwod-client"},
@@ -67,6 +74,14 @@ def test_help_is_shown_without_the_engine_and_without_the_client() -> None:
 
     assert "agiwod" in done.stdout
     assert {"agiwo", "agiwo_client", "pydantic", "httpx2", "mcp", "orjson", "anyio"} & set(done.stderr.split()) == set()
+
+
+@pytest.mark.parametrize("module", SPARED)
+def test_a_host_does_not_wait_for_what_its_answer_does_not_need(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert SPARED[module] & set(done.stdout.split()) == set()
 
 
 @pytest.mark.parametrize("folder", DISTRIBUTIONS)

@@ -1,6 +1,5 @@
 """Where things are: config, data, state, socket, token, lock, log. Standard library only; creates nothing unasked."""
 
-import hashlib
 import os
 import stat
 import sys
@@ -36,6 +35,8 @@ class Paths:
         natural = self.runtime_dir / "agiwod.sock"
         if len(os.fsencode(natural)) <= MAX_SOCKET_PATH:
             return natural
+        import hashlib  # rarely needed, and a tenth of what a byte pump loads
+
         digest = hashlib.sha256(os.fsencode(natural)).hexdigest()[:16]
         return _own_temporary() / f"{digest}.sock"
 

@@ -1,8 +1,6 @@
 """Where `agiwod` begins, and the border where its failures become words. Knows of one command: the one in haste."""
 
 import sys
-import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 
 from agiwo_protocol.paths import locate
@@ -42,6 +40,10 @@ def _unforeseen(error: Exception) -> CommandFailed:
 
 
 def _write_down(error: Exception) -> Path:
+    # Loaded here: no command in haste should pay for how it might fail.
+    import traceback
+    from datetime import UTC, datetime
+
     file = locate().state_dir / "agiwod-cli.log"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as log:

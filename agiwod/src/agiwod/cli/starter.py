@@ -1,18 +1,20 @@
 """Starts the daemon in the background, once, however many ask for it at the same time. Is not the daemon."""
 
 import os
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agiwo_protocol.paths import Paths
 
 from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.probe import daemon_status
+
+if TYPE_CHECKING:
+    import subprocess
 
 _DEADLINE: Final = 60.0
 """Seconds until a new daemon must answer, and that racers wait for the one that starts it."""
@@ -55,6 +57,8 @@ def start_daemon(paths: Paths) -> Started:
 
 
 def _start_alone(paths: Paths) -> Started:
+    import subprocess  # not by who finds a daemon running: a host waits for that
+
     status = _await_farewell(paths)
     if status is not None:
         return Started(status, is_new=False)

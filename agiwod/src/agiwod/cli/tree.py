@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from agiwod import __version__
 from agiwod.cli.agents import agents
 from agiwod.cli.ask import ask
 from agiwod.cli.config import config
@@ -17,6 +18,7 @@ from agiwod.cli.schema import schema
 app = typer.Typer(
     help="Run LLM agents in a daemon of your own, and watch them from anywhere.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -24,9 +26,7 @@ app = typer.Typer(
 
 def _show_version(is_wanted: bool) -> None:
     if is_wanted:
-        from importlib.metadata import version
-
-        print(f"agiwod {version('agiwod')}")
+        print(f"agiwod {__version__}")
         raise typer.Exit
 
 
