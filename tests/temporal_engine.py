@@ -5,7 +5,7 @@ which becomes `Interrupted` in every operation under way. Deltas never enter the
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -77,7 +77,7 @@ async def run_effect(run: str, spec: Any, key: str, effect: str, arg: Any, mail:
     """One step."""
     view = RunView(run, RunSpec.from_json(spec))
     scope = ActivityScope(view, key, [Message(**message) for message in mail])
-    alive = asyncio.create_task(_beat())
+    stop_beating = _beat()
     try:
         result = await PROGRAMS[view.spec.agent].effects[effect](scope, arg)
         check_storable(result.value)
@@ -86,15 +86,23 @@ async def run_effect(run: str, spec: Any, key: str, effect: str, arg: Any, mail:
         fault = {"retryable": failed.retryable, "detail": failed.detail}
         raise ApplicationError(str(failed), fault, type=failed.kind, non_retryable=True) from None
     finally:
-        alive.cancel()
+        stop_beating()
     events = [{"type": event.type, "item": event.item, "data": event.data} for event in (*scope.events, *result.events)]
     return {"value": result.value, "events": events, "drained": scope.drained}
 
 
-async def _beat() -> None:
-    while True:
+def _beat() -> Callable[[], None]:
+    """Tell the server ten times a second that this activity is alive, which also brings its cancel here."""
+    loop = asyncio.get_running_loop()
+    next_beat: asyncio.TimerHandle
+
+    def beat() -> None:
+        nonlocal next_beat
         activity.heartbeat()
-        await asyncio.sleep(0.1)
+        next_beat = loop.call_later(0.1, beat)
+
+    beat()
+    return lambda: next_beat.cancel()
 
 
 @workflow.defn
@@ -234,7 +242,7 @@ class TemporalContext:
 
 async def _ended(handles: Sequence[Child], mode: WaitMode, timeout: float | None) -> None:
     if not handles:
-        await asyncio.sleep(timeout or 0)
+        await workflow.sleep(timeout or 0)
         return
     when = asyncio.ALL_COMPLETED if mode == "all" else asyncio.FIRST_COMPLETED
     await workflow.wait(handles, timeout=timeout, return_when=when)

@@ -629,3 +629,28 @@ async def test_a_run_cancelled_in_the_queue_does_not_start_when_its_turn_comes(l
     await lab.cancel(second)
     await lab.result(first)
     assert await lab.types(second) == [RUN_QUEUED, RUN_CANCELLED]
+
+
+async def test_a_deadline_between_two_operations_interrupts_the_second_also_in_a_replay(lab: Lab) -> None:
+    lab.is_replayable = False  # the effect moves this lab's clock
+
+    async def take_long(scope: StepScope, arg: Any) -> StepResult:
+        lab.clock.advance(60)
+        return StepResult("done")
+
+    async def loop(ctx: DurableContext) -> Any:
+        found = [await ctx.step("first", "take_long", None)]
+        try:
+            await ctx.step("second", "hang", None)
+        except Interrupted as stop:
+            found.append(stop.cause)
+        await ctx.receive("go", "go")
+        return found
+
+    lab.program(loop, take_long=take_long, hang=hang)
+    run = await lab.submit(timeout=60)
+    await lab.settle()
+    await lab.restart()
+    await lab.send(run, "go", {}, "m1")
+    assert (await lab.result(run)).output == ["done", "timeout"]
+    assert lab.ran == [(run, "first")]
