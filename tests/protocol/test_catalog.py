@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from agiwo_protocol import agent, contract, errors, run, version
 from agiwo_protocol.catalog import EVENTS, METHODS, RESOURCES, URGENT
 from agiwo_protocol.contract import Empty, Wire
 from agiwo_protocol.markdown import markdown
-from agiwo_protocol.schema import json_schema, open_rpc, schema_hash, shapes, summary
+from agiwo_protocol.schema import json_schema, open_rpc, published_name, schema_hash, shapes, summary
 from agiwo_protocol.typescript import typescript
 
 ROOT = Path(__file__).parents[2]
@@ -131,6 +132,41 @@ def test_what_is_wrong_with_params_is_said_by_its_place_on_the_wire(
     with pytest.raises(errors.InvalidParams) as refused:
         contract.read_params(model, params)
     assert path in [each["path"] for each in refused.value.data["errors"]]
+
+
+def test_what_a_client_may_send_has_a_bound_wherever_each_member_of_it_costs() -> None:
+    def unbounded(schema: dict[str, Any], place: str) -> list[str]:
+        if "$ref" in schema:
+            return unbounded(shapes()[schema["$ref"].rpartition("/")[2]], place)
+        found = [place] if schema.get("type") == "array" and "maxItems" not in schema else []
+        is_map = isinstance(schema.get("additionalProperties"), dict)
+        found += [place] if is_map and "maxProperties" not in schema else []
+        for branch in schema.get("anyOf", []):
+            found += unbounded(branch, place)
+        for name, member in schema.get("properties", {}).items():
+            found += unbounded(member, f"{place}.{name}")
+        return found
+
+    params = {name: shapes()[published_name(method.params)] for name, method in METHODS.items()}
+    assert [place for name, shape in params.items() for place in unbounded(shape, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("model", "params"),
+    [
+        (run.StartParams, {"agent": "a", "input": [0] * 300_000}),
+        (run.AttachParams, {"runId": "r", "scope": "tree", "after": dict.fromkeys(map(str, range(300_000)), "x")}),
+        (run.ListParams, {"statuses": ["x"] * 300_000}),
+        (run.AttachParams, {"runId": "r", "scope": "tree", "after": {"x" * 300_000: "x"}}),
+        (run.AttachParams, {"runId": "r", "scope": "tree", "after": dict.fromkeys(map(str, range(9_000)), "x")}),
+    ],
+)
+def test_complaints_are_short_and_soon_however_much_is_wrong(model: type[Wire], params: dict[str, Any]) -> None:
+    begun = time.process_time()
+    with pytest.raises(errors.InvalidParams) as refused:
+        contract.read_params(model, params)
+    assert time.process_time() - begun < 0.5
+    assert len(json.dumps(refused.value.to_error())) < 5000
 
 
 def test_what_is_none_is_absent_on_the_wire_but_data_is_left_alone() -> None:

@@ -1,6 +1,7 @@
 """Framing: whatever the pieces in which bytes come, the same messages are found."""
 
 import time
+import tracemalloc
 
 import orjson
 import pytest
@@ -91,6 +92,10 @@ def test_a_body_that_is_too_long_ends_a_content_length_connection_before_it_is_r
     [
         b"Content-Length: ten\r\n\r\n",
         b"Content-Length: -1\r\n\r\n",
+        b"Content-Length: +1\r\n\r\n",
+        b"Content-Length: \r\n\r\n",
+        b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n",
+        b"Content-Length: 2\r\nContent-Length: two\r\n\r\n",
         b"Content-Type: json\r\n\r\n",
         b"CONNECT example.org:443 HTTP/1.1\r\n\r\n",
         b"C" * (MAX_HEADERS + 1),
@@ -101,6 +106,45 @@ def test_headers_without_a_usable_length_are_a_fatal_parse_error(headers: bytes)
     assert isinstance(lost, Malformed)
     assert isinstance(lost.error, ParseError)
     assert lost.fatal
+
+
+def test_a_length_beyond_counting_is_too_large_and_not_a_riddle() -> None:
+    (refused,) = Framing().feed(b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n")
+    assert isinstance(refused, Malformed)
+    assert isinstance(refused.error, MessageTooLarge)
+    assert refused.fatal
+
+
+def test_the_same_length_twice_is_that_length() -> None:
+    assert Framing().feed(b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}") == [b"{}"]
+
+
+def test_line_ends_between_bodies_are_nothing_however_many() -> None:
+    framing = Framing()
+    assert framing.feed(b"Content-Length: 2\r\n\r\n{}" + b"\r\n" * MAX_HEADERS) == [b"{}"]
+    assert framing.feed(b"\nContent-Length: 2\r\n\r\n{}") == [b"{}"]
+
+
+@pytest.mark.parametrize("behind", [b"{}\n", b"\x00", b"[", b" Content-Length: 2\r\n\r\n{}"])
+def test_what_is_no_header_is_told_at_once_and_not_when_the_headers_would_end(behind: bytes) -> None:
+    body, lost = Framing().feed(b"Content-Length: 2\r\n\r\n{}" + behind)
+    assert body == b"{}"
+    assert isinstance(lost, Malformed)
+    assert isinstance(lost.error, ParseError)
+    assert lost.fatal
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_message_that_comes_byte_by_byte_takes_no_more_room_than_its_size(style: Style) -> None:
+    framing = Framing()
+    framing.feed(Framing(style=style).wrap(b"x" * 300_000)[:40])
+    piece = bytes(1)
+    tracemalloc.start()
+    for _ in range(200_000):
+        framing.feed(piece)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 500_000
 
 
 def test_headers_are_read_in_any_case_with_others_around_and_with_bare_newlines() -> None:
@@ -128,8 +172,20 @@ def test_an_opening_line_of_another_version_is_refused_and_ends_the_connection()
     assert framing.feed(b"{}\n") == []
 
 
-@pytest.mark.parametrize("line", [b"AGIWOD/1 face=" + b"x" * MAX_PREFACE, "AGIWOD/1 face=ü\n".encode()])
-def test_an_opening_line_that_is_too_long_or_not_ascii_is_refused(line: bytes) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"AGIWOD/1 face=" + b"x" * MAX_PREFACE,
+        "AGIWOD/1 face=ü\n".encode(),
+        b"AGIWOD/1 cwd=%\n",
+        b"AGIWOD/1 cwd=%2\n",
+        b"AGIWOD/1 cwd=%g0\n",
+        b"AGIWOD/1 cwd=%ff\n",
+        b"AGIWOD/1 face\n",
+        b"AGIWOD/1 =rpc\n",
+    ],
+)
+def test_an_opening_line_that_is_too_long_or_cannot_be_read_is_refused(line: bytes) -> None:
     (refused,) = Framing().feed(line)
     assert isinstance(refused, Malformed)
     assert isinstance(refused.error, InvalidRequest)

@@ -14,7 +14,7 @@ from agiwo_protocol.channel import ChannelClosed, MemoryChannel, StreamChannel, 
 from agiwo_protocol.errors import Cancelled, DeadlineExceeded, InternalError, NotFound, RpcError
 from agiwo_protocol.framing import Framing
 from agiwo_protocol.jsonrpc import Notification, Request
-from agiwo_protocol.limits import MAX_IN_FLIGHT
+from agiwo_protocol.limits import MAX_IN_FLIGHT, MAX_MESSAGE
 from agiwo_protocol.peer import HandleNotification, HandleRequest, Peer, Reply, ignore_notifications
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -184,6 +184,28 @@ async def test_a_cancel_of_nothing_is_ignored(id: object) -> None:
         far.write(b'{"jsonrpc":"2.0","method":"$/cancelRequest"}')
         far.write(ask(1, "echo"))
         assert [answer["id"] for answer in await receive(far, 1)] == [1]
+
+
+async def test_a_cancel_of_true_is_not_one_of_the_request_1() -> None:
+    service = Service()
+    async with conversation(service.serve) as (_, far):
+        far.write(ask(1, "hold"))
+        await service.held.wait()
+        far.write(cancel(True))
+        far.write(ask(2, "echo"))
+        assert [answer["id"] for answer in await receive(far, 1)] == [2]
+        service.release.set()
+        assert [answer["result"] for answer in await receive(far, 1)] == ["released"]
+
+
+async def test_an_answer_that_the_other_side_could_not_read_is_told_by_its_size() -> None:
+    async def serve(peer: Peer, request: Request) -> Any:
+        return "x" * MAX_MESSAGE
+
+    async with conversation(serve) as (_, far):
+        far.write(ask(1, "anything"))
+        (answer,) = await receive(far, 1)
+        assert (answer["error"]["code"], answer["error"]["data"]["limit"]) == (-32013, MAX_MESSAGE)
 
 
 async def test_an_id_under_way_is_refused_and_free_again_after_its_answer() -> None:

@@ -117,7 +117,9 @@ class Daemon:
         replaced = self.agents.replace(agents)
         self.models = models
         self.engine.learn_secrets(secrets)
-        new = {each.agent.id for each in self.agents.list()} - known
+        present = {each.agent.id for each in self.agents.list()}
+        new = present - known
+        self.events.publish("agent", "agent/changed", {"added": sorted(new), "removed": sorted(known - present)})
         task = asyncio.create_task(self._retire(replaced, new), name="retire-agents")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
