@@ -261,7 +261,10 @@ async def test_a_bound_run_whose_client_is_cut_off_before_the_answer_does_not_go
         watcher = await Line.open(tmp_path)
         for number in range(20):
             line = await Line.open(tmp_path)
-            line.send("run/start", agent="long", input="go", attach=bool(number % 2), onDisconnect="cancel")
+            if number % 2:
+                line.send("ping")  # an answer that is not read turns the end into a reset
+                await watcher.ask("ping")
+            line.send("run/start", agent="long", input="go", onDisconnect="cancel")
             await line.sent()
             if number % 3:
                 await watcher.ask("ping")

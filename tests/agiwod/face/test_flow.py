@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from agiwo.agent import Agent
+from agiwo.schema.run import RunStatus
 from agiwo_protocol.channel import memory_pair
 from agiwod.face.rpc.face import RpcFace
 from agiwod.runtime.daemon import Daemon
@@ -231,3 +232,21 @@ async def test_whoever_starts_a_run_gets_every_delta_however_fast_it_is() -> Non
         for _ in range(20):
             stream = await caller.read(await caller.start())
             assert stream.streamed == stream.response == "hello world"
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_bound_run_whose_client_goes_in_the_middle_of_its_start_does_not_go_on(turns: int) -> None:
+    async with running(Agent("live", "", LiveModel())) as daemon:
+        ours, theirs = memory_pair()
+        conversation = asyncio.create_task(RpcFace(daemon).converse(theirs))
+        start = {"method": "run/start", "params": {"agent": "live", "input": "hi", "onDisconnect": "cancel"}}
+        for id, request in enumerate((HELLO, start), 1):
+            ours.write(orjson.dumps({"jsonrpc": "2.0", "id": id, **request}))
+            if request is HELLO:
+                await ours.receive()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await ours.close()
+        await conversation
+        ended = [await daemon.runs.wait(state.head.run, PATIENCE) for state in await daemon.runs.list()]
+        assert {state.head.status for state in ended} <= {RunStatus.CANCELLED}

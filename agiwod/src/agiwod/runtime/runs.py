@@ -12,7 +12,7 @@ from agiwo.durable import CancelScope
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.terminal import result_of
-from agiwo.errors import AgiwoError, ConfigError, CursorExpired
+from agiwo.errors import AgiwoError, ConfigError, CursorExpired, NotFound
 from agiwo.schema.event import RUN_STARTED, Event
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
@@ -70,8 +70,10 @@ class Runs:
         self._engine, self._agents, self._check = engine, agents, check
         self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def start(self, ask: Ask) -> Started:
+    async def start(self, ask: Ask, bind: Callable[[str], None] | None = None) -> Started:
         """Record a new run and return at once; or the one that was started with the same key.
+
+        `bind` is told the id of a new run before it is recorded: it may be there although the caller was cut off.
 
         Raises:
             NotFound: there is no such agent or model.
@@ -80,17 +82,19 @@ class Runs:
             StorageError: the store refuses; nothing was accepted.
         """
         if ask.key is None:
-            return await self._begin(ask, None)
+            return await self._begin(ask, ids.fresh("run") if bind else None, bind)
         run = ids.derived("run", "key", ask.agent, ask.key)
         async with self._starting.setdefault(run, asyncio.Lock()):
             if await self._engine.journal.run(run):
                 return Started(await self._engine.head(run), await self._engine.events(run), is_duplicate=True)
-            return await self._begin(ask, run)
+            return await self._begin(ask, run, bind)
 
-    async def _begin(self, ask: Ask, run: str | None) -> Started:
+    async def _begin(self, ask: Ask, run: str | None, bind: Callable[[str], None] | None) -> Started:
         agent = self._agents.with_model(ask.agent, ask.model)
         self._check()
         spec = _limited(agent.spec(ask.input, session_id=ask.session), ask)
+        if bind and run:
+            bind(run)
         cursor = await self._engine.start(spec, run=run)
         return Started(await self._engine.head(cursor.run), cursor)
 
@@ -159,6 +163,8 @@ class Runs:
         for run in runs:
             try:
                 await self._engine.cancel(run, reason)
+            except NotFound:
+                continue  # it was refused, or cut off before it was recorded
             except AgiwoError as error:
                 log.warning("run %s goes on without its client: %s", run, error)
 

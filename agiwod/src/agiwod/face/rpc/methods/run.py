@@ -16,10 +16,9 @@ from agiwod.runtime.runs import Ask
 @methods.on(run.START)
 async def start_run(connection: Connection, params: run.StartParams) -> run.StartResult | Answer[run.StartResult]:
     """Start a run and answer at once; its events come after the answer."""
-    started = await connection.daemon.runs.start(_ask(params))
+    bind = connection.bound.add if params.on_disconnect == "cancel" else None
+    started = await connection.daemon.runs.start(_ask(params), bind)
     id = started.head.run
-    if params.on_disconnect == "cancel" and not started.is_duplicate:
-        connection.bound.add(id)
     result = encode.start_result(started.head, started.is_duplicate)
     if not params.attach or connection.fanout.follows(id):
         return result
