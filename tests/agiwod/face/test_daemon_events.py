@@ -9,6 +9,7 @@ from agiwo.journal.memory import MemoryJournal
 from agiwo.schema.record import Change, Record
 from agiwo_protocol import client, errors, event
 from agiwo_protocol.contract import Page
+from agiwod.runtime.agents import Agents, Registered
 from agiwod.runtime.events import LIMIT
 from daemon_lab import Caller, LiveModel, calling, parent_of, running, scripted
 
@@ -101,6 +102,15 @@ async def test_nobody_is_told_of_who_never_shook_hands() -> None:
         daemon.events.publish("client", "client/changed", {})
         assert [each["type"] for each in await told(watcher, 1)] == ["client/changed"]
         assert len((await watcher.call("client/list"))["clients"]) == 1
+
+
+async def test_agents_that_come_and_go_with_new_settings_are_told() -> None:
+    async with running(scripted("one"), scripted("two")) as daemon, calling(daemon) as caller:
+        await caller.call("event/subscribe", topics=["agent"])
+        daemon.adopt(Agents([Registered(scripted("two")), Registered(scripted("three"))]), daemon.models, {})
+        (changed,) = await told(caller, 1)
+        assert (changed["topic"], changed["type"]) == ("agent", "agent/changed")
+        assert changed["data"] == {"added": ["three"], "removed": ["one"]}
 
 
 async def test_a_drain_is_an_event_too() -> None:
@@ -223,5 +233,4 @@ async def test_the_clients_are_listed_with_what_they_follow() -> None:
             rest = await one.call("client/list", cursor=first["nextCursor"])
             assert [each["name"] for each in rest["clients"]] == ["editor"]
             assert "nextCursor" not in rest
-        await one.until(lambda: True)
         assert [each["name"] for each in (await one.call("client/list"))["clients"]] == ["test"]

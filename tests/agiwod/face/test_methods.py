@@ -11,6 +11,7 @@ from agiwo.journal.memory import MemoryJournal
 from agiwo.schema.record import Change, Record
 from agiwo_protocol.catalog import METHODS
 from agiwo_protocol.errors import Cancelled, Conflict, DeadlineExceeded, InvalidParams, NotFound, RpcError
+from agiwo_protocol.limits import MAX_MESSAGE
 from agiwod.face.rpc.methods import methods
 from daemon_lab import PATIENCE, Caller, LiveModel, calling, parent_of, running, scripted
 
@@ -25,6 +26,17 @@ async def refusal(caller: Caller, method: str, **params: Any) -> RpcError:
 
 def test_every_method_of_the_catalog_has_a_handler_and_no_handler_is_without_one() -> None:
     assert methods.names == set(METHODS)
+
+
+async def test_a_page_that_no_client_could_read_is_refused_and_a_smaller_one_is_not() -> None:
+    wordy = scripted("wordy", {"text": "x" * (MAX_MESSAGE // 3)})
+    async with running(wordy) as daemon, calling(daemon) as caller:
+        for _ in range(3):
+            run = await caller.start("wordy", attach=False)
+            await caller.call("run/wait", runId=run)
+        error = await refusal(caller, "run/list")
+        assert (error.code, error.kind, error.data["limit"]) == (-32013, "message_too_large", MAX_MESSAGE)
+        assert len((await caller.call("run/list", limit=2))["runs"]) == 2
 
 
 async def test_a_run_is_started_read_and_waited_for() -> None:
