@@ -75,8 +75,10 @@ def home_of(agiwod: Path, folder: Path) -> Generator[Mapping[str, str]]:
 
 
 def answers(agiwod: Path, folder: Path) -> None:
-    """An installed `agiwod` tells its version, starts its daemon and lets an agent answer."""
+    """An installed `agiwod` tells its version, completes a word, starts its daemon and lets an agent answer."""
     assert done(str(agiwod), "--version") == f"agiwod {declared_version()}\n"
+    completing = {"_AGIWOD_COMPLETE": "complete_bash", "COMP_WORDS": "agiwod sta", "COMP_CWORD": "1"}
+    assert done(str(agiwod), **completing).split() == ["start", "status"]
     with home_of(agiwod, folder) as environ:
         assert done(str(agiwod), "ask", "What is the capital?", **environ) == "Paris is the capital.\n"
         assert f"pid {(folder / 'data' / 'daemon.lock').read_text()}," in done(str(agiwod), "start", **environ)
@@ -137,6 +139,9 @@ def test_uv_installs_the_daemon_as_a_tool(wheels: Path, tmp_path: Path) -> None:
     folders = {"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(tmp_path / "bin")}
     done(UV, "tool", "install", "--find-links", str(wheels), "agiwod", **folders)
     answers(tmp_path / "bin" / "agiwod", tmp_path / "home")
+    assert done(str(tmp_path / "tools" / "agiwod" / "bin" / "python"), "-m", "agiwod", "--version").startswith(
+        "agiwod "
+    )
 
 
 def test_pipx_installs_the_daemon(wheels: Path, tmp_path: Path) -> None:
