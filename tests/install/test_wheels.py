@@ -139,9 +139,8 @@ def test_uv_installs_the_daemon_as_a_tool(wheels: Path, tmp_path: Path) -> None:
     folders = {"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(tmp_path / "bin")}
     done(UV, "tool", "install", "--find-links", str(wheels), "agiwod", **folders)
     answers(tmp_path / "bin" / "agiwod", tmp_path / "home")
-    assert done(str(tmp_path / "tools" / "agiwod" / "bin" / "python"), "-m", "agiwod", "--version").startswith(
-        "agiwod "
-    )
+    python = str(tmp_path / "tools" / "agiwod" / "bin" / "python")
+    assert done(python, "-m", "agiwod", "--version") == f"agiwod {declared_version()}\n"
 
 
 def test_pipx_installs_the_daemon(wheels: Path, tmp_path: Path) -> None:
