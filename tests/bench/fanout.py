@@ -7,7 +7,7 @@ pieces which wait are sent as one is the point, so the frames that carried them 
 is all that the daemon used while the run went on: asking the model, the journal and the clients. `nobody` is the same
 run without clients. As a provider sends them, 32 pieces come in one read; `one a tick` is a model that lets the event
 loop turn after every piece; `one by one` waits so long after every piece that none can be joined with another, which is
-the price of a frame (and has a fiftieth of the pieces).
+the price of a frame, beside an mcp server that waits as long (and has a fiftieth of the pieces).
 
 Every client is a process of its own that checks what it got against the invariant. In `stalled` one more never reads
 until the others are done; then it reads on, and must get the whole text.
@@ -161,7 +161,8 @@ async def measure(bench: Bench, peer: mcp_peer.McpPeer | None, rounds: int) -> d
     spent: dict[str, list[Spent]] = {}
     for number in range(rounds + 1):
         cases = {
-            "mcp": await told(peer) if peer else None,
+            "mcp": await told(peer, NOTIFICATIONS) if peer else None,
+            "mcp, one by one": await told(peer, bench.pieces // SLOW, PAUSE_MS / 1000) if peer else None,
             "nobody": await bench.run("provider", []),
             "as sent": await bench.run("provider", bench.readers),
             "as sent, one stalled": await bench.run("provider", bench.readers, bench.idle),
@@ -175,15 +176,15 @@ async def measure(bench: Bench, peer: mcp_peer.McpPeer | None, rounds: int) -> d
     return spent
 
 
-async def told(peer: mcp_peer.McpPeer) -> Spent:
+async def told(peer: mcp_peer.McpPeer, count: int, pause: float = 0) -> Spent:
     """The peer's notifications, as large as a frame of ours with one piece in it."""
     data = {"kind": "text", "attempt": 1, "offset": 400_000, "text": "tok1234 "}
     frame = Frames().of(Event("run_" + "x" * 26, ITEM_DELTA, data, time.time(), after=3, item="x" * 40))
     padding = len(frame) + 1 - await peer.notify(1, "")
     before, began = cpu(peer.pid), time.monotonic()
-    await peer.notify(NOTIFICATIONS, "x" * int(padding))
+    await peer.notify(count, "x" * int(padding), pause)
     used, seconds = cpu(peer.pid) - before, time.monotonic() - began
-    return Spent(used / NOTIFICATIONS * 1e6, used / NOTIFICATIONS * 1e6, 1, seconds, 0)
+    return Spent(used / count * 1e6, used / count * 1e6, 1, seconds, 0)
 
 
 @asynccontextmanager
@@ -253,7 +254,7 @@ async def main(pieces: int, clients: int, rounds: int) -> None:
         f"{'':24} {'CPU an event':>13} {'below mcp':>10} {'a frame':>10} {'events in it':>13} {'took':>8} {'grown':>9}"
     )
     for name, values in spent.items():
-        print(line(name, values, spent.get("mcp")))
+        print(line(name, values, spent.get("mcp, one by one" if "one by one" in name else "mcp")))
     print(TARGETS)
 
 

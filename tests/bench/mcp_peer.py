@@ -27,6 +27,8 @@ from mcp_types import CallToolResult, TextContent
 async def call(context, params):
     count, message = params.arguments["count"], params.arguments["message"]
     for number in range(count):
+        if params.arguments["pause"]:
+            await anyio.sleep(params.arguments["pause"])
         await context.session.report_progress(number, count, message)
     return CallToolResult(content=[TextContent(text="done")])
 
@@ -88,9 +90,9 @@ class McpPeer:
         await self.ask("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": info})
         self._send({"method": "notifications/initialized"})
 
-    async def notify(self, count: int, message: str) -> float:
-        """Let it tell its progress so often; returns the bytes of one notification."""
-        arguments = {"count": count, "message": message}
+    async def notify(self, count: int, message: str, pause: float = 0) -> float:
+        """Let it tell its progress so often, each time after a pause; returns the bytes of one notification."""
+        arguments = {"count": count, "message": message, "pause": pause}
         params = {"name": "stream", "arguments": arguments, "_meta": {"progressToken": "t"}}
         told, size = await self.ask("tools/call", params)
         assert told == count, f"{told} of {count} notifications came"

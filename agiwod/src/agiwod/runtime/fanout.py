@@ -158,14 +158,11 @@ class Fanout:
             while True:
                 await self._news.wait()
                 await _until(next_look)
-                await self._room()
-                if self._ready:
-                    run = next(iter(self._ready))
-                    del self._ready[run]
-                    await self._serve(self._followed[run])
-                else:
-                    self._news.clear()
-                    next_look = _next_beat()
+                while self._ready:
+                    await self._room()
+                    await self._serve_next()
+                self._news.clear()
+                next_look = _next_beat()
         except ConnectionError:
             return
 
@@ -176,8 +173,13 @@ class Fanout:
             for run in self._ready:
                 self._followed[run].has_waited = True
 
-    async def _serve(self, following: _Following) -> None:
-        """Send one page of a run, and put it at the end of the queue when more is waiting."""
+    async def _serve_next(self) -> None:
+        """Send one page of the run that is ready longest, and put it at the end of the queue when more is waiting."""
+        run = next(iter(self._ready), None)
+        if run is None:  # it was detached while the sink was full
+            return
+        del self._ready[run]
+        following = self._followed[run]
         cursor = following.cursor
         events = await cursor.pull(lagging=following.has_waited)
         following.has_waited = False
