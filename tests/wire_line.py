@@ -53,6 +53,11 @@ class Line:
                 assert not self._held, f"the stream ends in the middle of a message: {self._held[:200]!r}"
                 return None
 
+    def adapt(self) -> None:
+        """Take the framing in which the other end answers; where there is no telling what it heard first."""
+        if self._held or self._fill():
+            self.style = "content-length" if self._held.startswith(b"C") else "newline"
+
     def read_all(self) -> list[Any]:
         """Every message up to the end of the stream."""
         messages: list[Any] = []

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import pytest
@@ -409,6 +410,57 @@ CANDIDATES: Final[dict[str, Any]] = {
     "object": {"x": 1},
 }
 """One value of each type of JSON but null, which an optional member may be."""
+
+
+def mutated(random: Random, body: bytes) -> bytes:
+    """The message with a few of its bytes changed, left out, doubled or moved."""
+    made = bytearray(body)
+    for _ in range(random.randint(1, 4)):
+        place, end = sorted(random.choices(range(len(made) + 1), k=2))
+        match random.randrange(4):
+            case 0:
+                made[place : place + 1] = random.randbytes(1)
+            case 1:
+                del made[place : min(end, place + 8)]
+            case 2:
+                made[place:place] = made[place:end]
+            case _:
+                made[place:place] = random.choice(
+                    [b"\n", b"\r\n\r\n", b"{", b"[", b'"', b"\\", b"\x00", b"Content-Length: 9"]
+                )
+    return bytes(made)
+
+
+HARMLESS: Final = [
+    call("ping"),
+    HELLO,
+    call("run/list", '{"limit":3,"statuses":["completed"]}'),
+    call("run/start", '{"agent":"none","input":[{"type":"text","text":"\\u00e9"}]}'),
+    call("run/attach", '{"runId":"run_x","after":{"run_y":1},"scope":"tree"}'),
+    call("event/subscribe", '{"topics":["run","client"],"after":0}'),
+    b"AGIWOD/1 face=rpc cwd=%2Fhome token=x version=1",
+]
+"""Messages that end nothing, also when something about them is changed."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_becomes_of_messages_on_their_way_all_that_comes_back_is_typed(
+    home: Home, style: Style, seed: int
+) -> None:
+    random = Random(f"{seed} {style}")
+    for _ in range(100):
+        with line_to(home, "socket", style) as line:
+            bodies = random.choices(HARMLESS, k=3)
+            whole = [body + b"\n" if style == "newline" else framed(body) for body in bodies]
+            line.send(b"".join(mutated(random, each) for each in whole))
+            line.end()
+            line.adapt()
+            for answer in line.read_all():
+                is_error = set(answer) == {"jsonrpc", "id", "error"} and "kind" in answer["error"]["data"]
+                assert is_error or set(answer) in ({"jsonrpc", "id", "result"}, {"jsonrpc", "method", "params"})
+                assert answer.get("error", {}).get("code") != -32603
+    with line_to(home, "socket", style) as line:
+        assert line.ping() == []
 
 
 @pytest.fixture

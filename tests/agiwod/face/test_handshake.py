@@ -113,6 +113,18 @@ async def test_runs_named_in_the_handshake_are_read_on_and_the_others_are_told_w
             assert (await caller.read(run)).durable[-1] == "run/completed"
 
 
+async def test_a_run_that_the_handshake_names_twice_is_followed_once() -> None:
+    async with running() as daemon:
+        run = (await daemon.runs.start(Ask("echo", "hi"))).head.run
+        async with calling(daemon, greet=False) as caller:
+            answer = await caller.shake_hands(attach=[{"runId": run}, {"runId": run, "after": 1}])
+            assert [each.get("error", {}).get("data", {}).get("kind") for each in answer["attached"]] == [
+                None,
+                "conflict",
+            ]
+            assert (await caller.read(run)).durable[-1] == "run/completed"
+
+
 async def test_a_shutdown_is_answered_before_the_connection_ends_and_the_daemon_goes_on() -> None:
     async with running() as daemon:
         async with calling(daemon) as caller:

@@ -1,6 +1,6 @@
 """initialize, ping, shutdown: the conversation itself."""
 
-from agiwo.errors import AgiwoError
+from agiwo.errors import AgiwoError, Conflict
 from agiwo_protocol import connection as wire
 from agiwo_protocol.contract import Empty
 from agiwo_protocol.errors import RpcError
@@ -18,18 +18,24 @@ from agiwod.runtime.fanout import Attachment
 async def initialize(connection: Connection, params: wire.InitializeParams) -> Answer[wire.InitializeResult]:
     """Shake hands, and go on reading the runs that the client names; their events come after the answer."""
     version = connection.welcome(params)
-    taken = [await _attach(connection, cursor) for cursor in params.attach]
+    named: set[str] = set()
+    taken = [await _attach(connection, cursor, named) for cursor in params.attach]
     daemon = connection.daemon
     told = welcome(daemon.identity, connection.id, program=daemon.facts.version, version=version)
     result = wire.InitializeResult.model_validate({**told, "attached": [attached for attached, _ in taken]})
     return Answer(result, lambda: _go([attachment for _, attachment in taken if attachment]))
 
 
-async def _attach(connection: Connection, cursor: wire.Cursor) -> tuple[wire.Attached, Attachment | None]:
+async def _attach(
+    connection: Connection, cursor: wire.Cursor, named: set[str]
+) -> tuple[wire.Attached, Attachment | None]:
     try:
         attachment = await connection.fanout.attach(cursor.run_id, cursor.after)
+        if cursor.run_id in named:
+            raise Conflict(f"run {cursor.run_id} is named twice, and a connection follows it at most once")
     except AgiwoError as error:
         return wire.Attached(run_id=cursor.run_id, error=_error_object(to_rpc(error, wire.INITIALIZE.name))), None
+    named.add(cursor.run_id)
     head = attachment.heads[0]
     return wire.Attached(run_id=head.run, head_seq=head.head, status=encode.status(head.status)), attachment
 
