@@ -148,7 +148,7 @@ async def test_a_first_line_may_name_the_face(tmp_path: Path) -> None:
     [
         (b"AGIWOD/1 face=nobody\n", -32600, "there is no face 'nobody'; there are rpc"),
         (b"AGIWOD/9 face=rpc\n", -32009, "AGIWOD/9"),
-        (b"AGIWOD/1 " + b"x" * 5000 + b"\n", -32600, "first line"),
+        (b"AGIWOD/1 " + b"x" * 5000 + b"\n", -32600, "4096 bytes"),
     ],
 )
 async def test_an_unknown_face_or_version_gets_one_error_line_and_the_end(
