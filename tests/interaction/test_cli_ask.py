@@ -93,7 +93,7 @@ def test_what_does_not_exist_is_a_usage_error(home: Home, argv: list[str], said:
         (
             "keyless",
             "agiwod: the run failed: model 'keyless' takes its key from A_KEY_THAT_IS_NOT_SET, which is not set\n"
-            "  set that variable and start the daemon anew (`agiwod stop`), or choose another model with --model; "
+            "  set that variable and start the daemon anew (`agiwod restart`), or choose another model with --model; "
             "`agiwod models` tells which can be used\n",
         ),
         (

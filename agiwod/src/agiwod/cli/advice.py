@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 _ADVICE: Final[Mapping[str, str]] = {
-    "no_key": "set that variable and start the daemon anew (`agiwod stop`), or choose another model with --model; "
+    "no_key": "set that variable and start the daemon anew (`agiwod restart`), or choose another model with --model; "
     "`agiwod models` tells which can be used",
-    "auth": "the provider does not accept the key; check it, then start the daemon anew (`agiwod stop`)",
+    "auth": "the provider does not accept the key; check it, then start the daemon anew (`agiwod restart`)",
     "bad_request": "the provider does not take the request as it is; try another model with --model",
     "context_length": "the conversation is too long for this model; begin a new session, or take another model",
     "not_found": "check the model's id and base_url in config.toml; `agiwod models` lists the models",
