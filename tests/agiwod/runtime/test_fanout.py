@@ -10,7 +10,7 @@ from agiwo.durable import DurableContext
 from agiwo.errors import Conflict, CursorExpired, NotFound
 from agiwo.schema.event import ITEM_COMPLETED, ITEM_DELTA, Event, NewEvent
 from agiwod.runtime.daemon import Daemon
-from agiwod.runtime.fanout import Fanout
+from agiwod.runtime.fanout import BEAT, Fanout
 from agiwod.runtime.runs import Ask
 from daemon_lab import PATIENCE, LiveModel, parent_of, running, scripted
 from engine_lab import Tiny
@@ -315,3 +315,29 @@ async def test_a_detach_in_the_middle_of_a_page_ends_it_there() -> None:
         (await fanout.attach(run, 4)).go()
         events = await shelf.until_over(run)
         assert [event.seq for event in events] == [1, 2, 5]
+
+
+async def test_a_model_in_a_hurry_costs_one_delta_a_beat_and_every_client_gets_the_same_one() -> None:
+    model, shelves = LiveModel(), [Shelf(), Shelf()]
+    async with (
+        running(Agent("live", "", model)) as daemon,
+        pumping(daemon, shelves[0]) as one,
+        pumping(daemon, shelves[1]) as other,
+    ):
+        run = await started(daemon, "live")
+        for fanout in (one, other):
+            (await fanout.attach(run)).go()
+        for shelf in shelves:
+            await shelf.until(run, lambda events: len(events) >= 3)
+        began = asyncio.get_running_loop().time()
+        for _ in range(1000):
+            model.say("word ")
+            await asyncio.sleep(0)
+        model.say(None)
+        events = [await shelf.until_over(run) for shelf in shelves]
+        took = asyncio.get_running_loop().time() - began
+    mine, theirs = ([event for event in each if event.type == ITEM_DELTA] for each in events)
+    for deltas in (mine, theirs):
+        assert "".join(event.data["text"] for event in deltas) == "word " * 1000
+    assert len(mine) <= took / BEAT + 2
+    assert any(event is shared for event in mine for shared in theirs)

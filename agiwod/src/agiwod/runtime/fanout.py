@@ -14,7 +14,7 @@ from agiwo.schema.record import RunHead
 _TREE_PAGE = 1000
 """Children looked up at once while a tree is gathered."""
 
-_BEAT = 0.002
+BEAT = 0.002
 """Seconds between two looks at what is new: nobody sees it, and a model that says more meanwhile costs one frame."""
 
 
@@ -205,7 +205,7 @@ class Fanout:
 
 def _next_beat() -> float:
     """A time that is the same for everybody: who looks together is in the same place, and shares a frame."""
-    return (asyncio.get_running_loop().time() // _BEAT + 1) * _BEAT
+    return (asyncio.get_running_loop().time() // BEAT + 1) * BEAT
 
 
 async def _until(time: float) -> None:
