@@ -29,17 +29,6 @@ def test_start_tells_where_the_daemon_is_and_a_second_start_finds_it(home: Home)
     assert (second.code, second.out, second.err) == (0, f"agiwod runs already: {where}", "")
 
 
-def test_racers_start_one_daemon(home: Home):
-    racers = [
-        subprocess.Popen([AGIWOD, "start"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.env)
-        for _ in range(8)
-    ]
-    said = [racer.communicate(timeout=PATIENCE)[0] for racer in racers]
-    assert [racer.returncode for racer in racers] == [0] * 8
-    assert sorted(line.split(":")[0] for line in said) == [*["agiwod runs already"] * 7, "agiwod started"]
-    assert {line.partition(": ")[2] for line in said} == {f"pid {home.pid()}, socket {home.paths.socket}\n"}
-
-
 def test_status_has_every_field_while_the_daemon_runs_and_code_3_when_it_does_not(home: Home):
     absent = home.run("status", "--json")
     assert absent.code == 3

@@ -171,7 +171,7 @@ class Daemon:
         if self._phase == State.DRAINING and self._deadline <= deadline:
             return self._deadline
         self._phase, self._deadline = State.DRAINING, deadline
-        remaining = deadline - self.clock.now()
+        remaining = max(0.0, deadline - self.clock.now())
         log.info("draining for %.1f seconds at most", remaining)
         self.events.publish("daemon", "daemon/draining", {"state": str(self.state), "seconds": round(remaining, 3)})
         for listener in list(self._drain_listeners):
