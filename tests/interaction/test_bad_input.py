@@ -478,6 +478,7 @@ def test_a_daemon_with_one_client_answers_the_same(alone: Home, style: Style) ->
             check(answers(line, expected), expected)
 
 
+@pytest.mark.soak  # a process for each row; the same code as over the socket
 @pytest.mark.parametrize(("body", "expected"), [row[1:] for row in FIRST], ids=[row[0] for row in FIRST])
 def test_a_daemon_with_one_client_takes_the_same_first_words(
     alone: Home, body: bytes, expected: tuple[int, str, Any] | None
@@ -489,6 +490,7 @@ def test_a_daemon_with_one_client_takes_the_same_first_words(
         assert line.ping() == []
 
 
+@pytest.mark.soak  # a process for each row; the same code as over the socket
 @pytest.mark.parametrize(
     ("style", "data", "expected", "lives"), [row[1:] for row in STREAMS], ids=[row[0] for row in STREAMS]
 )
