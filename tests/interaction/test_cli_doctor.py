@@ -14,6 +14,8 @@ from agiwod.cli.checks.software import has_race
 from agiwod.data_lock import data_lock
 from terminal_lab import AGIWOD, CONFIG, PATIENCE, Home, home_at
 
+pytestmark = pytest.mark.soak  # each test starts daemons and commands as processes of their own
+
 SECRET = "sk-this-is-never-shown"
 
 

@@ -14,6 +14,8 @@ import pytest
 from agiwod.cli.ending import Ending
 from terminal_lab import AGIWOD, CONFIG, PATIENCE, WORDS, Home, events_of, home_at
 
+pytestmark = pytest.mark.soak  # each test starts daemons and commands as processes of their own
+
 HOLD = '{"turns": [{"text": "old", "delayMs": 700}, {"text": "old"}], "repeat": true}'
 
 
