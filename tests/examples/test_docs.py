@@ -14,7 +14,7 @@ from agiwod.settings import load_settings
 from fake_provider import DONE, START, Answer, FakeProvider, Received, delta, says, usage
 from terminal_lab import PATIENCE, Home, home_at
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.soak]  # many processes, or many lives
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "client_py" / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]

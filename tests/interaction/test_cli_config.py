@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from terminal_lab import CONFIG, Home, home_at
 
+pytestmark = pytest.mark.soak  # many processes, or many lives
+
 SECRET = "sk-this-is-never-shown"
 
 

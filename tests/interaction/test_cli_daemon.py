@@ -13,6 +13,8 @@ import pytest
 from agiwod.cli.ending import Ending
 from terminal_lab import AGIWOD, PATIENCE, WORDS, Home, events_of, home_at
 
+pytestmark = pytest.mark.soak  # many processes, or many lives
+
 PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
 
 

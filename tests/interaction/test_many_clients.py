@@ -18,7 +18,7 @@ from daemon_lab import running, scripted
 from live_daemon import PATIENCE, Line, LiveDaemon, living
 from wire_stream import WireStream
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.soak]  # many processes, or many lives
 
 CLIENTS = 200
 REQUESTS = 10_000

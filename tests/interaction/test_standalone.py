@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from terminal_lab import AGIWOD, PATIENCE, Home, home_at
 
+pytestmark = pytest.mark.soak  # many processes, or many lives
+
 HELLO = {"protocolVersion": 1, "clientInfo": {"name": "t", "version": "0"}, "capabilities": {}}
 
 

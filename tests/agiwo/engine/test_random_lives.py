@@ -21,7 +21,7 @@ from agiwo.schema.event import (
 from agiwo.schema.run import RunSpec, RunStatus
 from engine_lab import Lab, echo, hang
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.soak]  # many processes, or many lives
 
 SEEDS = range(15)
 
