@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from agiwo.durable import DurableContext, StepResult, StepScope
-from agiwo.errors import StorageError
+from agiwo.errors import Conflict, StorageError
 from agiwo.schema.event import ITEM_COMPLETED, LOG, RUN_QUEUED, RUN_RESUMED, RUN_STARTED
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec, RunStatus
@@ -177,6 +177,22 @@ async def test_a_step_beside_a_wait_does_not_keep_the_slot_from_the_child(lab: L
 
     lab.program(loop, echo=echo)
     assert (await lab.run()).output == ["child", "tool"]
+
+
+async def test_a_child_in_a_session_above_it_is_refused_because_it_could_never_start(lab: Lab) -> None:
+    async def loop(ctx: DurableContext) -> Any:
+        if ctx.run.spec.depth:
+            with pytest.raises(Conflict, match="another session than run"):
+                await ctx.spawn("above", RunSpec("tiny", str(ctx.run.spec.input), "x"))
+            return "refused"
+        with pytest.raises(Conflict, match="another session than run"):
+            await ctx.spawn("own", RunSpec("tiny", ctx.run.spec.session, "x"))
+        id = await ctx.spawn("below", RunSpec("tiny", "below", ctx.run.spec.session))
+        found = (await ctx.wait("for it", [id]))[id]
+        return found and found.output
+
+    lab.program(loop)
+    assert (await lab.run()).output == "refused"
 
 
 @pytest.mark.parametrize("engine_options", [{"max_concurrent": 1}])

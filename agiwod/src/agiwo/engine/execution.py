@@ -16,6 +16,7 @@ from agiwo.engine.redact import Redactor
 from agiwo.engine.slot import Slot
 from agiwo.engine.stopwatch import WAIT_OUTCOME, Stopwatch, active_seconds
 from agiwo.engine.storage import Storage
+from agiwo.engine.tasks import FAREWELL
 from agiwo.errors import Conflict, Interrupted, ReplayMismatch
 from agiwo.schema.event import RUN_RESUMED, RUN_RETRYING, RUN_WOKEN, NewEvent
 from agiwo.schema.record import Batch, Change, Entry, Record, RunHead
@@ -23,9 +24,6 @@ from agiwo.schema.run import RunSpec, RunStatus
 
 GRACE = 0.1
 """Seconds that a cancelled effect has to clean up; after that it is abandoned and its result dropped."""
-
-FAREWELL = 1.0
-"""Seconds that everything of a run has to end when the engine closes; what ignores that must not hold it up."""
 
 LAST_WORDS = 60.0
 """Seconds that a run has to sum up after its time was over; then it ends without a summary."""

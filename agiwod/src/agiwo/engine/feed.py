@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from agiwo.schema.event import ITEM_COMPLETED, Event
 from agiwo.schema.record import Record
@@ -51,12 +51,12 @@ class OpenItem:
         return {"id": self.id, "kind": self.kind, "data": dict(self.data), "streams": streams}
 
 
-class Reader:
+class Reader(Protocol):
     """One who wants to know that a feed has changed."""
 
     def wake(self) -> None:
         """There is something new. Called on the event loop, at most once until the next look."""
-        raise NotImplementedError
+        ...
 
 
 class Feed:
