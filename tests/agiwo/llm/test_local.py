@@ -38,7 +38,7 @@ from agiwo.llm.weights import SMOLLM2, find_weights
 async def main():
     async with server_for(find_weights(SMOLLM2.name)).lend(300) as address:
         print(address.pid, flush=True)
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
 
 asyncio.run(main())
 """
