@@ -82,7 +82,7 @@ async def test_a_call_of_an_unknown_tool_is_an_error_that_names_the_tools(lab: L
     assert (await items_of(lab, run, "toolCall"))[0]["output"]["isError"] is True
 
 
-@pytest.mark.parametrize("arguments", ['{"text": "cut', "[1, 2]", '"text"', "null", "{'text': 1}"])
+@pytest.mark.parametrize("arguments", ['{"text": "cut', "[1, 2]", '"text"', "null", "{'text': x}"])
 async def test_arguments_that_are_no_object_are_quoted_to_the_model_and_never_sent_back(
     lab: Lab, arguments: str
 ) -> None:

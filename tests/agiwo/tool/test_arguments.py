@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 from agiwo.errors import ToolError
-from agiwo.tool.arguments import ArgumentSchema, parse_arguments
+from agiwo.tool.arguments import ArgumentSchema, canonical, parse_arguments
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,13 +38,32 @@ def test_an_object_is_taken_as_it_is() -> None:
     assert parse_arguments({"city": "Bonn"}) == parse_arguments('{"city": "Bonn"}') == {"city": "Bonn"}
 
 
-@pytest.mark.parametrize("raw", ['{"city": ', "city=Bonn", "{'city': 'Bonn'}", "{} {}", '{"x": NaN}', '"\\ud800"'])
+BROKEN = [
+    '{"city": ',
+    "{'city': ",
+    "city=Bonn",
+    "{} {}",
+    '{"x": NaN}',
+    '"\\ud800"',
+    "{1: 2}",
+    "{'x': 1j}",
+    "{'x': f()}",
+]
+
+
+@pytest.mark.parametrize("raw", BROKEN)
 def test_what_is_not_json_is_quoted_back(raw: str) -> None:
     with pytest.raises(ToolError) as caught:
         parse_arguments(raw)
 
     assert "not valid JSON" in str(caught.value)
     assert f"You sent: {raw}" in str(caught.value)
+
+
+def test_a_python_dict_is_read_as_the_object_that_it_stands_for() -> None:
+    text = "{'city': 'Bonn', 'live': True, 'alert': None, 'at': (50.7, 7.1)}"
+
+    assert parse_arguments(text) == {"city": "Bonn", "live": True, "alert": None, "at": [50.7, 7.1]}
 
 
 @pytest.mark.parametrize("raw", ["[]", '"Bonn"', "null", "5"])
@@ -66,6 +85,12 @@ def test_an_object_with_what_json_cannot_hold_is_refused() -> None:
         parse_arguments({"city": object()})
 
 
+@pytest.mark.parametrize("depth", [300, 5000, 200_000])
+def test_arguments_that_are_nested_too_deeply_are_refused(depth: int) -> None:
+    with pytest.raises(ToolError):
+        parse_arguments('{"x": ' + "[" * depth + "]" * depth + "}")
+
+
 def test_every_fault_is_listed_with_its_place() -> None:
     with pytest.raises(ToolError) as caught:
         WEATHER.check({"days": 0, "town": "Bonn"})
@@ -73,9 +98,9 @@ def test_every_fault_is_listed_with_its_place() -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == "the arguments do not fit the parameters of weather:"
     assert sorted(lines[1:-1]) == [
-        "- 'city' is a required property",
-        "- Additional properties are not allowed ('town' was unexpected)",
+        "- city: is missing; expected string",
         "- days: 0 is less than the minimum of 1",
+        "- town: there is no such parameter; there is: city, days",
     ]
     assert lines[-1] == 'You sent: {"days":0,"town":"Bonn"}'
 
@@ -85,6 +110,65 @@ def test_a_fault_does_not_repeat_a_long_value() -> None:
         WEATHER.check({"city": ["x" * 10_000]})
 
     assert len(str(caught.value)) < 1000
+
+
+PLACES = ArgumentSchema(
+    "places",
+    {
+        "type": "object",
+        "properties": {
+            "unit": {"enum": ["celsius", "fahrenheit"]},
+            "at": {
+                "type": "object",
+                "properties": {"latitude": {"type": "number", "description": "in degrees"}, "name": {}},
+                "required": ["latitude", "name"],
+                "additionalProperties": False,
+            },
+            "tags": {"type": ["array", "null"], "items": {"type": "string"}},
+        },
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ({"unit": "celcius"}, "unit: \"celcius\" is not one of the allowed values; did you mean 'celsius'?"),
+        ({"unit": 7}, 'unit: 7 is not one of the allowed values; allowed: "celsius", "fahrenheit"'),
+        ({"at": []}, "at: expected object, and got array []"),
+        ({"at": {"name": "x"}}, "at.latitude: is missing; expected number (in degrees)"),
+        ({"at": {"latitude": 1}}, "at.name: is missing; expected a value"),
+        (
+            {"at": {"latitude": 1, "name": "x", "lattitude": 2}},
+            "at.lattitude: there is no such parameter; did you mean 'latitude'?",
+        ),
+        ({"at": {"latitude": "50.7", "name": "x"}}, 'at.latitude: expected number (in degrees), and got string "50.7"'),
+        ({"tags": ["a", None]}, "tags[1]: expected string, and got null"),
+        ({"tags": True}, "tags: expected array or null, and got boolean true"),
+    ],
+)
+def test_a_fault_says_where_what_was_expected_and_what_came(arguments: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ToolError) as caught:
+        PLACES.check(arguments)
+
+    assert str(caught.value).splitlines()[1:-1] == [f"- {fault}"]
+
+
+def test_a_schema_that_holds_itself_is_an_error_and_no_endless_check() -> None:
+    with pytest.raises(ToolError, match="nested too deeply"):
+        ArgumentSchema("weather", {"$ref": "#"}).check({})
+
+
+def test_a_thousand_wrong_names_are_told_in_ten_lines_and_at_once() -> None:
+    with pytest.raises(ToolError) as caught:
+        WEATHER.check({"city": "x", **{f"name{number}": 1 for number in range(100_000)}})
+
+    assert len(str(caught.value).splitlines()) == 12
+
+
+@given(st.dictionaries(st.text(max_size=3), st.booleans() | st.dictionaries(st.text(max_size=3), st.none())))
+def test_the_canonical_form_does_not_depend_on_the_order_of_names(arguments: dict[str, Any]) -> None:
+    assert canonical(dict(reversed(arguments.items()))) == canonical(arguments)
 
 
 @pytest.mark.parametrize(

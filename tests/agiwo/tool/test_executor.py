@@ -100,7 +100,7 @@ async def test_a_call_gives_the_tools_result_with_the_calls_own_facts() -> None:
 async def test_an_unknown_tool_is_an_error_that_names_the_known_ones() -> None:
     result = await ToolExecutor([Weather()]).execute(call("wether"), CONTEXT)
 
-    assert result.content == "Error: there is no tool 'wether'; the tools are: get_weather"
+    assert result.content == "Error: there is no tool 'wether'; did you mean 'get_weather'?"
     assert not result.is_success
 
 

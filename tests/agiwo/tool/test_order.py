@@ -1,5 +1,5 @@
 from agiwo.schema.tool import ToolDefinition
-from agiwo.tool.order import plan_batch
+from agiwo.tool.order import SIDE_BY_SIDE, plan_batch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +13,13 @@ def test_safe_calls_run_together_and_unsafe_ones_alone_in_call_order() -> None:
 
 def test_no_calls_are_no_groups() -> None:
     assert plan_batch([]) == []
+
+
+def test_of_a_thousand_safe_calls_only_so_many_run_at_a_time() -> None:
+    groups = plan_batch([SAFE] * 1000)
+
+    assert max(map(len, groups)) == SIDE_BY_SIDE
+    assert len(groups) == 32
 
 
 @given(st.lists(st.sampled_from([SAFE, ALONE, None])))

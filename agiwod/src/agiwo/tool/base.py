@@ -1,6 +1,7 @@
 """What a tool is: a name, a schema, and something to run. Not how it is called safely; that is the executor."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from agiwo.abort import AbortSignal
@@ -14,10 +15,13 @@ class BaseTool(ABC):
     """Something that an agent can call.
 
     `timeout_seconds` is enforced (None: no limit). `effect` says what running a call twice would do: "read" nothing,
-    "idempotent" nothing when it gets the same `context.idempotency_key`, "once" (the default) something.
+    "idempotent" nothing when it gets the same `context.idempotency_key`, "once" (the default) something. With
+    `cacheable` a successful result answers the same arguments of the same user again for `cache_seconds`, unless the
+    effect is "once".
     """
 
     cacheable: bool = False
+    cache_seconds: float = 300
     timeout_seconds: float | None = 30
     effect: Effect = "once"
 
@@ -46,6 +50,17 @@ class BaseTool(ABC):
         What it raises becomes an error result. When its time is over or its run is cancelled, the signal is raised and
         the task that runs it is cancelled.
         """
+
+    def needs_approval(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether somebody must allow a call with these arguments before it runs; none, unless a tool says otherwise.
+
+        A rule of the agent's policy comes before it.
+        """
+        return False
+
+    def policy_arguments(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments as a policy's rules see them, so that two ways to write one thing are one thing to a rule."""
+        return arguments
 
     @property
     def name(self) -> str:

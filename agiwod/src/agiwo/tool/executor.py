@@ -11,8 +11,10 @@ from agiwo.abort import AbortSignal
 from agiwo.clock import Clock, SystemClock
 from agiwo.errors import ConfigError, ToolError
 from agiwo.schema.tool import ExecutionContext, ToolCall, ToolDefinition
-from agiwo.tool.arguments import ArgumentSchema, parse_arguments
+from agiwo.tool.arguments import ArgumentSchema, canonical, nearest, parse_arguments
 from agiwo.tool.base import BaseTool
+from agiwo.tool.cache import ResultCache
+from agiwo.tool.policy import Policy, Verdict
 from agiwo.tool.result import ToolResult
 
 _log = logging.getLogger(__name__)
@@ -25,10 +27,15 @@ _ERROR = 2000
 
 
 class ToolExecutor:
-    """The tools of one agent, ready to be called by name."""
+    """The tools of one agent, ready to be called by name.
 
-    def __init__(self, tools: Iterable[BaseTool], clock: Clock | None = None) -> None:
+    The policy's rules come before what a tool itself says about approval.
+    """
+
+    def __init__(self, tools: Iterable[BaseTool], clock: Clock | None = None, *, policy: Policy | None = None) -> None:
         self._clock = clock or SystemClock()
+        self._policy = policy or Policy()
+        self._cache = ResultCache(self._clock)
         self._tools: dict[str, BaseTool] = {}
         self._definitions: dict[str, ToolDefinition] = {}
         self._schemas: dict[str, ArgumentSchema] = {}
@@ -41,19 +48,32 @@ class ToolExecutor:
         """What the model is told, by name, in the order the tools were given."""
         return self._definitions
 
-    async def execute(self, call: ToolCall, context: ExecutionContext, signal: AbortSignal | None = None) -> ToolResult:
+    def judge(self, call: ToolCall, policy: Policy | None = None) -> Verdict:
+        """What becomes of the call by `policy` (this executor's, unless given), else by the tool itself.
+
+        A call that cannot run is allowed: nobody need be asked about what only gives an error.
+        """
+        try:
+            arguments = self._arguments_of(call)
+        except ToolError:
+            return Verdict("allow")
+        return self._judged(call.name, arguments, policy or self._policy)
+
+    async def execute(
+        self, call: ToolCall, context: ExecutionContext, signal: AbortSignal | None = None, *, approved: bool = False
+    ) -> ToolResult:
         """Run the call; every fault of the model's or the tool's comes back as an error result.
 
+        `approved` says that somebody was asked; a call that needs it does not run without, and a denied one never does.
         A tool has `timeout_seconds`, is then cancelled, and after 100 ms abandoned: what it still gives is dropped. So
         it is when `signal` is raised, or when the caller is cancelled, out of which `CancelledError` comes.
         """
         started = self._clock.now()
         arguments: dict[str, Any] = {}
         try:
-            schema = self._schema_of(call.name)
-            arguments = parse_arguments(call.arguments)
-            schema.check(arguments)
-            result = _already_aborted(signal) or await self._run(call, arguments, context, signal)
+            arguments = self._arguments_of(call)
+            self._permit(call.name, arguments, approved=approved)
+            result = _already_aborted(signal) or await self._run_or_recall(call, arguments, context, signal)
         except ToolError as error:
             result = ToolResult.failed(str(error))
         ended = self._clock.now()
@@ -83,11 +103,42 @@ class ToolExecutor:
         self._definitions[definition.name] = definition
         self._schemas[definition.name] = ArgumentSchema(definition.name, definition.parameters)
 
-    def _schema_of(self, name: str) -> ArgumentSchema:
-        if name not in self._schemas:
-            known = ", ".join(self._schemas) or "none"
-            raise ToolError(f"there is no tool {name[:100]!r}; the tools are: {known}")
-        return self._schemas[name]
+    def _arguments_of(self, call: ToolCall) -> dict[str, Any]:
+        if call.name not in self._schemas:
+            raise ToolError(f"there is no tool {call.name[:100]!r}{nearest(call.name, self._schemas, 'the tools are')}")
+        arguments = parse_arguments(call.arguments)
+        self._schemas[call.name].check(arguments)
+        return arguments
+
+    def _judged(self, name: str, arguments: dict[str, Any], policy: Policy) -> Verdict:
+        tool = self._tools[name]
+        try:
+            ruled = policy.judge(name, tool.policy_arguments(arguments))
+            return ruled or Verdict("ask" if tool.needs_approval(arguments) else "allow")
+        except Exception as error:
+            # The border to code that is not ours; what cannot be judged must not run unseen.
+            _log.warning("tool %s cannot judge a call", name, exc_info=error)
+            return Verdict("ask", f"{name} could not tell whether it needs approval ({type(error).__name__})")
+
+    def _permit(self, name: str, arguments: dict[str, Any], *, approved: bool) -> None:
+        verdict = self._judged(name, arguments, self._policy)
+        if verdict.action == "deny":
+            raise ToolError(f"this call of {name} is not allowed: {verdict.reason or 'a rule denies it'}")
+        if verdict.action == "ask" and not approved:
+            raise ToolError(f"this call of {name} needs somebody's approval, and nobody gave it")
+
+    async def _run_or_recall(
+        self, call: ToolCall, arguments: dict[str, Any], context: ExecutionContext, signal: AbortSignal | None
+    ) -> ToolResult:
+        tool = self._tools[call.name]
+        key = self._cache.key(tool, canonical(arguments), context)
+        if key is None:
+            return await self._run(call, arguments, context, signal)
+        result = self._cache.find(key)
+        if result is None:
+            result = (await self._run(call, arguments, context, signal)).storable()
+            self._cache.keep(key, result, tool.cache_seconds)
+        return result
 
     async def _run(
         self, call: ToolCall, arguments: dict[str, Any], context: ExecutionContext, outer: AbortSignal | None
@@ -145,13 +196,16 @@ def _already_aborted(signal: AbortSignal | None) -> ToolResult | None:
 async def _guarded(
     tool: BaseTool, parameters: dict[str, Any], context: ExecutionContext, signal: AbortSignal
 ) -> ToolResult:
-    # The border to code that is not ours. SystemExit too: a tool that calls sys.exit must not end the process.
+    # The border to code that is not ours. What is no Exception too: a tool that calls sys.exit, or raises something
+    # of its own, must not end the process. Ctrl-C does not come this way: asyncio's runner makes a cancel of it.
     try:
         value: object = await tool.execute(parameters, context, signal)
         return ToolResult.of(value)
     except ToolError as error:
         return ToolResult.failed(str(error))
-    except (Exception, SystemExit) as error:
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
         _log.info("tool %s raised", tool.get_name(), exc_info=error)
         text = "".join(traceback.format_exception_only(error)).strip()
         return ToolResult.failed(text[:_ERROR])

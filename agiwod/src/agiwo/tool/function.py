@@ -1,12 +1,8 @@
 """A plain function as a tool: its name, docstring and annotations are all that the model needs. Runs no call itself."""
 
-import asyncio
-import contextlib
-import contextvars
 import functools
 import inspect
 import re
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_type_hints, overload
@@ -21,8 +17,12 @@ from agiwo.errors import ConfigError, ToolError
 from agiwo.schema.tool import Effect, ExecutionContext
 from agiwo.tool.base import BaseTool
 from agiwo.tool.result import ToolResult
+from agiwo.tool.thread import in_thread
 
 Function = Callable[..., Any]
+
+Approval = bool | Callable[[Mapping[str, Any]], bool]
+"""Whether calls must be allowed first: always, never, or as a predicate over a call's arguments says."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FIELD = "arg_"
@@ -51,6 +51,8 @@ class FunctionTool(BaseTool):
         timeout_seconds: float | None = 30,
         concurrency_safe: bool = True,
         cacheable: bool = False,
+        cache_seconds: float = 300,
+        approval: Approval = False,
     ) -> None:
         self._function = function
         self._name = name or getattr(function, "__name__", "")
@@ -60,7 +62,8 @@ class FunctionTool(BaseTool):
         self._safe = concurrency_safe
         self._signature = _read_signature(function, self._name)
         self._parameters = self._signature.schema
-        self.effect, self.timeout_seconds, self.cacheable = effect, timeout_seconds, cacheable
+        self.effect, self.timeout_seconds = effect, timeout_seconds
+        self.cacheable, self.cache_seconds, self._approval = cacheable, cache_seconds, approval
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself."""
@@ -82,6 +85,10 @@ class FunctionTool(BaseTool):
         """As given; a function is safe unless it says otherwise."""
         return self._safe
 
+    def needs_approval(self, arguments: Mapping[str, Any]) -> bool:
+        """As given."""
+        return self._approval(arguments) if callable(self._approval) else self._approval
+
     async def execute(
         self, parameters: dict[str, Any], context: ExecutionContext, abort_signal: AbortSignal | None = None
     ) -> ToolResult:
@@ -92,7 +99,8 @@ class FunctionTool(BaseTool):
         if _is_async(self._function):
             value = await self._function(**arguments)
         else:
-            value = await _in_thread(self._function, arguments)
+            value = await in_thread(functools.partial(self._function, **arguments))
+            value = await value if inspect.isawaitable(value) else value
         return _as_result(value)
 
 
@@ -107,6 +115,8 @@ def tool(
     timeout_seconds: float | None = 30,
     concurrency_safe: bool = True,
     cacheable: bool = False,
+    cache_seconds: float = 300,
+    approval: Approval = False,
 ) -> Callable[[Function], FunctionTool]: ...
 def tool(function: Function | None = None, /, **options: Any) -> FunctionTool | Callable[[Function], FunctionTool]:
     """Make a function a tool, bare (`@tool`) or with options (`@tool(effect="read")`)."""
@@ -175,32 +185,6 @@ def _body(function: Function) -> Function:
 
 def _is_async(function: Function) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_body(function))
-
-
-async def _in_thread(function: Function, arguments: dict[str, Any]) -> Any:
-    """Call in a daemon thread of its own: one that hangs holds neither a pool's slot nor the end of the process."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def deliver(outcome: tuple[Any, BaseException | None]) -> None:
-        if not future.done():
-            future.set_result(outcome)
-
-    def call() -> None:
-        # A pair and not an exception of the future, which refuses StopIteration and would never be done.
-        try:
-            outcome = (context.run(function, **arguments), None)
-        except BaseException as error:
-            outcome = (None, error)
-        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
-            loop.call_soon_threadsafe(deliver, outcome)
-
-    threading.Thread(target=call, name=f"tool {getattr(function, '__name__', '')}", daemon=True).start()
-    value, error = await future
-    if error is not None:
-        raise error
-    return await value if inspect.isawaitable(value) else value
 
 
 def _as_result(value: object) -> ToolResult:

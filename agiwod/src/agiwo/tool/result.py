@@ -1,13 +1,20 @@
 """What a tool call gives: text for the model, and beside it what people and programs may want. Knows no tool."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from agiwo.errors import ToolError
 from agiwo.schema.run import TerminationReason
+
+MODEL_LIMIT = 100_000
+"""Characters of one result that a model is sent, about 25,000 tokens; the record of the call holds all of it."""
+
+_STORED = 64 * 1024 * 1024
+"""Characters of one text that are kept at all."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class ToolResult:
             return value
         if isinstance(value, str):
             return cls(content=value)
-        text = _json(value)
+        text = _json(_finite(value))
         return cls(content=text.decode(), output=orjson.loads(text))
 
     @classmethod
@@ -58,12 +65,40 @@ class ToolResult:
     def storable(self) -> "ToolResult":
         """The same result as a journal gives it back, or an error result that says why it cannot be stored."""
         try:
-            return ToolResult.from_json(orjson.loads(_json(self.to_json())))
+            return ToolResult.from_json(orjson.loads(_json(self._cleaned().to_json())))
         except (ToolError, ValueError) as error:
             failed = ToolResult.failed(str(error))
             return replace(
-                self, content=failed.content, output=None, content_for_user=None, error=failed.error, is_success=False
+                failed,
+                tool_name=self.tool_name,
+                tool_call_id=self.tool_call_id,
+                start_time=self.start_time,
+                end_time=self.end_time,
+                duration=self.duration,
             )
+
+    def for_model(self, limit: int = MODEL_LIMIT) -> str:
+        """The content as far as a model is sent it: of a longer one both ends, and how much is left out."""
+        if len(self.content) <= limit:
+            return self.content
+        head, tail = self.content[: limit * 3 // 4], self.content[-(limit // 4) :]
+        left_out = len(self.content) - len(head) - len(tail)
+        return f"{head}\n[… {left_out:,} of {len(self.content):,} characters left out …]\n{tail}"
+
+    def output_size(self) -> int:
+        """Bytes of the output as JSON."""
+        return len(_json(self.output)) if self.output is not None else 0
+
+    def _cleaned(self) -> "ToolResult":
+        """With text where untyped tools gave something else, and no more of it than can be kept."""
+        return replace(
+            self,
+            content=_bounded(_text(self.content)),
+            content_for_user=None if self.content_for_user is None else _bounded(_text(self.content_for_user)),
+            error=None if self.error is None else _bounded(_text(self.error)),
+            output=_finite(self.output),
+            is_success=bool(self.is_success),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in records: camelCase, without what is not set."""
@@ -77,7 +112,7 @@ class ToolResult:
             "toolName": self.tool_name,
             "toolCallId": self.tool_call_id,
             "inputArgs": dict(self.input_args),
-            "content": _text(self.content),
+            "content": self.content,
             "startTime": self.start_time,
             "endTime": self.end_time,
             "duration": self.duration,
@@ -106,8 +141,38 @@ class ToolResult:
 
 
 def _text(content: object) -> str:
-    # Untyped tools give objects here; the model is only ever sent text.
-    return content if isinstance(content, str) else _json(content).decode()
+    """Text that every reader can decode: objects as JSON, half a surrogate pair as the sign for no character."""
+    if not isinstance(content, str):
+        return _json(_finite(content)).decode()
+    try:
+        content.encode()
+    except UnicodeEncodeError:
+        return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return content
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= _STORED:
+        return text
+    return f"{text[:_STORED]}\n[… {len(text) - _STORED:,} more characters were dropped …]"
+
+
+def _finite(value: object) -> object:
+    """The value with words in place of the numbers that JSON has none for; what holds none comes back as it is."""
+    try:
+        return _worded(value) if b"null" in orjson.dumps(value) else value
+    except (TypeError, RecursionError):
+        return value  # whoever writes it says what is wrong
+
+
+def _worded(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {name: _worded(member) for name, member in cast(dict[str, object], value).items()}
+    if isinstance(value, list | tuple):
+        return [_worded(member) for member in cast(Sequence[object], value)]
+    return value
 
 
 def _json(value: object) -> bytes:
