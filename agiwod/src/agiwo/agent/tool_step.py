@@ -35,8 +35,8 @@ class ToolStep:
         if result.content_for_user is not None:
             output["contentForUser"] = result.content_for_user
         if result.output is not None:
-            output["value"] = result.output
-        value = {"content": result.content, "isError": not result.is_success}
+            output["value"] = result.spoolable_output()
+        value = {"content": result.for_model(), "isError": not result.is_success}
         if result.termination_reason is not None:
             value["termination"] = str(result.termination_reason)
         return StepResult(value, [tool_call_item(item, arg, output, round(1000 * result.duration))])

@@ -7,6 +7,7 @@ import orjson
 
 from agiwo.loop.history import CUT_OFF
 from agiwo.schema.event import ITEM_COMPLETED, NewEvent
+from agiwo.tool.nesting import write_json
 
 
 def message_item(item: str, text: str, finish_reason: str | None, usage: Mapping[str, Any] | None = None) -> NewEvent:
@@ -55,8 +56,10 @@ def closed_item(item: Mapping[str, Any], cause: str) -> NewEvent:
 
 
 def parsed_arguments(text: str) -> Any:
-    """The arguments as JSON, or as they came when they are none."""
+    """The arguments as JSON, or as they came when they are none or are nested too deeply for a record."""
     try:
-        return orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
+        arguments = orjson.loads(text or "{}")
+        write_json(arguments)
+    except (orjson.JSONDecodeError, TypeError):
         return text
+    return arguments

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, cast
 import orjson
 
 from agiwo.errors import ToolError
+from agiwo.tool.nesting import write_json
 
 _QUOTED = 500
 """Characters of a model's own words that an error repeats to it."""
@@ -217,7 +218,7 @@ _KINDS: Final[Mapping[type, str]] = {
 
 def _given(value: object) -> str:
     try:
-        text = orjson.dumps(value).decode()
+        text = write_json(value).decode()
     except TypeError:
         text = "(nested too deeply to be shown)"
     return text if len(text) <= _GIVEN else f"{text[:_GIVEN]}…"
@@ -232,8 +233,8 @@ def _python_literal(text: str) -> dict[str, Any] | None:
     if len(text) > _LITERAL or not text.lstrip().startswith("{"):
         return None
     try:
-        value = ast.literal_eval(text.strip())
-        return orjson.loads(orjson.dumps(value)) if isinstance(value, dict) else None
+        value: object = ast.literal_eval(text.strip())
+        return orjson.loads(write_json(cast(object, value))) if isinstance(value, dict) else None
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
@@ -244,7 +245,7 @@ def _written(arguments: Mapping[str, Any]) -> str:
 
 def _encoded(arguments: Mapping[str, Any], option: int) -> bytes:
     try:
-        return orjson.dumps(dict(arguments), option=option)
+        return write_json(dict(arguments), option)
     except TypeError as error:
         raise ToolError(f"the arguments are not JSON data ({error})") from error
 

@@ -9,9 +9,13 @@ import orjson
 
 from agiwo.errors import ToolError
 from agiwo.schema.run import TerminationReason
+from agiwo.tool.nesting import write_json
 
 MODEL_LIMIT = 100_000
 """Characters of one result that a model is sent, about 25,000 tokens; the record of the call holds all of it."""
+
+_WHOLE = 1024 * 1024
+"""Bytes of an output that a record takes as it is."""
 
 _STORED = 64 * 1024 * 1024
 """Characters of one text that are kept at all."""
@@ -84,6 +88,13 @@ class ToolResult:
         head, tail = self.content[: limit * 3 // 4], self.content[-(limit // 4) :]
         left_out = len(self.content) - len(head) - len(tail)
         return f"{head}\n[… {left_out:,} of {len(self.content):,} characters left out …]\n{tail}"
+
+    def spoolable_output(self) -> Any:
+        """The output; as one JSON text when it is long, because only text can be moved out of a record."""
+        if self.output is None or isinstance(self.output, str):
+            return self.output
+        text = _json(self.output)
+        return self.output if len(text) <= _WHOLE else text.decode()
 
     def output_size(self) -> int:
         """Bytes of the output as JSON."""
@@ -160,8 +171,8 @@ def _bounded(text: str) -> str:
 def _finite(value: object) -> object:
     """The value with words in place of the numbers that JSON has none for; what holds none comes back as it is."""
     try:
-        return _worded(value) if b"null" in orjson.dumps(value) else value
-    except (TypeError, RecursionError):
+        return _worded(value) if b"null" in write_json(value) else value
+    except TypeError:
         return value  # whoever writes it says what is wrong
 
 
@@ -177,6 +188,6 @@ def _worded(value: object) -> object:
 
 def _json(value: object) -> bytes:
     try:
-        return orjson.dumps(value)
+        return write_json(value)
     except TypeError as error:
         raise ToolError(f"the tool's result cannot be stored: {error}") from error
