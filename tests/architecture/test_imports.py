@@ -16,6 +16,7 @@ LOADED = {
     "agiwo_client": {*PYDANTIC, "orjson", "anyio"},
     "agiwo": set[str](),
     "agiwo.agent": {*PYDANTIC, "orjson"},
+    "agiwo.testing": {*PYDANTIC, "orjson"},
     "agiwo.tool.builtin.calculator": {"orjson", *PYDANTIC},
     "agiwod.settings": {*PYDANTIC, "orjson"},
     "agiwod.logs": {*PYDANTIC, "orjson"},

@@ -1,59 +1,13 @@
-"""Fakes that anybody may use who tests an agent. Needs no test framework."""
+"""A tool for tests that remembers its calls. Does nothing else."""
 
 import asyncio
-import heapq
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Sequence
 from typing import Any
 
 from agiwo.abort import AbortSignal
-from agiwo.llm.scripted import ScriptedModel
 from agiwo.schema.tool import Effect, ExecutionContext
 from agiwo.tool.base import BaseTool
 from agiwo.tool.result import ToolResult
-
-__all__ = ["FrozenClock", "RecordingTool", "ScriptedModel"]
-
-
-@dataclass(order=True)
-class _Due:
-    when: float
-    order: int
-    call: Callable[[], None] | None = field(compare=False)
-
-    def cancel(self) -> None:
-        """Do not make the call."""
-        self.call = None
-
-
-class FrozenClock:
-    """A clock that stands still until a test moves it."""
-
-    def __init__(self, now: float = 1_700_000_000.0) -> None:
-        self._now = now
-        self._due: list[_Due] = []
-        self._order = count()
-
-    def now(self) -> float:
-        """The time at which the clock stands."""
-        return self._now
-
-    def call_at(self, when: float, call: Callable[[], None]) -> _Due:
-        """Make `call` in the `advance` that reaches `when`; calls that are due already wait for the next one."""
-        due = _Due(when, next(self._order), call)
-        heapq.heappush(self._due, due)
-        return due
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock, and make the calls that come due on the way, each at its own time and in order."""
-        end = self._now + seconds
-        while self._due and self._due[0].when <= end:
-            due = heapq.heappop(self._due)
-            self._now = max(self._now, due.when)
-            if due.call is not None:
-                due.call()
-        self._now = end
 
 
 class RecordingTool(BaseTool):
