@@ -126,6 +126,8 @@ class ModelError(AgiwoError):
     """A provider's answer that cannot be used.
 
     `retry_after` is in seconds, when the provider named one. `status` is the HTTP status, when there was one.
+    `refused` is a field of the request that the provider does not take and that the next request leaves out. `sent` is
+    False when no request was made.
     """
 
     def __init__(
@@ -137,9 +139,12 @@ class ModelError(AgiwoError):
         status: int | None = None,
         retry_after: float | None = None,
         retryable: bool | None = None,
+        refused: str | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(message)
         self.kind: ModelErrorKind = kind
+        self.refused, self.sent = refused, sent
         self.provider, self.status, self.retry_after = provider, status, retry_after
         self.retryable = kind in RETRYABLE if retryable is None else retryable
 

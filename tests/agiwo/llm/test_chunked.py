@@ -4,7 +4,8 @@ import h11
 import pytest
 from agiwo.llm.base import Timeouts
 from agiwo.llm.chunked import ChunkMerger
-from agiwo.llm.http import post
+from agiwo.llm.http import Post, post
+from agiwo.llm.refusal import Asked
 from fake_provider import FakeProvider, says
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,10 +102,14 @@ def test_what_was_held_back_is_told_at_the_end() -> None:
     assert merged(HEAD + b"2\r\nok\r\n7", [len(HEAD) + 7]) == [HEAD + b"2\r\nok\r\n", b"", b"7"]
 
 
+def _to(provider: FakeProvider) -> Post:
+    return Post(provider.base_url, b"{}", {}, Asked(host="here"), Timeouts())
+
+
 @pytest.mark.anyio
 async def test_the_client_reads_many_tokens_at_once() -> None:
     answer = says(*["token"] * 500)
-    async with FakeProvider(answer) as provider, post(provider.base_url, b"{}", {}, timeouts=Timeouts()) as reply:
+    async with FakeProvider(answer) as provider, post(_to(provider)) as reply:
         blocks = [block async for block in reply.blocks]
 
     assert b"".join(blocks) == b"".join(answer.pieces)

@@ -9,15 +9,21 @@ from agiwo.errors import ConfigError, ModelError, NotFound
 from agiwo.llm.base import Message, Model, Timeouts
 
 if TYPE_CHECKING:
+    from agiwo.llm.anthropic import AnthropicModel
+    from agiwo.llm.deepseek import DeepseekModel
     from agiwo.llm.local import LocalModel
+    from agiwo.llm.nvidia import NvidiaModel
     from agiwo.llm.openai import OpenAIModel
     from agiwo.llm.scripted import ScriptedModel
 
 __all__ = [
     "PROVIDERS",
+    "AnthropicModel",
+    "DeepseekModel",
     "LocalModel",
     "Message",
     "Model",
+    "NvidiaModel",
     "OpenAIModel",
     "ScriptedModel",
     "Timeouts",
@@ -40,6 +46,9 @@ class Provider:
 
 PROVIDERS: Mapping[str, Provider] = {
     "openai": Provider("agiwo.llm.openai", "OpenAIModel", "gpt-4o-mini"),
+    "anthropic": Provider("agiwo.llm.anthropic", "AnthropicModel", "claude-sonnet-5-5"),
+    "deepseek": Provider("agiwo.llm.deepseek", "DeepseekModel", "deepseek-flash"),
+    "nvidia": Provider("agiwo.llm.nvidia", "NvidiaModel", "meta/llama-3.3-70b-instruct"),
     "local": Provider("agiwo.llm.local", "LocalModel", "smollm2-135m"),
     "scripted": Provider("agiwo.llm.scripted", "ScriptedModel"),
 }

@@ -40,7 +40,9 @@ class Model(ABC):
     """A model to ask. One object serves any number of runs at the same time.
 
     `temperature`, `top_p` and `max_tokens` may be None: then they are not sent, for models that refuse them.
-    `retries` is how many further requests may be made when one fails for a reason that may pass.
+    `retries` is how many further requests may be made when one fails for a reason that may pass; after them the models
+    in `fallback` are asked, each with retries of its own. `concurrency` is how many requests may be under way at once
+    with this model's account, whoever makes them.
     """
 
     id: str
@@ -55,6 +57,8 @@ class Model(ABC):
     provider: str = ""
     retries: int = 3
     timeouts: Timeouts = Timeouts()
+    fallback: Sequence["Model"] = ()
+    concurrency: int = 100
 
     def __post_init__(self) -> None:
         self.name = self.name or self.id
@@ -64,6 +68,8 @@ class Model(ABC):
             raise ConfigError(f"max_tokens is {self.max_tokens!r}; it must be at least 1")
         if self.retries < 0:
             raise ConfigError(f"retries is {self.retries!r}; it must not be negative")
+        if self.concurrency < 1:
+            raise ConfigError(f"concurrency is {self.concurrency!r}; it must be at least 1")
 
     @classmethod
     def named(cls, id: str, **options: Any) -> Self:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -13,8 +14,9 @@ from weakref import WeakKeyDictionary
 import httpx2
 
 from agiwo.errors import ModelError, ModelErrorKind
+from agiwo.llm.admission import LONGEST_WAIT, account_of
 from agiwo.llm.base import Timeouts
-from agiwo.llm.refusal import redacted, refusal
+from agiwo.llm.refusal import Asked, refusal
 from agiwo.llm.transport import MergingTransport
 
 _BODY = 64 * 1024
@@ -27,26 +29,47 @@ _FAREWELL = 0.5
 """Seconds that a finished answer may take to end its transfer, so that the connection can serve the next request."""
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One request: what is sent where, to whom, and how patiently.
+
+    Requests with the same `pool` (the host, unless named) share connections within an event loop, and those of the
+    same account its limits: at most `concurrency` of them are under way at once, and a request that may not be made
+    within `patience` seconds is not made.
+    """
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+    asked: Asked
+    timeouts: Timeouts
+    pool: str | None = None
+    concurrency: int = 100
+    patience: float = LONGEST_WAIT
+
+    @property
+    def account(self) -> str:
+        """What requests share limits by: the pool when it is named, else host and key."""
+        return self.pool or f"{self.asked.host} {self.asked.secret or ''}"
+
+
 @asynccontextmanager
-async def post(
-    url: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    *,
-    timeouts: Timeouts,
-    provider: str = "",
-    secret: str | None = None,
-    pool: str | None = None,
-) -> AsyncGenerator["Reply"]:
+async def post(request: Post) -> AsyncGenerator["Reply"]:
     """A provider's answer with status 200, while it streams. Closed, with its connection, when the block is left early.
 
-    Models with the same `pool` (the host, unless named) share connections within an event loop. `secret` is cut out of
-    every error.
-
     Raises:
-        ModelError: refused, unreachable, cut, or too slow.
+        ModelError: refused, unreachable, cut, too slow; or not sent at all, because the account may not ask now.
     """
-    host = host_of(url, provider)
+    account = account_of(request.account)
+    turn = account.turn(request.asked, limit=request.concurrency, patience=request.patience)
+    async with turn, _exchange(request) as reply:
+        account.answered()
+        yield reply
+
+
+@asynccontextmanager
+async def _exchange(post: Post) -> AsyncGenerator["Reply"]:
+    asked, timeouts = post.asked, post.timeouts
     deadlines: dict[str, float] = {
         "connect": timeouts.connect,
         "read": timeouts.first_byte,
@@ -55,8 +78,9 @@ async def post(
     }
     reply: Reply | None = None
     try:
-        client = await _client_for(pool or host, url)
-        request = client.build_request("POST", url, content=body, headers=headers, extensions={"timeout": deadlines})
+        client = await _client_for(post.pool or asked.host, post.url)
+        extensions = {"timeout": deadlines}
+        request = client.build_request("POST", post.url, content=post.body, headers=post.headers, extensions=extensions)
         total_at = asyncio.get_running_loop().time() + timeouts.total
         async with asyncio.timeout_at(total_at):
             response = await client.send(request, stream=True)
@@ -65,24 +89,20 @@ async def post(
         reply = Reply(response, timeouts, total_at)
         try:
             if response.status_code != 200:
-                text = await reply.text()
-                after = response.headers.get("retry-after")
-                raise refusal(
-                    response.status_code, text, provider=provider, host=host, secret=secret, retry_after=after
-                )
+                raise refusal(asked, response.status_code, await reply.text(), response.headers)
             yield reply
         finally:
             reply.watch.stop()
             await response.aclose()
     except asyncio.CancelledError:
         if reply is not None and (message := reply.watch.verdict()):
-            raise ModelError("timeout", f"{host}: {message}", provider=provider) from None
+            raise asked.error("timeout", f": {message}") from None
         raise
     except TimeoutError:
-        raise ModelError("timeout", f"{host}: no answer within {timeouts.total:g} s", provider=provider) from None
+        raise asked.error("timeout", f": no answer within {timeouts.total:g} s") from None
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
         kind, message = _failure(error, timeouts)
-        raise ModelError(kind, f"{host}: {redacted(message, secret)}", provider=provider) from None
+        raise asked.error(kind, f": {asked.quote(message)}") from None
 
 
 class Reply:
@@ -201,7 +221,8 @@ def host_of(url: str, provider: str) -> str:
     except ValueError:
         host = port = None
     if not host:
-        raise ModelError("bad_request", f"base_url is not an http or https URL: {url[:200]!r}", provider=provider)
+        message = f"base_url is not an http or https URL: {url[:200]!r}"
+        raise ModelError("bad_request", message, provider=provider, sent=False)
     return host if port is None else f"{host}:{port}"
 
 

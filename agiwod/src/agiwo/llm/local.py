@@ -7,8 +7,9 @@ from typing import Any
 
 from agiwo.errors import ModelError
 from agiwo.llm.base import Message
+from agiwo.llm.endpoint import Endpoint
 from agiwo.llm.local_process import LocalServer, server_for
-from agiwo.llm.openai import Endpoint, OpenAIModel
+from agiwo.llm.openai import OpenAIModel
 from agiwo.llm.weights import SMOLLM2, find_weights
 from agiwo.schema.chunk import StreamChunk
 

@@ -1,189 +1,125 @@
 """OpenAI's chat completions wire, which most providers and local servers speak. Raw HTTP; knows no vendor's SDK."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
 
-import orjson
-
-from agiwo.errors import ModelError
-from agiwo.llm.base import Message, Model
-from agiwo.llm.http import Reply, host_of, post
-from agiwo.llm.refusal import error_event, error_in, redacted
-from agiwo.llm.sse import EventTooLarge, SseSplitter
+from agiwo.llm.base import Message
+from agiwo.llm.conversation import repaired
+from agiwo.llm.endpoint import Endpoint, Vendor
+from agiwo.llm.hosted import HostedModel
+from agiwo.llm.parts import Attachment, part_of
+from agiwo.llm.reading import Decode
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
 
+_LEGAL_ID = re.compile(r"[!-~]{1,40}")
+"""Ids of tool calls that every server takes. Some servers make sense of their own, so those are left alone."""
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a request goes, with which key, and over which pool of connections (the host's, unless named)."""
-
-    base_url: str
-    api_key: str | None
-    pool: str | None = None
+_OURS = ("reasoning_content", "reasoning_signature")
+"""What a message may hold that is not of the wire."""
 
 
 @dataclass
-class OpenAIModel(Model):
+class OpenAIModel(HostedModel):
     """A model behind chat completions: OpenAI itself, or any server that speaks its wire.
 
-    The key is the constructor's, else the settings', else `OPENAI_API_KEY`'s. Where a `base_url` is given there need be
-    none, as local servers ask for none. `temperature`, `top_p` and `max_tokens` are sent as they stand, since agents
-    are tuned with these numbers and servers' own defaults differ; for a model that refuses one, set it to None.
-    Penalties of 0 are every server's default and refused by some, so they are sent only when set.
+    `temperature`, `top_p` and `max_tokens` are sent as they stand, since agents are tuned with these numbers and
+    servers' own defaults differ; a model that refuses one is asked again without it. Penalties of 0 are every server's
+    default and refused by some, so they are sent only when set, and so is `reasoning_effort` (low, medium, high, …).
     """
 
     provider: str = "openai"
+    reasoning_effort: str | None = None
 
-    DEFAULT_BASE_URL: ClassVar[str] = "https://api.openai.com/v1"
-    KEY_VARIABLE: ClassVar[str] = "OPENAI_API_KEY"
+    VENDOR: ClassVar[Vendor] = Vendor("openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",))
+    OPTIONAL: ClassVar[frozenset[str]] = frozenset(
+        {
+            "frequency_penalty",
+            "max_tokens",
+            "presence_penalty",
+            "reasoning_effort",
+            "stream_options",
+            "temperature",
+            "top_p",
+        }
+    )
 
-    _endpoint: Endpoint | None = field(default=None, init=False, repr=False, compare=False)
+    def url(self, endpoint: Endpoint) -> str:
+        """Where requests are posted."""
+        return f"{endpoint.base_url}/chat/completions"
 
-    def arun_stream(
-        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None = None
-    ) -> AsyncGenerator[StreamChunk]:
-        """Ask once, and iterate over the answer as it comes; see `Model.arun_stream`."""
-        return self._ask(None, messages, tools)
+    def headers(self, endpoint: Endpoint) -> dict[str, str]:
+        """The headers of a request, with the key if there is one."""
+        headers = {"content-type": "application/json"}
+        if endpoint.api_key:
+            headers["authorization"] = f"Bearer {endpoint.api_key}"
+        return headers
 
-    async def _ask(
-        self, endpoint: Endpoint | None, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None
-    ) -> AsyncGenerator[StreamChunk]:
-        endpoint = endpoint or self._own_endpoint()
-        answer = _Answer(self.provider, host_of(endpoint.base_url, self.provider), endpoint.api_key)
-        async with post(
-            f"{endpoint.base_url}/chat/completions",
-            self._body(messages, tools, is_vendor=endpoint.base_url == OpenAIModel.DEFAULT_BASE_URL),
-            _headers(endpoint.api_key),
-            timeouts=self.timeouts,
-            provider=self.provider,
-            secret=endpoint.api_key,
-            pool=endpoint.pool,
-        ) as reply:
-            await answer.accept(reply)
-            watch = reply.watch
-            async for block in reply.blocks:
-                if chunks := answer.read(block):
-                    watch.paused = True
-                    for chunk in chunks:
-                        yield chunk
-                    watch.progress()
-                if answer.is_done:
-                    await reply.end()
-            answer.check_complete()
-
-    def _own_endpoint(self) -> Endpoint:
-        # Looked up once: reading the settings takes as long as a hundred deltas.
-        if self._endpoint is None:
-            self._endpoint = self._look_up()
-        return self._endpoint
-
-    def _look_up(self) -> Endpoint:
-        base_url, key = self.base_url, self.api_key
-        if base_url is None or key is None:
-            from agiwo.config import settings
-
-            known = settings()
-            base_url = base_url or known.base_url(self.provider)
-            key = key or known.api_key(self.provider)
-        if not key and base_url is None:
-            raise ModelError("no_key", f"no key for {self.provider}: set {self.KEY_VARIABLE}", provider=self.provider)
-        return Endpoint((base_url or self.DEFAULT_BASE_URL).rstrip("/"), self._sendable(key))
-
-    def _sendable(self, key: str | None) -> str | None:
-        key = (key or "").strip()
-        if key and not (key.isascii() and key.isprintable()):
-            raise ModelError("auth", f"the key for {self.provider} holds characters no key has", provider=self.provider)
-        return key or None
-
-    def _body(
-        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None, *, is_vendor: bool
-    ) -> bytes:
+    def request(
+        self, endpoint: Endpoint, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """The body of a request, which becomes JSON."""
         request: dict[str, Any] = {
             "model": self.id,
-            "messages": messages,
+            "messages": [self.message(each) for each in repaired(messages, _LEGAL_ID)],
             "stream": True,
             "stream_options": {"include_usage": True},
-            **self._sampling(is_vendor=is_vendor),
+            **self._sampling(is_openai=endpoint.base_url == OpenAIModel.VENDOR.base_url),
         }
-        if is_vendor:
+        if endpoint.base_url == OpenAIModel.VENDOR.base_url:
             request["stream_options"]["include_obfuscation"] = False  # random padding, on by default
         if tools:
             request["tools"] = tools
-        try:
-            return orjson.dumps(request)
-        except orjson.JSONEncodeError as error:
-            message = f"the request cannot be written as JSON: {error}"
-            raise ModelError("bad_request", message, provider=self.provider) from None
+        return request
 
-    def _sampling(self, *, is_vendor: bool) -> dict[str, Any]:
-        # The vendor's newer models refuse the older name, which is the only one that other servers know.
-        limit = "max_completion_tokens" if is_vendor else "max_tokens"
+    def message(self, message: Message) -> Message:
+        """One message as it is sent. Thoughts stay here: most servers refuse what they do not know."""
+        is_plain = type(message.get("content")) is str and not message.keys() & _OURS
+        return message if is_plain else plain(message)
+
+    def decoder(self) -> Decode:
+        """What reads the events of one answer."""
+        return read_event
+
+    def _sampling(self, *, is_openai: bool) -> dict[str, Any]:
+        # OpenAI's newer models refuse the older name, which is the only one that other servers know.
+        limit = "max_completion_tokens" if is_openai else "max_tokens"
         wanted = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             limit: self.max_tokens,
             "frequency_penalty": self.frequency_penalty or None,
             "presence_penalty": self.presence_penalty or None,
+            "reasoning_effort": self.reasoning_effort,
         }
         return {name: value for name, value in wanted.items() if value is not None}
 
 
-class _Answer:
-    """What has come of one answer: turns bytes into chunks, and knows whether the answer is complete."""
+def plain(message: Message) -> dict[str, Any]:
+    """The message without what is not of the wire, its images and files in the wire's form."""
+    sent = {name: value for name, value in message.items() if name not in _OURS}
+    content: Any = sent.get("content")
+    if isinstance(content, list):
+        sent["content"] = [_part(part) for part in cast(list[Mapping[str, Any]], content)]
+    return sent
 
-    __slots__ = ("_has_events", "_host", "_is_finished", "_provider", "_secret", "_splitter", "is_done")
 
-    def __init__(self, provider: str, host: str, secret: str | None) -> None:
-        self._provider, self._host, self._secret = provider, host, secret
-        self._splitter = SseSplitter()
-        self._has_events = self._is_finished = self.is_done = False
+def _part(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    if part.get("type") not in ("image", "file"):
+        return part  # text, or the wire's own form
+    return _shown(part_of(part))
 
-    async def accept(self, reply: Reply) -> None:
-        """Refuse an answer that is no event stream. A missing content type gets the benefit of the doubt."""
-        if reply.content_type in ("text/event-stream", "text/plain", ""):
-            return
-        body = await reply.text()
-        if error := error_in(body):
-            raise error_event(error, provider=self._provider, host=self._host, secret=self._secret)
-        raise self._bad_body(f"{reply.content_type} and not an event stream", body)
 
-    def read(self, block: bytes) -> list[StreamChunk]:
-        """The chunks that these bytes complete. Paid for every token, so it is one loop and not three functions."""
-        chunks: list[StreamChunk] = []
-        payload = b""
-        try:
-            for payload in self._splitter.feed(block):
-                if payload == b"[DONE]":
-                    self.is_done = True
-                    continue
-                event: Any = orjson.loads(payload)
-                if error := event.get("error"):
-                    raise error_event(error, provider=self._provider, host=self._host, secret=self._secret)
-                if chunk := read_event(event):
-                    chunks.append(chunk)
-                    if chunk.finish_reason:
-                        self._is_finished = True
-                self._has_events = True
-        except EventTooLarge as error:
-            raise self._bad_body(str(error), b"") from None
-        except (ValueError, TypeError, AttributeError, LookupError):
-            raise self._bad_body("an event that is not a chat completion chunk", payload) from None
-        return chunks
-
-    def check_complete(self) -> None:
-        """Refuse an answer that ended without its finish marker."""
-        if not self._has_events:
-            raise self._bad_body("no event at all", b"")
-        if not self._is_finished:
-            message = f"{self._host}: the answer ended without its finish marker"
-            raise ModelError("stream_incomplete", message, provider=self._provider)
-
-    def _bad_body(self, what: str, body: bytes) -> ModelError:
-        quote = redacted(body.decode(errors="replace").strip(), self._secret)
-        message = f"{self._host} answered 200 with {what}" + (f": {quote}" if quote else "")
-        return ModelError("bad_body", message, provider=self._provider, status=200)
+def _shown(part: str | Attachment) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    if part.is_image:
+        return {"type": "image_url", "image_url": {"url": part.data_url}}
+    if part.is_text and part.data:
+        return {"type": "text", "text": part.text()}
+    return {"type": "file", "file": {"filename": part.name or "file.pdf", "file_data": part.data_url}}
 
 
 def read_event(event: Any) -> StreamChunk | None:
@@ -237,10 +173,3 @@ def _indexed(calls: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     if all(call.get("index") is not None for call in calls):
         return calls
     return [{**call, "index": place} for place, call in enumerate(calls)]
-
-
-def _headers(key: str | None) -> dict[str, str]:
-    headers = {"content-type": "application/json"}
-    if key:
-        headers["authorization"] = f"Bearer {key}"
-    return headers

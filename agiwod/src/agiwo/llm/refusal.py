@@ -1,6 +1,9 @@
 """What a provider's refusal means: its status and body as a ModelError. Reads no socket."""
 
+import math
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -18,6 +21,7 @@ _STATUS: Mapping[int, ModelErrorKind] = {
     403: "auth",
     404: "not_found",
     408: "timeout",
+    410: "not_found",
     413: "context_length",
     429: "rate_limited",
     503: "overloaded",
@@ -48,36 +52,58 @@ _NOT_SOON = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 """Codes of a 429 that waiting does not cure."""
 
 
-def redacted(text: str, secret: str | None) -> str:
-    """The text without the secret, and no longer than a quotation should be."""
-    return (text.replace(secret, "[redacted]") if secret else text)[:QUOTED]
+_UNKNOWN_FIELD = ("not support", "unsupported", "unrecognized", "unknown", "not permitted", "not allowed", "unexpected")
+"""How providers say that a field is not for this model, as distinct from a value that is out of its range."""
 
 
-def refusal(
-    status: int, body: bytes, *, provider: str, host: str, secret: str | None, retry_after: str | None = None
-) -> ModelError:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom a request goes to, as an error tells of it.
+
+    `secret` is cut out of what the provider says. `optional` names the fields that the request could do without,
+    `renamed` the model that took this one's place, if one did.
+    """
+
+    provider: str = ""
+    host: str = ""
+    secret: str | None = None
+    optional: frozenset[str] = frozenset()
+    renamed: str | None = None
+
+    def error(self, kind: ModelErrorKind, message: str, *, status: int | None = None) -> ModelError:
+        """What this provider did wrong; it begins with the host."""
+        return ModelError(kind, f"{self.host}{message}", provider=self.provider, status=status)
+
+    def quote(self, text: str) -> str:
+        """The provider's words without the secret, and no longer than a quotation should be."""
+        return (text.replace(self.secret, "[redacted]") if self.secret else text)[:QUOTED]
+
+
+def refusal(asked: Asked, status: int, body: bytes, headers: Mapping[str, str]) -> ModelError:
     """The error for an answer whose status is not 200."""
     error = _fields(error_in(body) or _object(body))
     said = _message_of(error) or body.decode(errors="replace").strip()
     kind = _kind_of_status(status, error, said)
+    refused = _refused_field(asked, error, said) if kind == "bad_request" else None
     return ModelError(
         kind,
-        f"{host} answered {status}: {redacted(said, secret) or 'nothing more'}{_advice(kind, status)}",
-        provider=provider,
+        f"{asked.host} answered {status}: {asked.quote(said) or 'nothing more'}{_advice(asked, kind, status, said)}",
+        provider=asked.provider,
         status=status,
-        retry_after=_seconds(retry_after),
-        retryable=False if _codes_of(error) & _NOT_SOON else None,
+        retry_after=_retry_after(headers),
+        retryable=False if _codes_of(error) & _NOT_SOON else True if refused else None,
+        refused=refused,
     )
 
 
-def error_event(error: Any, *, provider: str, host: str, secret: str | None) -> ModelError:
+def error_event(asked: Asked, error: Any) -> ModelError:
     """The error for an `error` that stands inside an answer with status 200."""
     fields = _fields(error)
     said = _message_of(fields) or str(error)
     kind = _kind_of_code(fields, said) or _kind_of_number(fields) or "server_error"
     retryable = False if _codes_of(fields) & _NOT_SOON else None
-    message = f"{host} broke off with an error: {redacted(said, secret)}"
-    return ModelError(kind, message, provider=provider, status=200, retryable=retryable)
+    message = f"{asked.host} broke off with an error: {asked.quote(said)}"
+    return ModelError(kind, message, provider=asked.provider, status=200, retryable=retryable)
 
 
 def error_in(body: bytes) -> Any:
@@ -132,24 +158,49 @@ def _kind_of_number(error: Mapping[str, Any]) -> ModelErrorKind | None:
     return _kind_of_status(code, {}, "") if isinstance(code, int) and code >= 400 else None
 
 
-def _advice(kind: ModelErrorKind, status: int) -> str:
+def _refused_field(asked: Asked, error: Mapping[str, Any], said: str) -> str | None:
+    """The one field that could be left out and that the provider says it does not take."""
+    words = f"{error.get('code', '')} {said}".lower()
+    if not any(phrase in words for phrase in _UNKNOWN_FIELD):
+        return None
+    param = error.get("param")
+    named = [field for field in sorted(asked.optional) if field == param or re.search(rf"\b{field}\b", words)]
+    return next((field for field in named if field == param), named[0] if named else None)
+
+
+def _advice(asked: Asked, kind: ModelErrorKind, status: int, said: str) -> str:
+    if asked.renamed and (kind == "not_found" or (kind == "bad_request" and "model" in said.lower())):
+        return f" (that model is no more; what took its place is {asked.renamed})"
     if kind == "not_found":
         return " (is the model's id right, and does base_url end with the version path, like /v1?)"
+    if kind == "auth" and status != 402 and not asked.secret:
+        return " (no key was sent: a base_url of your own gets only a key that you give with it)"
     if 300 <= status < 400:
         return " (redirects are not followed; set base_url to where it points)"
     return ""
 
 
-def _seconds(header: str | None) -> float | None:
-    """Seconds to wait, from a number or a date; None when the header is missing or makes no sense."""
-    if header is None:
-        return None
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from milliseconds, a number or a date; None when nobody said or it makes no sense."""
+    millis = _number(headers.get("retry-after-ms"))
+    if millis is not None:
+        return millis / 1000
+    header = headers.get("retry-after")
+    seconds = _number(header)
+    return _until(header) if seconds is None and header else seconds
+
+
+def _number(header: str | None) -> float | None:
     try:
-        return max(0.0, float(header))
+        number = float(header or "")
     except ValueError:
-        pass
+        return None
+    return max(0.0, number) if math.isfinite(number) else None
+
+
+def _until(date: str) -> float | None:
     try:
-        when = parsedate_to_datetime(header)
+        when = parsedate_to_datetime(date)
     except ValueError:
         return None
     if when.tzinfo is None:
