@@ -228,6 +228,8 @@ def as_failure(error: BaseException, items: Sequence[Mapping[str, Any]] = ()) ->
         return EffectFailed(error.kind, str(error), retryable=error.retryable, detail={**error.detail, **detail})
     if isinstance(error, ModelError):
         detail |= {"provider": error.provider, "httpStatus": error.status}
+        if error.retry_after is not None:
+            detail["retryAfter"] = error.retry_after
         return EffectFailed(error.kind, str(error), retryable=error.retryable, detail=detail)
     if isinstance(error, AgiwoError):
         return EffectFailed(type(error).__name__, str(error), retryable=error.retryable, detail=detail)
