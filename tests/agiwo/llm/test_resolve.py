@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from agiwo.config import AgiwoSettings, settings, use_settings
 from agiwo.errors import ConfigError, ModelError, NotFound
-from agiwo.llm import PROVIDERS, LocalModel, OpenAIModel, ScriptedModel, Timeouts, resolve_model
+from agiwo.llm import (
+    PROVIDERS,
+    AnthropicModel,
+    DeepseekModel,
+    LocalModel,
+    NvidiaModel,
+    OpenAIModel,
+    ScriptedModel,
+    Timeouts,
+    resolve_model,
+)
 from agiwo.llm.weights import SMOLLM2, find_weights, is_available
 
 NAMES = ("OPENAI", "ANTHROPIC", "DEEPSEEK", "NVIDIA")
@@ -18,7 +28,7 @@ KEYS = [f"{prefix}{name}_API_KEY" for prefix in ("", "AGIWO_") for name in NAMES
 
 @pytest.fixture(autouse=True)
 def only_what_a_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in (*KEYS, "OPENAI_BASE_URL", "AGIWO_LOCAL_MODEL", "LAB_KEY"):
+    for name in (*KEYS, "NVIDIA_BUILD_API_KEY", "OPENAI_BASE_URL", "AGIWO_LOCAL_MODEL", "LAB_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     yield
@@ -27,6 +37,9 @@ def only_what_a_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
 
 def test_a_name_with_a_provider_is_that_providers_model() -> None:
     assert resolve_model("openai:gpt-4o") == OpenAIModel("gpt-4o")
+    assert resolve_model("anthropic:claude-opus-5-5") == AnthropicModel("claude-opus-5-5")
+    assert resolve_model("deepseek:deepseek-flash") == DeepseekModel()
+    assert resolve_model("nvidia:moonshotai/kimi-k2.5") == NvidiaModel("moonshotai/kimi-k2.5")
     assert resolve_model("local:smollm2-135m") == LocalModel()
     assert resolve_model("scripted:a.json") == ScriptedModel(id="a.json", turns="a.json")
 
@@ -65,6 +78,15 @@ def test_a_configured_model_is_made_from_its_table(monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_models_may_stand_in_for_one_another() -> None:
+    tables: dict[str, dict[str, Any]] = {
+        "one": {"provider": "openai", "id": "a", "fallback": ["two", "local:smollm2-135m"]},
+        "two": {"provider": "deepseek", "fallback": ["one"]},
+    }
+
+    assert resolve_model("one", tables).fallback == [DeepseekModel("deepseek-flash", "two"), LocalModel()]
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
@@ -76,6 +98,8 @@ def test_a_configured_model_is_made_from_its_table(monkeypatch: pytest.MonkeyPat
         ({"provider": "openai", "id": "x", "temperature": 3}, "temperature"),
         ({"provider": "openai", "id": "x", "max_tokens": 0}, "max_tokens"),
         ({"provider": "openai", "id": "x", "retries": -1}, "retries"),
+        ({"provider": "openai", "id": "x", "concurrency": 0}, "concurrency"),
+        ({"provider": "openai", "id": "x", "fallback": ["nobody"]}, "nobody"),
     ],
 )
 def test_a_table_that_cannot_work_is_an_error_that_names_what_is_wrong(table: dict[str, Any], said: str) -> None:
@@ -97,6 +121,17 @@ def test_auto_is_the_first_provider_with_a_key(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setenv("AGIWO_OPENAI_MODEL_NAME", "gpt-5")
     assert resolve_model("auto") == OpenAIModel("gpt-5")
+
+
+@pytest.mark.parametrize(
+    ("variable", "provider"),
+    [("ANTHROPIC_API_KEY", "anthropic"), ("DEEPSEEK_API_KEY", "deepseek"), ("NVIDIA_API_KEY", "nvidia")],
+)
+def test_auto_knows_every_provider_by_its_key(monkeypatch: pytest.MonkeyPatch, variable: str, provider: str) -> None:
+    monkeypatch.setenv(variable, "a-key")
+
+    model = resolve_model("auto")
+    assert (model.provider, model.id) == (provider, PROVIDERS[provider].model)
 
 
 @pytest.mark.skipif(not is_available(), reason="the local model is not installed")

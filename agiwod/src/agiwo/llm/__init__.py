@@ -59,8 +59,8 @@ def resolve_model(name: str, configured: Mapping[str, Mapping[str, Any]] | None 
     """The model of that name: one of `configured`, `auto`, or `provider:id`.
 
     What is configured has the keys of a `[models.NAME]` table: `provider`, `id`, and any field of the model;
-    `api_key_env` names the variable that holds the key. `auto` is the first provider with a key, else the local model
-    when it is installed, else a scripted model that says it is none.
+    `api_key_env` names the variable that holds the key, `fallback` other models by their names. `auto` is the first
+    provider with a key, else the local model when it is installed, else a scripted model that says it is none.
 
     Raises:
         NotFound: nobody knows the name.
@@ -68,7 +68,7 @@ def resolve_model(name: str, configured: Mapping[str, Mapping[str, Any]] | None 
     """
     known = configured or {}
     if name in known:
-        return _configured(name, known[name])
+        return _configured(name, known)
     if name == "auto":
         return _automatic()
     provider, _, id = name.partition(":")
@@ -78,19 +78,30 @@ def resolve_model(name: str, configured: Mapping[str, Mapping[str, Any]] | None 
     return PROVIDERS[provider].load().named(id)
 
 
-def _configured(name: str, table: Mapping[str, Any]) -> Model:
-    options = dict(table)
+def _configured(name: str, known: Mapping[str, Mapping[str, Any]]) -> Model:
+    options = dict(known[name])
     provider, id, variable = options.pop("provider", ""), options.pop("id", ""), options.pop("api_key_env", None)
     if provider not in PROVIDERS:
         raise ConfigError(f"models.{name}: provider is {provider!r}; it must be one of {', '.join(PROVIDERS)}")
     if variable is not None:
         options["api_key"] = _key_from(name, variable)
+    if others := options.pop("fallback", ()):
+        options["fallback"] = [_fallback(name, other, known) for other in others]
     try:
         if "timeouts" in options:
             options["timeouts"] = Timeouts(**options["timeouts"])
         return PROVIDERS[provider].load().named(id or PROVIDERS[provider].model, **{"name": name, **options})
     except TypeError as error:
         raise ConfigError(f"models.{name}: {error}") from None
+
+
+def _fallback(name: str, other: str, known: Mapping[str, Mapping[str, Any]]) -> Model:
+    """The model that stands in for another; who stands in for it in turn is of no interest."""
+    alone = {each: {key: table[key] for key in table if key != "fallback"} for each, table in known.items()}
+    try:
+        return resolve_model(other, alone)
+    except NotFound:
+        raise ConfigError(f"models.{name}: fallback names {other!r}, which nobody knows") from None
 
 
 def _key_from(name: str, variable: str) -> str:

@@ -79,6 +79,8 @@ class ModelSettings(Table):
     base_url: Url | None = None
     api_key_env: Annotated[str, AfterValidator(_variable)] | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 3
+    fallback: tuple[str, ...] = ()
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] = 100
     timeouts: TimeoutSettings = TimeoutSettings()
 
 
