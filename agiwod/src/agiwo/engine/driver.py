@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
+from agiwo import ids
 from agiwo.clock import Clock
 from agiwo.durable import SPEC, Outcome, Program, Programs
 from agiwo.engine.context import Context, Spawn
@@ -48,6 +50,7 @@ class Driver:
         self._tasks, self._spawn, self._tell_run = tasks, spawn, on_run
         self._slots = asyncio.Semaphore(max_concurrent)
         self._lanes = Lanes()
+        self._holders: dict[str, asyncio.Future[None]] = {}
 
     def take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
         """A run to drive from now on, as soon as it is the first of its session."""
@@ -63,6 +66,33 @@ class Driver:
         is_first = self._lanes.enter(execution.session, execution.id)
         if is_first and not (is_driven or execution.ending or self.is_closing):
             execution.task = self._tasks.start(self._drive(execution), execution.id)
+
+    @asynccontextmanager
+    async def hold(self, session: str) -> AsyncGenerator[None]:
+        """Keep the session's runs from going meanwhile; waits for one that is about to end.
+
+        Raises:
+            Conflict: one is going, or waits to go.
+        """
+        if any(not execution.ending for execution in self.executions.values() if execution.session == session):
+            raise Conflict(f"a run of session {session!r} is going or waits to go: wait for it, or cancel it")
+        holder, turn = ids.fresh("hold"), asyncio.get_running_loop().create_future()
+        self._holders[holder] = turn
+        try:
+            if not self._lanes.enter(session, holder):
+                await turn
+            yield
+        finally:
+            del self._holders[holder]
+            self._leave(session, holder)
+
+    def _leave(self, session: str, run: str) -> None:
+        """Let the next one in the session's line have its turn."""
+        following = self._lanes.leave(session, run)
+        if following in self._holders:
+            self._holders[following].set_result(None)
+        elif following:
+            self.go(self.executions[following])
 
     async def _drive(self, execution: Execution) -> None:
         """Take a run as far as it goes: to its end, or until it must be suspended."""
@@ -140,8 +170,7 @@ class Driver:
         if parent := self.executions.get(execution.spec.parent or ""):
             parent.children.pop(execution.id, None)
             parent.children |= execution.children  # so that a cancel of the tree still finds them
-        if following := self._lanes.leave(execution.session, execution.id):
-            self.go(self.executions[following])
+        self._leave(execution.session, execution.id)
 
     async def _suspend(self, execution: Execution, reason: str) -> None:
         self._warn(execution, f"the run is suspended: {reason}")

@@ -8,6 +8,7 @@ from typing import Any
 from agiwo import ids
 from agiwo.clock import Clock, SystemClock
 from agiwo.durable import SPEC, CancelScope, Programs
+from agiwo.engine.branching import Branching
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.driver import OPEN, Driver
 from agiwo.engine.ending import Ending
@@ -58,6 +59,7 @@ class EmbeddedEngine:
             programs, self.storage, self._clock, self._redactor, self._tasks, self._spawn, on_run, max_concurrent
         )
         self._executions = self._driver.executions
+        self.branching = Branching(journal, self._driver, self._clock)
         self._stopping = Stopping(self.storage, self._driver, self._tasks)
         self._feeds = Feeds(journal)
         self._submits: dict[str, asyncio.Task[Cursor]] = {}
