@@ -22,14 +22,14 @@ class Answer:
     """What a request is answered with. Every piece is an HTTP chunk of its own, and `burst` of them go in one write.
 
     At its end an answer is `clean`; or the connection is `cut` without the end of the body; or it stays open, and the
-    provider `stalls`, or sends nothing but `pings`.
+    provider `stalls`, or sends nothing but `pings`. `gone` is none at all: the connection is reset.
     """
 
     pieces: Sequence[bytes]
     status: int = 200
     content_type: str = "text/event-stream; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    end: Literal["clean", "cut", "stalls", "pings"] = "clean"
+    end: Literal["clean", "cut", "stalls", "pings", "gone"] = "clean"
     burst: int = 1
 
     @cached_property
@@ -69,6 +69,7 @@ def usage(prompt: int, completion: int, **details: Any) -> bytes:
     return event({"choices": [], "usage": tokens})
 
 
+GONE = Answer([], end="gone")
 START = delta(role="assistant", content="")
 FINISH = delta("stop")
 DONE = event("[DONE]")
@@ -120,6 +121,10 @@ class FakeProvider:
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._connections)
 
     def opened(self, connection: "_Connection") -> None:
         self.connections += 1
@@ -179,6 +184,10 @@ class _Connection(asyncio.Protocol):
         self._answering = asyncio.get_running_loop().create_task(self._give(self._provider.answer(request)))
 
     async def _give(self, answer: Answer) -> None:
+        if answer.end == "gone":
+            self._answering = None
+            self._transport.abort()
+            return
         self._transport.write(answer.head)
         for write in answer.writes:
             await self._may_write.wait()
