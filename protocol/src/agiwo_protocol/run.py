@@ -142,6 +142,17 @@ class AttachResult(Wire):
     heads: dict[str, Count] | None = None
 
 
+class ReplayParams(RunParams):
+    """A finished run, and who does it once more: `model`, or the one that it had.
+
+    What was answered before event `fromSeq` stands. `attach`: follow the new run.
+    """
+
+    model: Name | None = None
+    from_seq: Annotated[Count, Field(ge=1)] = 1
+    attach: bool = True
+
+
 class ListParams(Page):
     """Which runs to list, newest first."""
 
@@ -297,6 +308,9 @@ STEER = Method("run/steer", SteerParams, Empty, "Tell a run that is under way so
 CANCEL = Method("run/cancel", CancelParams, CancelResult, "Ask a run to end.", urgent=True)
 ATTACH = Method("run/attach", AttachParams, AttachResult, "Follow a run: what was missed, then what happens.")
 DETACH = Method("run/detach", RunParams, Empty, "Stop following a run; no event of it comes after the answer.")
+REPLAY = Method(
+    "run/replay", ReplayParams, StartResult, "Do a finished run once more, with another model and the recorded tools."
+)
 GET = Method("run/get", RunParams, Run, "The run as it stands.")
 LIST = Method("run/list", ListParams, ListResult, "Runs, newest first.")
 EVENTS = Method("run/events", EventsParams, EventsResult, "A page of a run's durable events.")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:6c491901a4cb532a247a6c72dd8794ff4a0a8b603f44ff831d23a2dc257c9bd4"
+SCHEMA_HASH: Final = "sha256:2ccd9eefe5ab7abaafb2345c1f27a419a626b402c8ce1c229be4198cfe58bdda"
 
 CAPABILITIES: Final = (
     "agent",

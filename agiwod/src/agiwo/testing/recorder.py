@@ -59,8 +59,7 @@ class Recorder:
             return self._answer(request, ask(messages, tools, **options))
 
         twin.arun_stream = stream
-        if fallback := fallback_of(model):
-            vars(twin)["fallback"] = [self.model(each) for each in fallback]
+        twin.fallback = [self.model(each) for each in model.fallback]
         return twin
 
     async def _answer(
@@ -127,11 +126,6 @@ def call_of(tool: BaseTool, parameters: Mapping[str, Any]) -> dict[str, Any]:
     own = tool.get_parameters().get("properties", {})
     arguments = {name: value for name, value in parameters.items() if name != "tool_call_id" or name in own}
     return tool_request(tool.get_name(), arguments)
-
-
-def fallback_of(model: Model) -> Sequence[Model]:
-    """The models that are asked when this one fails."""
-    return getattr(model, "fallback", ())
 
 
 def _told(error: BaseException) -> str:

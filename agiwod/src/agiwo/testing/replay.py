@@ -15,7 +15,7 @@ from agiwo.llm.base import Message, Model
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.tool import ExecutionContext
 from agiwo.testing.canonical import lines_of, model_request, parameters_of, written
-from agiwo.testing.recorder import Tool, call_of, fallback_of
+from agiwo.testing.recorder import Tool, call_of
 from agiwo.testing.recording import Exchange, Recording, chunk_of, result_of
 from agiwo.testing.secrets import Secrets
 from agiwo.tool.base import BaseTool
@@ -83,8 +83,7 @@ class Replay:
             return self._answer(model_request(parameters or parameters_of(twin), messages, tools, options))
 
         twin.arun_stream = stream
-        if model and (fallback := fallback_of(model)):
-            vars(twin)["fallback"] = [self.model(each) for each in fallback]
+        twin.fallback = [self.model(each) for each in twin.fallback]
         return twin
 
     def _only_parameters(self) -> Mapping[str, Any]:

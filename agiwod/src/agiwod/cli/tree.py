@@ -12,6 +12,7 @@ from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
 from agiwod.cli.doctor import doctor
 from agiwod.cli.logs import logs
 from agiwod.cli.models import models
+from agiwod.cli.replay import replay
 from agiwod.cli.runs import runs
 from agiwod.cli.schema import schema
 
@@ -48,6 +49,7 @@ app.command()(status)
 app.command()(logs)
 app.command()(doctor)
 app.command()(stdio)
+runs.command()(replay)
 app.add_typer(runs, name="runs")
 app.add_typer(agents, name="agents")
 app.add_typer(models, name="models")

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from agiwo.clock import Clock, SystemClock
 from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.rerun import Reruns
 from agiwo.errors import AgiwoError
 from agiwo.journal.base import Journal
 from agiwo.schema.record import RunHead
@@ -22,6 +23,7 @@ from agiwod.runtime.events import Events
 from agiwod.runtime.identity import Identity
 from agiwod.runtime.milestones import Milestones
 from agiwod.runtime.models import NO_MODELS, Models
+from agiwod.runtime.replays import Replays
 from agiwod.runtime.runs import Runs
 from agiwod.runtime.sessions import Sessions
 
@@ -80,7 +82,7 @@ class Daemon:
         self.events = Events(self.clock.now)
         self.engine = EmbeddedEngine(
             journal,
-            agents,
+            Reruns(agents, journal),
             clock=self.clock,
             secrets=secrets,
             max_concurrent=max_concurrent,
@@ -89,6 +91,7 @@ class Daemon:
         )
         self.sessions = Sessions(journal, agents, self.clock)
         self.runs = Runs(self.engine, agents, self.check_open)
+        self.replays = Replays(self.engine, agents, self.check_open)
         self.clients = Clients(self.events)
         self.config = ConfigState(self.started_at)
         self.ended = asyncio.Event()

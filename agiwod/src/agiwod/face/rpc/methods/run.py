@@ -10,7 +10,7 @@ from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.dispatch import Answer, methods
 from agiwod.face.rpc.methods.paging import cut
-from agiwod.runtime.runs import Ask
+from agiwod.runtime.runs import Ask, Started
 
 
 @methods.on(run.START)
@@ -18,9 +18,19 @@ async def start_run(connection: Connection, params: run.StartParams) -> run.Star
     """Start a run and answer at once; its events come after the answer."""
     bind = connection.bound.add if params.on_disconnect == "cancel" else None
     started = await connection.daemon.runs.start(_ask(params), bind)
-    id = started.head.run
+    return _begun(connection, started, attach=params.attach)
+
+
+@methods.on(run.REPLAY)
+async def replay_run(connection: Connection, params: run.ReplayParams) -> run.StartResult | Answer[run.StartResult]:
+    """Do a finished run once more, and answer at once; the new run's events come after the answer."""
+    started = await connection.daemon.replays.start(params.run_id, model=params.model, start=params.from_seq)
+    return _begun(connection, started, attach=params.attach)
+
+
+def _begun(connection: Connection, started: Started, *, attach: bool) -> run.StartResult | Answer[run.StartResult]:
     result = encode.start_result(started.head, started.is_duplicate)
-    if not params.attach or connection.fanout.follows(id):
+    if not attach or connection.fanout.follows(started.head.run):
         return result
     return Answer(result, lambda: connection.fanout.adopt(started.cursor))
 

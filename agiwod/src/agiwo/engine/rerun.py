@@ -1,0 +1,185 @@
+"""A finished run once more, for another model: what it does again is answered from the records. Drives no run."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from agiwo.durable import SPEC, STEP, DurableContext, Effect, Outcome, Program, Programs, StepResult, StepScope, digest
+from agiwo.errors import Conflict, CursorExpired, NotFound
+from agiwo.journal.base import Journal
+from agiwo.loop.items import parsed_arguments, tool_call_item
+from agiwo.schema.event import ITEM_COMPLETED, NewEvent
+from agiwo.schema.record import Record
+from agiwo.schema.run import RunSpec, Usage
+
+RERUN: Final = "rerun"
+"""Where a run's metadata names the run that it does once more, and the seq from which it is left to its model."""
+
+_ANSWER = re.compile(r"(\d+)/llm")
+_RESULT = re.compile(r"(\d+)\.(\d+)/run")
+
+_NOT_RUN = (
+    "Not run: this run repeats an earlier one, which made no such call, and the tool does something in the world. "
+    "Go on without the result."
+)
+
+
+async def spec_again(journal: Journal, run: str, start: int = 1) -> RunSpec:
+    """What to submit to do a finished run once more, in a fork of its session from before it.
+
+    What the run's model answered before seq `start` stands; from there on the new run's model is asked.
+
+    Raises:
+        NotFound: there is no such run.
+        Conflict: it has not ended.
+        CursorExpired: it has not had an event `start`.
+    """
+    head = await journal.run(run)
+    if head is None:
+        raise NotFound("run", run)
+    if not head.status.is_terminal:
+        raise Conflict(f"run {run} has not ended; only a finished run can be done once more")
+    if start > head.head:
+        raise CursorExpired(run, start, head.head)
+    stored = next(record for record in await journal.load(run) if record.key == SPEC)
+    spec = RunSpec.from_json(stored.data["spec"])
+    metadata = {**spec.metadata, RERUN: {"run": run, "from": start}}
+    return replace(spec, parent=None, depth=0, metadata=metadata)
+
+
+class Reruns:
+    """The `Programs` of an engine that can do finished runs once more."""
+
+    def __init__(self, programs: Programs, journal: Journal) -> None:
+        self._programs, self._journal = programs, journal
+
+    def find(self, spec: RunSpec) -> Program | None:
+        """The run's program; with the records of the earlier run behind it, when it does one once more."""
+        program, source = self._programs.find(spec), spec.metadata.get(RERUN)
+        return Rerun(program, self._journal, source["run"], source["from"]) if program and source else program
+
+
+class Rerun:
+    """A program that takes from an earlier run's records what it would do again.
+
+    Those are the model's answers before seq `start`, which cost nothing, and the results of the same tool calls,
+    wherever they come. A call that was not made then is run if the tool only reads; else the model is told that it was
+    not.
+    """
+
+    def __init__(self, program: Program, journal: Journal, run: str, start: int) -> None:
+        self.version = program.version
+        self._program, self._journal, self._run, self._start = program, journal, run, start
+        self._earlier: _Earlier | None = None
+        own = {"model": self._model, "tool": self._tool}
+        self.effects: Mapping[str, Effect] = {**program.effects, **own}
+
+    async def main(self, ctx: DurableContext) -> Outcome:
+        """Run to the end."""
+        return await self._program.main(ctx)
+
+    async def _model(self, scope: StepScope, arg: Any) -> StepResult:
+        earlier = await self._records()
+        found = earlier.answer(scope.key)
+        return found.again(scope) if found else await self._program.effects["model"](scope, arg)
+
+    async def _tool(self, scope: StepScope, arg: Any) -> StepResult:
+        earlier = await self._records()
+        if found := earlier.result(scope.key, arg):
+            return found.again(scope, arg)
+        if _does_something(scope.run.spec, arg["name"]):
+            value = {"content": _NOT_RUN, "isError": True}
+            return StepResult(value, [tool_call_item(f"{scope.run.id}.{arg['item']}", arg, value)])
+        return await self._program.effects["tool"](scope, arg)
+
+    async def _records(self) -> "_Earlier":
+        if self._earlier is None:
+            self._earlier = _Earlier(await self._journal.load(self._run), self._start)
+        return self._earlier
+
+
+def _does_something(spec: RunSpec, tool: str) -> bool:
+    tools: Sequence[Mapping[str, Any]] = spec.plan.get("tools", ())
+    return any(each["name"] == tool and each.get("effect", "once") != "read" for each in tools)
+
+
+class _Step:
+    """A step of the earlier run: its value, and the items that it completed."""
+
+    def __init__(self, value: Mapping[str, Any], items: Sequence[Record]) -> None:
+        self._value, self._items = value, items
+
+    def again(self, scope: StepScope, call: Mapping[str, Any] | None = None) -> StepResult:
+        """The same as the result of another run's step; with `call`, as the result of that call."""
+        if call is not None:
+            item = f"{scope.run.id}.{call['item']}"
+            events = [NewEvent(ITEM_COMPLETED, {**each.data, "callId": call["id"]}, item) for each in self._items]
+            return StepResult(self._value, events)
+        events = [
+            NewEvent(ITEM_COMPLETED, each.data, f"{scope.run.id}{(each.item or '').removeprefix(each.run)}")
+            for each in self._items
+        ]
+        return StepResult({**self._value, "usage": Usage().to_json()}, events)
+
+
+class _Earlier:
+    """What an earlier run's records answer."""
+
+    def __init__(self, records: Sequence[Record], start: int) -> None:
+        self._items: defaultdict[str, list[Record]] = defaultdict(list)
+        self._steps: dict[str, Record] = {}
+        limit = next((record.position for record in records if (record.seq or 0) >= start), len(records) + 1)
+        for record in records:
+            if record.type == ITEM_COMPLETED and record.item:
+                self._items[record.item.removeprefix(f"{record.run}.")].append(record)
+            elif record.type == STEP and record.key:
+                self._steps[record.key] = record
+        self._kept = {key for key, record in self._steps.items() if record.position < limit}
+        self._calls = self._calls_by_what_they_ask()
+
+    def answer(self, key: str) -> _Step | None:
+        """What the model said in that step, if it is to stand. The last answer of a run never is."""
+        if key not in self._kept or not _ANSWER.fullmatch(key):
+            return None
+        value = self._steps[key].data["value"]
+        if not value["toolCalls"] and not value["more"]:
+            return None
+        turn = key.partition("/")[0]
+        items = [each for name, found in self._items.items() if _is_of_answer(name, turn) for each in found]
+        return _Step(value, items)
+
+    def result(self, key: str, call: Mapping[str, Any]) -> _Step | None:
+        """What the same call gave: the latest one up to that step, else the first one after it."""
+        made = self._calls.get(_asked(call), ())
+        if not made:
+            return None
+        here = _place(key)
+        before = [each for each in made if _place(each) <= here]
+        nearest = before[-1] if before else made[0]
+        return _Step(self._steps[nearest].data["value"], self._items[nearest.partition("/")[0]])
+
+    def _calls_by_what_they_ask(self) -> Mapping[str, list[str]]:
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for key in sorted(filter(_RESULT.fullmatch, self._steps), key=_place):
+            turn, index = _place(key)
+            answer = self._steps.get(f"{turn}/llm")
+            if answer is not None:
+                found[_asked(answer.data["value"]["toolCalls"][index])].append(key)
+        return found
+
+
+def _is_of_answer(item: str, turn: str) -> bool:
+    """Whether an item is the model's own: `3.message`, and not the tool call `3.0`."""
+    own, _, name = item.partition(".")
+    return own == turn and not name.isdigit()
+
+
+def _place(key: str) -> tuple[int, int]:
+    turn, _, index = key.partition("/")[0].partition(".")
+    return int(turn), int(index)
+
+
+def _asked(call: Mapping[str, Any]) -> str:
+    return digest(call["name"], parsed_arguments(call["arguments"]))
