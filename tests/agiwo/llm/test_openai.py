@@ -374,6 +374,42 @@ async def test_a_password_in_the_address_is_not_told() -> None:
         assert "hidden" not in str(await failure_of(model_at(provider, base_url=address)))
 
 
+# Images and files.
+
+
+async def test_images_and_files_go_as_the_wire_wants_them() -> None:
+    parts = [
+        {"type": "text", "text": "Look:"},
+        {"type": "image", "url": "https://example.org/cat.png"},
+        {"type": "image", "data": "iVBORw0KGgo="},
+        {"type": "image_url", "image_url": {"url": "https://example.org/dog.png", "detail": "low"}},
+        {"type": "file", "data": "JVBERi0=", "mimeType": "application/pdf", "name": "paper.pdf"},
+        {"type": "file", "file": {"file_data": "data:text/plain;base64,aGVsbG8="}},
+        {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+    ]
+    async with FakeProvider(says("x")) as provider:
+        stream = model_at(provider).arun_stream([{"role": "user", "content": parts}])
+        _ = [chunk async for chunk in stream]
+
+    assert provider.requests[0].body["messages"][0]["content"] == [
+        {"type": "text", "text": "Look:"},
+        {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+        {"type": "image_url", "image_url": {"url": "https://example.org/dog.png", "detail": "low"}},
+        {"type": "file", "file": {"filename": "paper.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}},
+        {"type": "text", "text": "hello"},
+        {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+    ]
+
+
+async def test_thoughts_are_not_sent_to_servers_that_may_not_know_what_they_are() -> None:
+    answer = {"role": "assistant", "content": "x", "reasoning_content": "hm", "reasoning_signature": "s"}
+    async with FakeProvider(says("x")) as provider:
+        _ = [chunk async for chunk in model_at(provider).arun_stream([*HELLO, answer, *HELLO])]
+
+    assert provider.requests[0].body["messages"] == [*HELLO, {"role": "assistant", "content": "x"}, *HELLO]
+
+
 # Leaving early.
 
 
@@ -459,6 +495,33 @@ async def test_the_key_is_the_constructors_then_the_settings_then_the_environmen
 
     sent = [request.headers["authorization"].removeprefix("Bearer of-") for request in provider.requests]
     assert sent == ["the-environment", "our-own-variable", "the-settings", "the-constructor"]
+
+
+async def test_a_key_that_nobody_meant_for_an_address_is_not_sent_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of-openai")
+    async with FakeProvider(says("x"), refuses(401, {"error": {"message": "who are you?"}})) as provider:
+        await chunks_of(model_at(provider, api_key=None))
+        error = await failure_of(model_at(provider, api_key=None))
+
+    assert [request.headers.get("authorization") for request in provider.requests] == [None, None]
+    assert "no key was sent" in str(error)
+
+
+async def test_the_address_of_the_settings_gets_the_key_of_the_settings_also_when_it_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of-a-gateway")
+    async with FakeProvider(says("x")) as provider:
+        monkeypatch.setenv("OPENAI_BASE_URL", provider.base_url)
+        await chunks_of(model_at(provider, api_key=None))
+
+    assert provider.requests[0].headers["authorization"] == "Bearer of-a-gateway"
+
+
+async def test_the_vendor_itself_is_not_asked_without_a_key() -> None:
+    error = await failure_of(OpenAIModel("m", base_url="https://api.openai.com/v1/"))
+
+    assert error.kind == "no_key"
 
 
 @pytest.mark.parametrize("key", ["sk-with\na-break", "sk-wïth-an-accent"])

@@ -1,0 +1,119 @@
+"""Conversations with something wrong in them, as they go out on each wire."""
+
+import random
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from agent_lab import check_conversation
+from agiwo.llm.anthropic import AnthropicModel
+from agiwo.llm.base import Message
+from agiwo.llm.conversation import CUT_OFF, repaired
+from agiwo.llm.endpoint import Endpoint
+from agiwo.llm.openai import OpenAIModel
+from fake_messages import faults_of
+
+ANY = re.compile(".+")
+HELLO: Message = {"role": "user", "content": "hello"}
+
+
+def call(id: str, arguments: Any = "{}") -> dict[str, Any]:
+    return {"id": id, "type": "function", "function": {"name": "add", "arguments": arguments}}
+
+
+def says(*calls: dict[str, Any], content: Any = "") -> dict[str, Any]:
+    return {"role": "assistant", "content": content, "tool_calls": list(calls)}
+
+
+def result(id: str, content: str = "2") -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": id, "content": content}
+
+
+def test_a_conversation_without_a_fault_is_passed_on_as_it_is() -> None:
+    messages = [HELLO, says(call("a"), call("b")), result("a"), result("b"), HELLO]
+
+    assert repaired(messages, ANY) is messages
+
+
+def test_a_call_without_a_result_gets_one() -> None:
+    assert repaired([HELLO, says(call("a")), HELLO], ANY) == [HELLO, says(call("a")), result("a", CUT_OFF), HELLO]
+
+
+def test_results_stand_behind_their_calls_in_the_order_of_the_calls() -> None:
+    found = repaired([says(call("a"), call("b")), HELLO, result("b"), result("a", "1")], ANY)
+
+    assert found == [says(call("a"), call("b")), result("a", "1"), result("b"), HELLO]
+
+
+def test_a_result_that_nobody_asked_for_and_a_second_one_are_left_out() -> None:
+    found = repaired([result("x"), says(call("a")), result("a", "first"), result("a", "second"), HELLO], ANY)
+
+    assert found == [says(call("a")), result("a", "first"), HELLO]
+
+
+def test_an_answer_that_says_nothing_is_left_out() -> None:
+    assert repaired([HELLO, says(), {"role": "assistant", "content": None}, HELLO], ANY) == [HELLO, HELLO]
+
+
+@pytest.mark.parametrize("arguments", ['{"a": ', "[1]", "7", "", None])
+def test_arguments_that_are_no_object_are_an_empty_one(arguments: Any) -> None:
+    assert repaired([says(call("a", arguments)), result("a")], ANY) == [says(call("a")), result("a")]
+
+
+def test_two_calls_never_have_one_id_and_an_id_is_the_same_in_every_request() -> None:
+    messages = [
+        says(call("a"), call("a")),
+        result("a", "1"),
+        result("a", "2"),
+        HELLO,
+        says(call("a")),
+        result("a", "3"),
+    ]
+    found = repaired(messages, ANY)
+
+    ids = [each["id"] for message in found for each in message.get("tool_calls", ())]
+    assert (ids[0], len(set(ids))) == ("a", 3)
+    results = [(each["tool_call_id"], each["content"]) for each in found if each["role"] == "tool"]
+    assert results == list(zip(ids, ["1", "2", "3"], strict=True))
+    assert repaired([*messages, HELLO], ANY)[: len(found)] == found
+
+
+def test_an_id_that_the_wire_does_not_allow_is_another_one() -> None:
+    (answer, given) = repaired([says(call("functions.add:0")), result("functions.add:0")], re.compile("[a-z0-9_]+"))
+
+    assert answer["tool_calls"][0]["id"] == given["tool_call_id"]
+    assert re.fullmatch("call_[0-9a-f]{24}", given["tool_call_id"])
+
+
+def test_the_messages_that_were_given_are_not_changed() -> None:
+    broken = says(call("a", "{"))
+    repaired([broken], ANY)
+
+    assert broken == says(call("a", "{"))
+
+
+def odd(chance: random.Random) -> list[Message]:
+    """A conversation that nobody could have had."""
+    ids = ["a", "b", "functions.add:0", "", "é", "x" * 60]
+    contents: Sequence[Any] = ["", "text", " ", None, [{"type": "text", "text": "part"}]]
+
+    def message() -> Message:
+        match chance.choice(["user", "assistant", "calls", "tool", "system"]):
+            case "calls":
+                calls = [call(chance.choice(ids), chance.choice(["{}", "{", ""])) for _ in range(chance.randint(1, 3))]
+                return says(*calls, content=chance.choice(contents))
+            case "tool":
+                return result(chance.choice(ids), chance.choice(["", "2"]))
+            case role:
+                return {"role": role, "content": chance.choice(contents)}
+
+    return [message() for _ in range(chance.randint(0, 12))]
+
+
+def test_whatever_a_conversation_was_it_is_one_that_providers_take() -> None:
+    endpoint = Endpoint("http://lab.test/v1", None)
+    for seed in range(500):
+        messages = odd(random.Random(seed))
+        check_conversation(OpenAIModel("m").request(endpoint, messages, ())["messages"])
+        assert list(faults_of(AnthropicModel("m").request(endpoint, messages, ()))) == [], messages
