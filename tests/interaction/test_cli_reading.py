@@ -86,6 +86,20 @@ def test_a_run_that_does_not_exist_is_a_usage_error(home: Home, command: str):
     assert (ran.code, ran.out, ran.err) == (2, "", "agiwod: no run 'run_nowhere'\n")
 
 
+def test_a_conversation_is_shown_and_branched(home: Home):
+    asked = events_of(home.run("ask", "--agent", "worker", "--session", "trip", "--json", "6*7?"))
+    run = asked[0]["runId"]
+    assert home.run("sessions", "list").out.splitlines()[1].split()[::3] == ["trip", run]
+    assert home.run("sessions", "show", "trip").out.startswith(f"\n{run}\n> 6*7?\n")
+    fork = home.run("sessions", "fork", "trip", "--at", run).out.strip()
+    shown = home.json("sessions", "show", fork)
+    assert (shown["forkedFrom"], len(shown["items"])) == (run, 5)
+    assert home.run("sessions", "rewind", "trip", "--at", run, "--seq", "0").out == f"trip goes on from {run}\n"
+    assert home.json("sessions", "show", "trip")["items"] == []
+    refused = home.run("sessions", "fork", "trip", "--at", "run_nowhere")
+    assert (refused.code, "session trip has had no such run" in refused.err) == (2, True)
+
+
 def test_agents_are_listed_and_the_default_one_is_marked(home: Home):
     lines = home.run("agents").out.splitlines()
     assert [line.split()[0] for line in lines] == ["agent", "quick", "slow", "worker"]

@@ -6,13 +6,14 @@ from agiwo_protocol.contract import Count, Method, Name, Page, Wire
 
 
 class Session(Wire):
-    """A conversation. `head` is the run that its history ends with."""
+    """A conversation. `head` is the run that its history ends with, of which `headSeq`, if there, is the last event."""
 
     session_id: str
     agent_id: str
     created_at: str
     updated_at: str
     head: str | None = None
+    head_seq: Count | None = None
     forked_from: str | None = None
 
 
@@ -27,6 +28,19 @@ class SessionParams(Wire):
     """Names a session."""
 
     session_id: Name
+
+
+class RewindParams(SessionParams):
+    """Where the history is to end: with the run `at`, or with its event `seq`; 0 is the moment before the run."""
+
+    at: Name
+    seq: Count | None = None
+
+
+class ForkParams(RewindParams):
+    """Where the new session's history ends; its id may be chosen, and is a conflict when it exists."""
+
+    new_session_id: Name | None = None
 
 
 class ListParams(Page):
@@ -66,6 +80,10 @@ class HistoryResult(Wire):
 
 
 CREATE = Method("session/create", CreateParams, Session, "Begin a conversation.")
+FORK = Method("session/fork", ForkParams, Session, "A new conversation that goes on from a point of this one.")
+REWIND = Method(
+    "session/rewind", RewindParams, Session, "Go back to a point of the conversation; what follows it stays."
+)
 LIST = Method("session/list", ListParams, ListResult, "Sessions, the one used last first.")
 GET = Method("session/get", SessionParams, Session, "One session.")
 HISTORY = Method("session/history", HistoryParams, HistoryResult, "The completed items of a session, oldest first.")

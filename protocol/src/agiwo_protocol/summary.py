@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:2ccd9eefe5ab7abaafb2345c1f27a419a626b402c8ce1c229be4198cfe58bdda"
+SCHEMA_HASH: Final = "sha256:0988c2af367a905fda12ca6fb67678925d35d193585032ee216c04cdcba8c420"
 
 CAPABILITIES: Final = (
     "agent",

@@ -10,7 +10,15 @@ from agiwo.errors import ModelError, StorageError
 from agiwo.journal.memory import MemoryJournal
 from agiwo.schema.record import Change, Record
 from agiwo_protocol.catalog import METHODS
-from agiwo_protocol.errors import Cancelled, Conflict, DeadlineExceeded, InvalidParams, NotFound, RpcError
+from agiwo_protocol.errors import (
+    Cancelled,
+    Conflict,
+    CursorExpired,
+    DeadlineExceeded,
+    InvalidParams,
+    NotFound,
+    RpcError,
+)
 from agiwo_protocol.limits import MAX_MESSAGE
 from agiwod.face.rpc.methods import methods
 from daemon_lab import PATIENCE, Caller, LiveModel, calling, parent_of, running, scripted
@@ -222,6 +230,8 @@ async def test_a_failed_run_says_why_and_whether_to_try_again() -> None:
         ("session/get", {"sessionId": "x"}),
         ("session/history", {"sessionId": "x"}),
         ("session/create", {"agent": "x"}),
+        ("session/fork", {"sessionId": "x", "at": "x"}),
+        ("session/rewind", {"sessionId": "x", "at": "x"}),
         ("agent/get", {"agentId": "x"}),
         ("blob/get", {"blob": "x"}),
     ],
@@ -251,6 +261,8 @@ async def test_what_does_not_exist_is_not_found_and_its_type_is_named(method: st
         ("run/list", {"limit": 1001}, "limit"),
         ("run/list", {"statuses": ["gone"]}, "statuses.0"),
         ("session/history", {}, "sessionId"),
+        ("session/fork", {"sessionId": "x"}, "at"),
+        ("session/rewind", {"sessionId": "x", "at": "x", "seq": -1}, "seq"),
         ("agent/list", {"cursor": "nobody"}, "cursor"),
         ("model/list", {"cursor": "nothing"}, "cursor"),
         ("blob/get", {"blob": "x", "offset": -1}, "offset"),
@@ -303,6 +315,25 @@ async def test_sessions_are_listed_in_pages() -> None:
         found = [each["sessionId"] for each in (*first["sessions"], *second["sessions"])]
         assert sorted(found) == ["s0", "s1", "s2"]
         assert "nextCursor" not in second
+
+
+async def _runs_said(caller: Caller, session: str) -> list[str]:
+    return [item["runId"] for item in (await caller.call("session/history", sessionId=session))["items"]]
+
+
+async def test_a_session_is_forked_and_rewound() -> None:
+    async with running() as daemon, calling(daemon) as caller:
+        runs = [await caller.start(sessionId="s") for _ in range(2)]
+        for run in runs:
+            await caller.read(run)
+        fork = await caller.call("session/fork", sessionId="s", at=runs[1], seq=0, newSessionId="f")
+        assert (fork["sessionId"], fork["head"], fork["headSeq"], fork["forkedFrom"]) == ("f", runs[1], 0, runs[1])
+        assert await _runs_said(caller, "f") == [runs[0]] * 2
+        rewound = await caller.call("session/rewind", sessionId="s", at=runs[0])
+        assert await caller.call("session/get", sessionId="s") == rewound
+        assert await _runs_said(caller, "s") == [runs[0]] * 2
+        assert isinstance(await refusal(caller, "session/fork", sessionId="s", at=runs[0], newSessionId="f"), Conflict)
+        assert isinstance(await refusal(caller, "session/fork", sessionId="s", at=runs[0], seq=99), CursorExpired)
 
 
 async def test_agents_are_listed_without_their_prompts_and_shown_with_them() -> None:

@@ -15,6 +15,7 @@ from agiwod.cli.models import models
 from agiwod.cli.replay import replay
 from agiwod.cli.runs import runs
 from agiwod.cli.schema import schema
+from agiwod.cli.sessions import sessions
 
 app = typer.Typer(
     help="Run LLM agents in a daemon of your own, and watch them from anywhere.",
@@ -51,6 +52,7 @@ app.command()(doctor)
 app.command()(stdio)
 runs.command()(replay)
 app.add_typer(runs, name="runs")
+app.add_typer(sessions, name="sessions")
 app.add_typer(agents, name="agents")
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")

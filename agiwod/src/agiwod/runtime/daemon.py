@@ -89,7 +89,7 @@ class Daemon:
             on_storage=self._on_storage,
             on_run=Milestones(journal, self.events).follow,
         )
-        self.sessions = Sessions(journal, agents, self.clock)
+        self.sessions = Sessions(self.engine, agents, self.clock)
         self.runs = Runs(self.engine, agents, self.check_open)
         self.replays = Replays(self.engine, agents, self.check_open)
         self.clients = Clients(self.events)

@@ -1,12 +1,12 @@
-"""Conversations: create and find them, and read what was said in them. Starts no run."""
+"""Conversations: create, find and branch them, and read what was said in them. Starts no run."""
 
 import asyncio
 
 from agiwo import ids
 from agiwo.clock import Clock
+from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.start import past_records
 from agiwo.errors import Conflict, NotFound
-from agiwo.journal.base import Journal
 from agiwo.schema.event import ITEM_COMPLETED
 from agiwo.schema.record import Record, Session
 
@@ -14,10 +14,11 @@ from agiwod.runtime.agents import Agents
 
 
 class Sessions:
-    """The sessions of a journal."""
+    """The sessions of an engine's journal."""
 
-    def __init__(self, journal: Journal, agents: Agents, clock: Clock) -> None:
-        self._journal, self._agents, self._clock = journal, agents, clock
+    def __init__(self, engine: EmbeddedEngine, agents: Agents, clock: Clock) -> None:
+        self._journal, self._branching = engine.journal, engine.branching
+        self._agents, self._clock = agents, clock
         self._creating = asyncio.Lock()
 
     async def create(self, agent: str, id: str | None = None) -> Session:
@@ -36,6 +37,14 @@ class Sessions:
                 raise Conflict(f"session {session.id!r} exists")
             await self._journal.append(session)
         return session
+
+    async def fork(self, id: str, at: str, seq: int | None = None, new: str | None = None) -> Session:
+        """As `Branching.fork`."""
+        return await self._branching.fork(id, at, seq, new)
+
+    async def rewind(self, id: str, at: str, seq: int | None = None) -> Session:
+        """As `Branching.rewind`."""
+        return await self._branching.rewind(id, at, seq)
 
     async def get(self, id: str) -> Session:
         """The session.

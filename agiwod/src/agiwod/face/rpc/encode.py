@@ -165,6 +165,7 @@ def session_object(value: EngineSession) -> session.Session:
         created_at=moment(value.created_at),
         updated_at=moment(value.updated_at),
         head=value.head.run if value.head else None,
+        head_seq=value.head.seq if value.head else None,
         forked_from=value.forked_from.run if value.forked_from else None,
     )
 

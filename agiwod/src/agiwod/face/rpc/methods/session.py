@@ -14,6 +14,19 @@ async def create_session(connection: Connection, params: session.CreateParams) -
     return encode.session_object(await connection.daemon.sessions.create(params.agent, params.session_id))
 
 
+@methods.on(session.FORK)
+async def fork_session(connection: Connection, params: session.ForkParams) -> session.Session:
+    """A new conversation that goes on from a point of this one."""
+    sessions = connection.daemon.sessions
+    return encode.session_object(await sessions.fork(params.session_id, params.at, params.seq, params.new_session_id))
+
+
+@methods.on(session.REWIND)
+async def rewind_session(connection: Connection, params: session.RewindParams) -> session.Session:
+    """Go back to a point of the conversation."""
+    return encode.session_object(await connection.daemon.sessions.rewind(params.session_id, params.at, params.seq))
+
+
 @methods.on(session.LIST)
 async def list_sessions(connection: Connection, params: session.ListParams) -> session.ListResult:
     """Sessions, the one used last first."""
