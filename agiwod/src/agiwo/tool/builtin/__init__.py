@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from agiwo.errors import NotFound
 from agiwo.tool.base import BaseTool
@@ -12,15 +12,22 @@ __all__ = ["BUILTINS", "builtin_tool"]
 BUILTINS: Final[Mapping[str, str]] = {
     "calculator": "agiwo.tool.builtin.calculator:Calculator",
     "current_time": "agiwo.tool.builtin.current_time:CurrentTime",
+    "http_request": "agiwo.tool.builtin.http_request:HttpRequest",
+    "read_file": "agiwo.tool.builtin.read_file:ReadFile",
+    "write_file": "agiwo.tool.builtin.write_file:WriteFile",
+    "edit_file": "agiwo.tool.builtin.edit_file:EditFile",
+    "list_files": "agiwo.tool.builtin.list_files:ListFiles",
+    "search_files": "agiwo.tool.builtin.search_files:SearchFiles",
+    "bash": "agiwo.tool.builtin.bash:Bash",
 }
 
 
-def builtin_tool(name: str) -> BaseTool:
-    """A new instance of the builtin tool of that name.
+def builtin_tool(name: str, **options: Any) -> BaseTool:
+    """A new instance of the builtin tool of that name; `options` are what its constructor takes.
 
     Raises: NotFound, which lists the names there are.
     """
     if name not in BUILTINS:
         raise NotFound("tool", name, f"the builtin tools are: {', '.join(BUILTINS)}")
     module, _, attribute = BUILTINS[name].partition(":")
-    return getattr(import_module(module), attribute)()
+    return getattr(import_module(module), attribute)(**options)
