@@ -17,6 +17,7 @@ from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
 from agiwo.schema.tool import ExecutionContext
 from agiwo.testing import Recorder, RecordingTool, Replay, ReplayMiss, ScriptedModel
+from agiwo.tool import ToolResult
 from fake_provider import DONE, FINISH, START, Answer, FakeProvider, Received, delta, refuses, says, usage
 
 pytestmark = pytest.mark.anyio
@@ -157,6 +158,42 @@ async def test_a_miss_is_raised_at_the_end_of_the_block_however_little_the_test_
 
     with pytest.raises(ReplayMiss, match="hi there"), Replay(path) as replay:
         await run(Agent("clerk", "Knows.", replay.model()), "hi there")
+
+
+async def test_a_test_that_fails_because_of_a_miss_says_so(path: Path) -> None:
+    with Recorder(path) as recorder:
+        await pieces(recorder.model(script({"text": "hello"})))
+
+    async def block() -> None:
+        with Replay(path) as replay:
+            [output] = await run(Agent("clerk", "Knows.", replay.model()), "hi there")
+            assert output.response == "hello"
+
+    with pytest.raises(AssertionError) as failed:
+        await block()
+    assert "hi there" in failed.value.__notes__[0]
+
+
+async def test_models_that_stand_in_for_another_are_recorded_with_it_and_never_asked_by_a_replay(path: Path) -> None:
+    broken, whole = FakeProvider(refuses(404, {"error": {"message": "no such model"}})), FakeProvider(says("instead"))
+    async with broken, whole:
+        model = OpenAIModel("one", base_url=broken.base_url, fallback=[OpenAIModel("two", base_url=whole.base_url)])
+        with Recorder(path) as recorder:
+            [recorded] = await run(Agent("clerk", "Knows.", recorder.model(model)), "Where?")
+
+    nobody = "http://127.0.0.1:9/v1"
+    model = OpenAIModel("one", base_url=nobody, fallback=[OpenAIModel("two", base_url=nobody)])
+    with Replay(path) as replay:
+        [replayed] = await run(Agent("clerk", "Knows.", replay.model(model)), "Where?")
+    assert replayed.response == recorded.response == "instead"
+
+
+async def test_odd_text_comes_back_as_it_was(path: Path) -> None:
+    odd = "a\ud800\u2028\x00é😀"
+    with Recorder(path) as recorder:
+        await pieces(recorder.model(script({"text": odd})), [{"role": "user", "content": odd}])
+
+    assert (await pieces(Replay(path).model(), [{"role": "user", "content": odd}]))[0].content == odd
 
 
 async def test_another_temperature_is_another_request(path: Path) -> None:
@@ -366,6 +403,18 @@ async def test_an_answer_that_was_cut_is_a_miss_when_nobody_cancels_it(path: Pat
 
     with pytest.raises(ReplayMiss, match="cut off"):
         await pieces(Replay(path, patience=0.01).model())
+
+
+async def test_all_that_a_tool_gave_comes_back(path: Path) -> None:
+    given = ToolResult(
+        content="x", output={"a": [1]}, content_for_user="for you", termination_reason=TerminationReason.COMPLETED
+    )
+    with Recorder(path) as recorder:
+        [tool] = recorder.tools([RecordingTool(results=[given, ToolResult.failed("no")])])
+        recorded = [await tool.execute({}, context()) for _ in range(2)]
+
+    [tool] = Replay(path).tools([RecordingTool()])
+    assert [await tool.execute({}, context()) for _ in range(2)] == recorded == [given, ToolResult.failed("no")]
 
 
 async def test_a_tool_that_took_too_long_is_over_at_once(path: Path) -> None:

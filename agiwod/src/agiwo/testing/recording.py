@@ -111,7 +111,8 @@ def piece_of(chunk: StreamChunk) -> Piece:
     given = {each.name: getattr(chunk, each.name) for each in fields(chunk)}
     piece = {name: value for name, value in given.items() if value is not None}
     if chunk.usage is not None:
-        piece["usage"] = asdict(chunk.usage)
+        none = asdict(Usage())
+        piece["usage"] = {name: value for name, value in asdict(chunk.usage).items() if value != none[name]}
     return piece["content"] if piece.keys() == {"content"} else piece
 
 

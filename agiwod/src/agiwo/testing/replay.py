@@ -151,6 +151,8 @@ class Replay:
     ) -> None:
         if self.misses and error is None:
             raise self.misses[0]
+        if self.misses and error is not None:
+            error.add_note(f"ReplayMiss: {self.misses[0]}")  # what a test found missing is missing because of this
 
 
 @dataclass(frozen=True, slots=True)
