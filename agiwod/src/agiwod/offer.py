@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from agiwo.config import AgiwoSettings, variable
@@ -26,6 +27,12 @@ def offered_models(settings: Settings, keys: AgiwoSettings) -> Models:
         return [*configured, *builtin]
 
     return Models(known, _auto)
+
+
+def known_model(name: str, keys: AgiwoSettings) -> KnownModel:
+    """What is known of a model that is named as `provider:id`."""
+    provider, _, id = name.partition(":")
+    return _known(name, provider, id, keys)
 
 
 def _auto() -> str | None:
@@ -60,9 +67,12 @@ def _lack(provider: str, id: str, keys: AgiwoSettings) -> str | None:
         except ModelError as error:
             return str(error)
         return None
-    if provider == "scripted" or keys.api_key(provider) or keys.base_url(provider):
-        return None
-    return f"set {provider.upper()}_API_KEY"
+    if provider == "scripted":
+        return None if Path(id).is_file() else f"there is no file {id}"
+    base_url = keys.base_url(provider)
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        return f"set {provider.upper()}_BASE_URL to an http:// or https:// address"
+    return None if keys.api_key(provider) or base_url else f"set {provider.upper()}_API_KEY"
 
 
 def find_model(name: str, settings: Settings) -> Model:

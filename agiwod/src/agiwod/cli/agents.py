@@ -1,64 +1,47 @@
 """`agiwod agents`: which there are, and what each of them is."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-agents = typer.Typer(help="The agents that can be asked.")
+from agiwod.cli.listing import MOST, AsJson, group_that_lists, show_answer
 
-_JSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-
-@agents.callback(invoke_without_command=True)
-def list_when_nothing_is_said(context: typer.Context, as_json: _JSON = False) -> None:
-    """List the agents."""
-    if context.invoked_subcommand is None:
-        list_agents(as_json=as_json)
+    from agiwo_protocol import agent
 
 
-@agents.command("list")
-def list_agents(as_json: _JSON = False) -> None:
+def list_agents(as_json: AsJson = False) -> None:
     """List the agents; the star marks the one that answers when none is named."""
-    from agiwo_client import Client
     from agiwo_protocol import agent
     from agiwo_protocol.contract import Page
 
-    from agiwod.cli.table import show_table
-    from agiwod.cli.talk import talk
+    head = ("agent", "model", "tools", "from", "description")
+    show_answer(agent.LIST, Page(limit=MOST), head, _rows, as_json=as_json)
 
-    async def ask(client: Client) -> agent.ListResult:
-        return await client.call(agent.LIST, Page(limit=1000))
 
-    found = talk(ask)
-    if as_json:
-        print(json.dumps(found.to_wire()))
-        return
-    rows = [
-        (
-            f"{each.agent_id}{' *' if each.agent_id == found.default_agent else ''}",
-            each.model,
-            ", ".join(each.tools),
-            each.source,
-            each.description,
-        )
-        for each in found.agents
-    ]
-    show_table(("agent", "model", "tools", "from", "description"), rows)
+def _rows(found: "agent.ListResult") -> "Iterator[tuple[str, ...]]":
+    for each in found.agents:
+        star = " *" if each.agent_id == found.default_agent else ""
+        yield f"{each.agent_id}{star}", each.model, ", ".join(each.tools), each.source, each.description
+
+
+agents = group_that_lists("The agents that can be asked.", list_agents)
+agents.command("list")(list_agents)
 
 
 @agents.command("show")
-def show_agent(name: Annotated[str, typer.Argument(metavar="NAME", help="Which one.")], as_json: _JSON = False) -> None:
+def show_agent(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which one.")], as_json: AsJson = False
+) -> None:
     """Tell all about one agent, with its system prompt."""
-    from agiwo_client import Client
     from agiwo_protocol import agent
 
     from agiwod.cli.talk import talk
 
-    async def ask(client: Client) -> agent.Agent:
-        return await client.call(agent.GET, agent.AgentParams(agent_id=name))
-
-    found = talk(ask).to_wire()
+    found = talk(lambda client: client.call(agent.GET, agent.AgentParams(agent_id=name))).to_wire()
     print(json.dumps(found) if as_json else "\n".join(_lines(found)))
 
 

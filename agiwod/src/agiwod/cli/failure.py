@@ -2,6 +2,10 @@
 
 import sys
 from enum import IntEnum
+from typing import Final
+
+DOCTOR: Final = "`agiwod doctor` looks for what is wrong"
+"""What to do when a command cannot know."""
 
 
 class ExitCode(IntEnum):

@@ -1,64 +1,52 @@
-"""`agiwod models`: which can be used here and now, what the others lack, and the weights of the local one."""
+"""`agiwod models`: which can be used here and now, what the others lack, and what the local one needs."""
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.listing import MOST, AsJson, group_that_lists, show_answer
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from agiwo.llm.weights import Weights
+    from agiwo_protocol import model
 
-models = typer.Typer(help="The models that can answer.")
-
-_JSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
-
-
-@models.callback(invoke_without_command=True)
-def list_when_nothing_is_said(context: typer.Context, as_json: _JSON = False) -> None:
-    """List the models."""
-    if context.invoked_subcommand is None:
-        list_models(as_json=as_json)
+_ENGINE_WORDS: Final = "the engine llama.cpp: about 34 MB, licence MIT"
 
 
-@models.command("list")
-def list_models(as_json: _JSON = False) -> None:
+def list_models(as_json: AsJson = False) -> None:
     """List the models; the star marks what `auto` stands for at present."""
-    from agiwo_client import Client
     from agiwo_protocol import model
     from agiwo_protocol.contract import Page
 
-    from agiwod.cli.table import show_table
-    from agiwod.cli.talk import talk
+    show_answer(model.LIST, Page(limit=MOST), ("model", "provider", "id", "usable"), _rows, as_json=as_json)
 
-    async def ask(client: Client) -> model.ListResult:
-        return await client.call(model.LIST, Page(limit=1000))
 
-    found = talk(ask)
-    if as_json:
-        print(json.dumps(found.to_wire()))
-        return
-    rows = [
-        (
-            f"{each.name}{' *' if each.name == found.auto else ''}",
-            each.provider,
-            each.id,
-            "yes" if each.available else f"no: {each.reason or 'nobody knows why'}",
-        )
-        for each in found.models
-    ]
-    show_table(("model", "provider", "id", "usable"), rows)
+def _rows(found: "model.ListResult") -> "Iterator[tuple[str, ...]]":
+    for each in found.models:
+        star = " *" if each.name == found.auto else ""
+        usable = "yes" if each.available else f"no: {each.reason or 'nobody knows why'}"
+        yield f"{each.name}{star}", each.provider, each.id, usable
+
+
+models = group_that_lists("The models that can answer.", list_models)
+models.command("list")(list_models)
 
 
 @models.command("pull")
 def pull_model(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which local model.")] = "smollm2-135m",
-    as_json: _JSON = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Fetch the weights of the local model, unless they are there. What was begun is gone on with."""
+    """Fetch what the local model lacks: its weights, and the engine that runs them."""
     from agiwo.llm.weights import SMOLLM2
 
-    from agiwod.cli.failure import CommandFailed, ExitCode
+    from agiwod.pull import PullFailed
 
     if name.removeprefix("local:") != SMOLLM2.name:
         raise CommandFailed(
@@ -66,28 +54,62 @@ def pull_model(
             hint=f"there are {SMOLLM2.name}; a file of yours is local:/path/to/model.gguf",
             code=ExitCode.USAGE,
         )
-    found = _pull(SMOLLM2)
+    try:
+        found = _pull(SMOLLM2)
+    except PullFailed as error:
+        raise CommandFailed(str(error), hint=error.hint) from error
+    except KeyboardInterrupt:
+        raise CommandFailed(
+            "interrupted; nothing was changed",
+            hint="`agiwod models pull` tries again",
+            code=ExitCode.INTERRUPTED,
+        ) from None
     print(json.dumps(found) if as_json else _told(found))
 
 
 def _pull(weights: "Weights") -> dict[str, Any]:
-    from agiwo.llm.weights import present_weights
+    from importlib.metadata import version
 
-    from agiwod.cli.failure import CommandFailed
-    from agiwod.pull import PullFailed, is_whole, pull
+    from agiwo.llm.weights import ENGINE, present_weights
 
+    from agiwod.pull import is_whole
+
+    has_new_engine = _pull_engine(weights)
+    path = present_weights(weights.name)
+    is_new = path is None or not is_whole(path, weights)
+    if path is None or is_new:
+        path = _pull_weights(weights)
+    if has_new_engine or is_new:
+        _tell_daemon()
     about = {"name": weights.name, "licence": weights.licence, "size": weights.size, "sha256": weights.sha256}
-    there = present_weights(weights.name)
-    if there is not None and is_whole(there, weights):
-        return {**about, "path": str(there), "isNew": False}
+    return {**about, "path": str(path), "isNew": is_new, "engine": f"{ENGINE} {version(ENGINE)}"}
+
+
+def _pull_engine(weights: "Weights") -> bool:
+    """Fetch the engine unless it is there; whether it was not."""
+    from importlib.util import find_spec
+
+    from agiwo.llm.weights import ENGINE
+
+    from agiwod.cli.progress import progress
+    from agiwod.pull import pull_engine
+
+    if find_spec(ENGINE):
+        return False
+    print(f"fetching {_ENGINE_WORDS}, into {sys.prefix}", file=sys.stderr, flush=True)
+    with progress(ENGINE, None) as tell:
+        pull_engine(weights, tell)
+    return True
+
+
+def _pull_weights(weights: "Weights") -> "Path":
+    from agiwod.cli.progress import progress
+    from agiwod.pull import pull
+
     size = f"{weights.size // 1_000_000} MB"
-    print(f"fetching {weights.title}: {size}, licence {weights.licence}", file=sys.stderr, flush=True)
-    try:
-        path = pull(weights, is_quiet=not sys.stderr.isatty())
-    except PullFailed as error:
-        raise CommandFailed(str(error), hint=error.hint) from error
-    _tell_daemon()
-    return {**about, "path": str(path), "isNew": True}
+    print(f"fetching the weights {weights.title}: {size}, licence {weights.licence}", file=sys.stderr, flush=True)
+    with progress(weights.name, weights.size) as tell:
+        return pull(weights, tell)
 
 
 def _tell_daemon() -> None:
@@ -100,10 +122,5 @@ def _tell_daemon() -> None:
 
 
 def _told(found: dict[str, Any]) -> str:
-    from importlib.util import find_spec
-
-    from agiwo.llm.weights import ENGINE
-
     words = "fetched, and its hash is right" if found["isNew"] else "is there already"
-    lack = "" if find_spec(ENGINE) else "\nit still needs its engine: pip install 'agiwod[local]'"
-    return f"local:{found['name']} {words}: {found['path']}{lack}"
+    return f'local:{found["name"]} {words}: {found["path"]}\ntry it: agiwod ask --model local:{found["name"]} "…"'

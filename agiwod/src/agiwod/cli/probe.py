@@ -6,7 +6,7 @@ from typing import Any
 
 from agiwo_protocol.paths import Paths
 
-from agiwod.cli.failure import CommandFailed
+from agiwod.cli.failure import DOCTOR, CommandFailed
 
 _QUESTION = b'{"jsonrpc":"2.0","id":1,"method":"daemon/status"}\n'
 
@@ -35,7 +35,7 @@ def daemon_status(paths: Paths) -> dict[str, Any] | None:
     except TimeoutError:
         raise _silent(paths, f"has not answered for {_PATIENCE:.0f} seconds") from None
     except OSError as error:
-        raise CommandFailed(f"cannot connect to {paths.socket}: {error.strerror}") from None
+        raise CommandFailed(f"cannot connect to {paths.socket}: {error.strerror}", hint=DOCTOR) from None
     return _read(paths, answer) if answer else None
 
 
@@ -47,4 +47,4 @@ def _read(paths: Paths, answer: bytes) -> dict[str, Any]:
 
 
 def _silent(paths: Paths, complaint: str) -> CommandFailed:
-    return CommandFailed(f"who listens at {paths.socket} {complaint}", hint=f"its log is {paths.log_file}")
+    return CommandFailed(f"who listens at {paths.socket} {complaint}", hint=f"{DOCTOR}; its log is {paths.log_file}")

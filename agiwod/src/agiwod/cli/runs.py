@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agiwod.cli.failure import ExitCode
+from agiwod.cli.listing import AsJson, show_answer
 
 if TYPE_CHECKING:
     from agiwo_client import Client, Run
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 runs = typer.Typer(help="The runs: list, show, follow and cancel them.", no_args_is_help=True)
 
-_JSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
 _RUN = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
 _LONGEST_ANSWER = 60
@@ -23,22 +23,13 @@ _LONGEST_ANSWER = 60
 @runs.command("list")
 def list_runs(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 20,
-    as_json: _JSON = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the runs, newest first."""
     from agiwo_protocol import run
 
-    from agiwod.cli.table import show_table
-    from agiwod.cli.talk import talk
-
-    async def ask(client: "Client") -> run.ListResult:
-        return await client.call(run.LIST, run.ListParams(limit=limit))
-
-    found = talk(ask)
-    if as_json:
-        print(json.dumps(found.to_wire()))
-        return
-    show_table(("run", "agent", "status", "created", "tokens", "answer"), [_row(each) for each in found.runs])
+    head = ("run", "agent", "status", "created", "tokens", "answer")
+    show_answer(run.LIST, run.ListParams(limit=limit), head, lambda found: map(_row, found.runs), as_json=as_json)
 
 
 def _row(run: "run.Run") -> tuple[str, ...]:
@@ -49,7 +40,7 @@ def _row(run: "run.Run") -> tuple[str, ...]:
 
 
 @runs.command("show")
-def show_run(run_id: _RUN, as_json: _JSON = False) -> None:
+def show_run(run_id: _RUN, as_json: AsJson = False) -> None:
     """Show a run and what was said and done in it so far."""
     from agiwod.cli.talk import talk
 
@@ -124,16 +115,14 @@ def attach_run(
 
 
 @runs.command("cancel")
-def cancel_run(run_id: _RUN, as_json: _JSON = False) -> None:
+def cancel_run(run_id: _RUN, as_json: AsJson = False) -> None:
     """Ask a run to end, with the runs that it started."""
     from agiwo_protocol import run
 
     from agiwod.cli.talk import talk
 
-    async def ask(client: "Client") -> run.CancelResult:
-        return await client.call(run.CANCEL, run.CancelParams(run_id=run_id, reason="cancelled in the terminal"))
-
-    result = talk(ask)
+    params = run.CancelParams(run_id=run_id, reason="cancelled in the terminal")
+    result = talk(lambda client: client.call(run.CANCEL, params))
     if as_json:
         print(json.dumps(result.to_wire()))
     else:

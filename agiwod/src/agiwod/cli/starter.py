@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agiwo_protocol.paths import Paths
 
-from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
 from agiwod.cli.probe import daemon_status
 
 if TYPE_CHECKING:
@@ -117,5 +117,6 @@ def _stillborn(code: int, words: Path, paths: Paths) -> CommandFailed:
     lines = said.removeprefix("agiwod: ").splitlines()[:_QUOTED]
     return CommandFailed(
         "\n".join(lines) or f"the daemon ended with code {code} and said nothing; its log is {paths.log_file}",
+        hint=DOCTOR,
         code=ExitCode.USAGE if code == ExitCode.USAGE else ExitCode.FAILED,
     )

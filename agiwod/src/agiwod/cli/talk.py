@@ -7,6 +7,7 @@ import anyio
 from agiwo_client import Client, DaemonGone, DaemonNotFound, RpcError, connect
 from agiwo_protocol.paths import Paths, locate
 
+from agiwod.cli.advice import advice_for
 from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.starter import start_daemon
 
@@ -42,6 +43,8 @@ def failure_of(error: BaseException, paths: Paths) -> BaseException:
         case RpcError(kind="internal") as error:
             log = f"it is in {paths.log_file} under {error.data.get('errorId', 'its time')}"
             return CommandFailed(f"the daemon met an internal error: {error.message}", hint=log)
+        case RpcError(kind="storage") as error:
+            return CommandFailed(error.message, hint=advice_for("storage"))
         case RpcError() as error:
             return CommandFailed(error.message + _details(error), code=_code(error))
         case DaemonNotFound() as error:

@@ -21,6 +21,9 @@ _PROBE: Final = bytes(65_536)
 
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
 
+_OWN_DIRECTORY, _OWN_FILE = 0o700, 0o600
+"""What an owner needs. Asked of the mode as well, since the system lets root pass whatever the mode says."""
+
 
 def check_places(patient: Patient) -> Iterator[Finding]:
     """The directories, and the files in them that matter."""
@@ -35,7 +38,7 @@ def check_places(patient: Patient) -> Iterator[Finding]:
         ("log", paths.log_file, _OTHERS),
         ("journal", paths.data_dir / "agiwod.db", _OTHERS_WRITE),
     ):
-        if file.exists():
+        if file.exists() or file.is_symlink():
             yield _of(name, file, forbidden)
 
 
@@ -58,18 +61,27 @@ def _of(name: str, path: Path, forbidden: int) -> Finding:
     try:
         found = path.stat()
     except FileNotFoundError:
+        if path.is_symlink():
+            return fault(name, f"{path} is a link to nowhere", f"make {path.readlink()}, or remove the link: rm {path}")
         return ok(name, f"{path} is not there yet; the daemon makes it")
     except OSError as error:
         return fault(name, f"{path}: {error.strerror}", "put it right, or choose another place with AGIWOD_HOME")
-    mode = stat.S_IMODE(found.st_mode)
-    if name.endswith("dir") and not stat.S_ISDIR(found.st_mode):
-        return fault(name, f"{path} is no directory", f"move it away: mv {path} {path}.old")
+    wanted, needed = ("directory", _OWN_DIRECTORY) if name.endswith("dir") else ("file", _OWN_FILE)
+    if stat.S_IFMT(found.st_mode) != (stat.S_IFDIR if wanted == "directory" else stat.S_IFREG):
+        return fault(name, f"{path} is no {wanted}", f"move it away: mv {path} {path}.old")
     if found.st_uid != os.getuid():
         return fault(name, f"{path} belongs to user {found.st_uid}, not to you", f"sudo chown -R $USER {path}")
+    return _moded(name, path, stat.S_IMODE(found.st_mode), needed, forbidden)
+
+
+def _moded(name: str, path: Path, mode: int, needed: int, forbidden: int) -> Finding:
+    todo = f"chmod {(mode | needed) & ~forbidden:o} {path}"
     if mode & forbidden:
-        return fault(name, f"{path} is open to others (mode {mode:04o})", f"chmod {mode & ~forbidden:o} {path}")
+        return fault(name, f"{path} is open to others (mode {mode:04o})", todo)
+    if mode & needed != needed:
+        return fault(name, f"{path} is closed to its owner, at least in part (mode {mode:04o})", todo)
     if not os.access(path, os.R_OK | os.W_OK):
-        return fault(name, f"{path} cannot be read and written (mode {mode:04o})", f"chmod u+rw {path}")
+        return fault(name, f"{path} cannot be read and written, whatever its mode says", "look at the disk's mount")
     return ok(name, f"{path} (mode {mode:04o})")
 
 

@@ -5,16 +5,20 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agiwod.cli.checks.finding import Finding, Patient, fault, ok, warning
+
+_LONGEST_MARK: Final = 20
+"""Characters of a lock that are shown; a pid has fewer, and anything else is not worth more."""
 
 
 def check_daemon(patient: Patient) -> Iterator[Finding]:
     """Whether one runs, and how it says that it is."""
     status = patient.status
     if patient.silence is not None:
-        yield fault("daemon", patient.silence, "end what listens there, or look at the log: `agiwod logs`")
+        todo = "look at that path and at `agiwod logs`; what listens there and is no daemon must end"
+        yield fault("daemon", patient.silence, todo)
     elif status is None:
         yield ok("daemon", "none runs; the next command starts one")
     elif status["state"] == "degraded":
@@ -37,23 +41,26 @@ def _reloaded(config: dict[str, Any]) -> Iterator[Finding]:
 def check_lock(patient: Patient) -> Iterator[Finding]:
     """Who holds the data, and whether its last holder was killed."""
     file = patient.paths.data_dir / "daemon.lock"
-    pid = _read(file)
-    if pid is None:
+    if file.is_dir():
+        yield fault("lock", f"{file} is no file", f"move it away: mv {file} {file}.old")
+        return
+    mark = _read(file)
+    if not mark:
         yield ok("lock", "nobody holds the data")
     elif not _is_held(file):
         yield warning(
             "lock",
-            f"{file} is stale: its daemon (pid {pid}) was killed",
+            f"{file} is stale: its daemon (pid {mark}) was killed",
             "nothing; the next daemon takes it over, and goes on with the runs",
         )
     elif patient.status is None:
         yield fault(
             "lock",
-            f"pid {pid} holds {file}, and nothing answers at {patient.paths.socket}",
-            f"a daemon that serves stdio alone, or one that hangs; `kill {pid}` ends it",
+            f"pid {mark} holds {file}, and nothing answers at {patient.paths.socket}",
+            f"a daemon that serves stdio alone, or one that hangs; `kill {mark}` ends it",
         )
     else:
-        yield ok("lock", f"pid {pid} holds {file}")
+        yield ok("lock", f"pid {mark} holds {file}")
 
 
 def check_socket(patient: Patient) -> Iterator[Finding]:
@@ -61,13 +68,16 @@ def check_socket(patient: Patient) -> Iterator[Finding]:
     path = patient.paths.socket
     try:
         found = path.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         yield ok("socket", f"{path} is not there; a daemon makes it")
         return
+    mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISSOCK(found.st_mode):
         yield fault("socket", f"{path} is no socket", f"move it away: mv {path} {path}.old")
-    elif stat.S_IMODE(found.st_mode) & 0o077:
-        yield fault("socket", f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):04o})", f"chmod 600 {path}")
+    elif mode & 0o077:
+        yield fault("socket", f"{path} is open to others (mode {mode:04o})", f"chmod 600 {path}")
+    elif mode & 0o600 != 0o600:
+        yield fault("socket", f"{path} is closed to its owner (mode {mode:04o})", f"chmod 600 {path}")
     elif patient.status is None and patient.silence is None:
         yield warning("socket", f"{path} is stale: nobody listens", "nothing; the next daemon makes it anew")
     else:
@@ -83,12 +93,12 @@ def check_log(patient: Patient) -> Iterator[Finding]:
         yield ok("log size", f"{size // 1000} kB in {len(files)} of at most 5 files; `agiwod logs` shows it")
 
 
-def _read(file: Path) -> int | None:
+def _read(file: Path) -> str:
+    """Whom the lock names, as far as it fits a line; empty when it names nobody."""
     try:
-        text = file.read_text()
-    except FileNotFoundError:
-        return None
-    return int(text) if text.isdigit() else None
+        return " ".join(file.read_text(errors="replace").split())[:_LONGEST_MARK]
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
 
 
 def _is_held(file: Path) -> bool:
