@@ -9,13 +9,17 @@ import pytest
 from agent_lab import check_conversation
 from agiwo.llm.anthropic import AnthropicModel
 from agiwo.llm.base import Message
-from agiwo.llm.conversation import CUT_OFF, repaired
+from agiwo.llm.conversation import CUT_OFF, Repair
 from agiwo.llm.endpoint import Endpoint
 from agiwo.llm.openai import OpenAIModel
 from fake_messages import faults_of
 
 ANY = re.compile(".+")
 HELLO: Message = {"role": "user", "content": "hello"}
+
+
+def repaired(messages: Sequence[Message], legal_id: re.Pattern[str] = ANY) -> Sequence[Message]:
+    return Repair(legal_id)(messages)
 
 
 def call(id: str, arguments: Any = "{}") -> dict[str, Any]:
@@ -33,32 +37,32 @@ def result(id: str, content: str = "2") -> dict[str, Any]:
 def test_a_conversation_without_a_fault_is_passed_on_as_it_is() -> None:
     messages = [HELLO, says(call("a"), call("b")), result("a"), result("b"), HELLO]
 
-    assert repaired(messages, ANY) is messages
+    assert repaired(messages) is messages
 
 
 def test_a_call_without_a_result_gets_one() -> None:
-    assert repaired([HELLO, says(call("a")), HELLO], ANY) == [HELLO, says(call("a")), result("a", CUT_OFF), HELLO]
+    assert repaired([HELLO, says(call("a")), HELLO]) == [HELLO, says(call("a")), result("a", CUT_OFF), HELLO]
 
 
 def test_results_stand_behind_their_calls_in_the_order_of_the_calls() -> None:
-    found = repaired([says(call("a"), call("b")), HELLO, result("b"), result("a", "1")], ANY)
+    found = repaired([says(call("a"), call("b")), HELLO, result("b"), result("a", "1")])
 
     assert found == [says(call("a"), call("b")), result("a", "1"), result("b"), HELLO]
 
 
 def test_a_result_that_nobody_asked_for_and_a_second_one_are_left_out() -> None:
-    found = repaired([result("x"), says(call("a")), result("a", "first"), result("a", "second"), HELLO], ANY)
+    found = repaired([result("x"), says(call("a")), result("a", "first"), result("a", "second"), HELLO])
 
     assert found == [says(call("a")), result("a", "first"), HELLO]
 
 
 def test_an_answer_that_says_nothing_is_left_out() -> None:
-    assert repaired([HELLO, says(), {"role": "assistant", "content": None}, HELLO], ANY) == [HELLO, HELLO]
+    assert repaired([HELLO, says(), {"role": "assistant", "content": None}, HELLO]) == [HELLO, HELLO]
 
 
 @pytest.mark.parametrize("arguments", ['{"a": ', "[1]", "7", "", None])
 def test_arguments_that_are_no_object_are_an_empty_one(arguments: Any) -> None:
-    assert repaired([says(call("a", arguments)), result("a")], ANY) == [says(call("a")), result("a")]
+    assert repaired([says(call("a", arguments)), result("a")]) == [says(call("a")), result("a")]
 
 
 def test_two_calls_never_have_one_id_and_an_id_is_the_same_in_every_request() -> None:
@@ -70,13 +74,13 @@ def test_two_calls_never_have_one_id_and_an_id_is_the_same_in_every_request() ->
         says(call("a")),
         result("a", "3"),
     ]
-    found = repaired(messages, ANY)
+    found = repaired(messages)
 
     ids = [each["id"] for message in found for each in message.get("tool_calls", ())]
     assert (ids[0], len(set(ids))) == ("a", 3)
     results = [(each["tool_call_id"], each["content"]) for each in found if each["role"] == "tool"]
     assert results == list(zip(ids, ["1", "2", "3"], strict=True))
-    assert repaired([*messages, HELLO], ANY)[: len(found)] == found
+    assert repaired([*messages, HELLO])[: len(found)] == found
 
 
 def test_an_id_that_the_wire_does_not_allow_is_another_one() -> None:
@@ -88,9 +92,20 @@ def test_an_id_that_the_wire_does_not_allow_is_another_one() -> None:
 
 def test_the_messages_that_were_given_are_not_changed() -> None:
     broken = says(call("a", "{"))
-    repaired([broken], ANY)
+    repaired([broken])
 
     assert broken == says(call("a", "{"))
+
+
+def test_a_conversation_that_has_grown_is_looked_at_where_it_is_new() -> None:
+    repair = Repair(ANY)
+    sound = [HELLO, says(call("a")), result("a")]
+    assert repair(sound) is sound
+
+    assert repair([*sound, says(call("a")), result("a")])[3:] != [says(call("a")), result("a")]
+    assert repair([*sound, says(call("b"))])[3:] == [says(call("b")), result("b", CUT_OFF)]
+    assert repair([*sound, result("b")]) == sound
+    assert repair(grown := [*sound, HELLO]) is grown
 
 
 def odd(chance: random.Random) -> list[Message]:
@@ -112,8 +127,12 @@ def odd(chance: random.Random) -> list[Message]:
 
 
 def test_whatever_a_conversation_was_it_is_one_that_providers_take() -> None:
-    endpoint = Endpoint("http://lab.test/v1", None)
+    endpoint, chat, anthropic = Endpoint("http://lab.test/v1", None), OpenAIModel("m"), AnthropicModel("m")
     for seed in range(500):
-        messages = odd(random.Random(seed))
-        check_conversation(OpenAIModel("m").request(endpoint, messages, ())["messages"])
-        assert list(faults_of(AnthropicModel("m").request(endpoint, messages, ()))) == [], messages
+        messages: list[Message] = []
+        for part in range(3):
+            messages = messages + odd(random.Random(seed + part / 10))
+            check_conversation(chat.request(endpoint, messages, ())["messages"])
+            body = anthropic.request(endpoint, messages, ())
+            assert list(faults_of(body)) == [], messages
+            assert body == AnthropicModel("m").request(endpoint, messages, ())

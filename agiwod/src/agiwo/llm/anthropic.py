@@ -1,7 +1,7 @@
 """Anthropic's messages wire. Raw HTTP; knows no vendor's SDK. How a conversation is written is in `messages`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import orjson
@@ -10,7 +10,7 @@ from agiwo.llm.base import Message
 from agiwo.llm.endpoint import Endpoint, Vendor
 from agiwo.llm.hosted import HostedModel
 from agiwo.llm.layout import Layout
-from agiwo.llm.messages import conversation, system_text, tool_definitions
+from agiwo.llm.messages import Writer, system_text, tool_definitions
 from agiwo.llm.reading import Decode
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
@@ -69,6 +69,8 @@ class AnthropicModel(HostedModel):
     }
     ENDS_WITH_FINISH: ClassVar[bool] = True
 
+    _writer: Writer = field(default_factory=Writer, init=False, repr=False, compare=False)
+
     def url(self, endpoint: Endpoint) -> str:
         """Where requests are posted; a base URL with the version path and one without it both work."""
         base = endpoint.base_url
@@ -85,7 +87,7 @@ class AnthropicModel(HostedModel):
         self, endpoint: Endpoint, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
     ) -> dict[str, Any]:
         """The body of a request, which becomes JSON."""
-        said = conversation(messages, thoughts=self.thinking is not False)
+        said = self._writer.turns(messages, thoughts=self.thinking is not False)
         request: dict[str, Any] = {
             "model": self.id,
             "max_tokens": self.max_tokens or _MAX_TOKENS,

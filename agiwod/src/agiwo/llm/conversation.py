@@ -6,7 +6,7 @@ other call's; its arguments are an object. An answer that says nothing is left o
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -17,9 +17,46 @@ CUT_OFF = "There is no result: the call was interrupted."
 """What stands for a result that never came."""
 
 
-def repaired(messages: Sequence[Message], legal_id: re.Pattern[str]) -> Sequence[Message]:
-    """The conversation, with what is wrong in it put right; these very messages when nothing is."""
-    return messages if _is_sound(messages, legal_id) else list(_turns(messages, legal_id))
+class Repair:
+    """Puts conversations right for one wire. `legal_id` is what the wire takes for the id of a call.
+
+    It knows the last conversation that had no fault, so that one that has grown since costs no more than what is new.
+    """
+
+    def __init__(self, legal_id: re.Pattern[str]) -> None:
+        self._legal_id = legal_id
+        self._known: list[Message] = []
+        self._ids: set[str] = set()
+
+    def __call__(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The conversation, with what is wrong in it put right; these very messages when nothing is."""
+        if has_grown(self._known, messages) and self._is_sound(messages, len(self._known)):
+            return messages
+        self._known, self._ids = [], set()
+        return messages if self._is_sound(messages, 0) else list(_turns(messages, self._legal_id))
+
+    def _is_sound(self, messages: Sequence[Message], start: int) -> bool:
+        # Asked for every request, and nearly always true: so it is a few passes that cost little, and parses nothing.
+        new = messages[start:]
+        answers = [(place, each["tool_calls"]) for place, each in enumerate(new) if each.get("tool_calls")]
+        due = [(place + nth, call.get("id") or "") for place, made in answers for nth, call in enumerate(made, 1)]
+        ids = {id for _, id in due}
+        is_sound = (
+            due == [(place, each.get("tool_call_id")) for place, each in enumerate(new) if each["role"] == "tool"]
+            and len(ids) == len(due)
+            and self._ids.isdisjoint(ids)
+            and all(map(self._legal_id.fullmatch, ids))
+            and all(_looks_like_an_object(call["function"].get("arguments")) for _, made in answers for call in made)
+            and not any(map(_is_silent, new))
+        )
+        if is_sound:
+            self._known, self._ids = list(messages), self._ids | ids
+        return is_sound
+
+
+def has_grown(known: Sequence[Message], messages: Sequence[Message]) -> bool:
+    """Whether a conversation begins with all of another one; quick when they are made of the same messages."""
+    return len(known) <= len(messages) and messages[: len(known)] == known
 
 
 def is_object(arguments: Any) -> bool:
@@ -30,31 +67,8 @@ def is_object(arguments: Any) -> bool:
         return False
 
 
-def _is_sound(messages: Iterable[Message], legal_id: re.Pattern[str]) -> bool:
-    # Looked at for every request, and nearly always true: so it is one pass, and parses nothing.
-    due: list[str] = []
-    seen: set[str] = set()
-    for message in messages:
-        role = message["role"]
-        if role == "tool":
-            if not due or due.pop(0) != message.get("tool_call_id"):
-                return False
-            continue
-        if due:
-            return False
-        if role == "assistant":
-            calls = message.get("tool_calls")
-            if not calls:
-                if not message.get("content"):
-                    return False
-                continue
-            for call in calls:
-                id, arguments = call.get("id"), call["function"].get("arguments")
-                if not id or id in seen or not legal_id.fullmatch(id) or not _looks_like_an_object(arguments):
-                    return False
-                seen.add(id)
-                due.append(id)
-    return not due
+def _is_silent(message: Message) -> bool:
+    return not message.get("content") and message["role"] == "assistant" and not message.get("tool_calls")
 
 
 def _looks_like_an_object(arguments: Any) -> bool:

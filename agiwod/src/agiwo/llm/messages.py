@@ -8,7 +8,7 @@ import orjson
 
 from agiwo.errors import ModelError
 from agiwo.llm.base import Message
-from agiwo.llm.conversation import is_object, repaired
+from agiwo.llm.conversation import Repair, has_grown, is_object
 from agiwo.llm.layout import Layout
 from agiwo.llm.parts import Attachment, part_of
 
@@ -30,24 +30,42 @@ def system_text(messages: Sequence[Message]) -> str:
     return "\n\n".join(text for each in messages if each["role"] in _SYSTEM and (text := _text(each.get("content"))))
 
 
-def conversation(messages: Sequence[Message], *, thoughts: bool) -> list[dict[str, Any]]:
-    """The turns, user's and model's one after the other. With `thoughts`, answers have the signed ones they began with.
+class Writer:
+    """Writes conversations. What has been written of one is not written again when it has grown."""
 
-    Raises:
-        ModelError: a file that this wire does not take.
-    """
+    def __init__(self) -> None:
+        self._repair = Repair(_LEGAL_ID)
+        self._known: list[Message] = []
+        self._blocks: list[list[Block]] = []
+        self._thoughts = False
+
+    def turns(self, messages: Sequence[Message], *, thoughts: bool) -> list[dict[str, Any]]:
+        """The turns, user's and model's one after the other. With `thoughts`, answers have the signed ones they had.
+
+        Raises:
+            ModelError: a file that this wire does not take.
+        """
+        repaired = self._repair(messages)
+        if thoughts != self._thoughts or not has_grown(self._known, repaired):
+            self._known, self._blocks, self._thoughts = [], [], thoughts
+        new = [list(_blocks(each, thoughts=thoughts)) for each in repaired[len(self._known) :]]
+        self._known, self._blocks = list(repaired), [*self._blocks, *new]
+        return _alternating(repaired, self._blocks)
+
+
+def _alternating(messages: Sequence[Message], blocks: Sequence[Sequence[Block]]) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
-    for message in repaired(messages, _LEGAL_ID):
-        if message["role"] in _SYSTEM:
-            continue
+    for message, said in zip(messages, blocks, strict=True):
         role = "assistant" if message["role"] == "assistant" else "user"
-        blocks = list(_blocks(message, thoughts=thoughts))
-        if turns and turns[-1]["role"] == role == "user":
-            turns[-1]["content"] += blocks
-        elif blocks:
-            if role == "assistant" and (not turns or turns[-1]["role"] == role):
-                turns.append(_user(_GO_ON))
-            turns.append({"role": role, "content": blocks})
+        last = turns[-1]["role"] if turns else "assistant"
+        if not said:
+            continue
+        if last == role == "user":
+            turns[-1]["content"] += said
+            continue
+        if last == role:
+            turns.append(_user(_GO_ON))
+        turns.append({"role": role, "content": list(said)})
     if not turns:
         turns.append(_user(_NOTHING))
     if turns[-1]["role"] == "assistant":
@@ -77,6 +95,8 @@ def _user(text: str) -> dict[str, Any]:
 
 
 def _blocks(message: Message, *, thoughts: bool) -> Iterator[Block]:
+    if message["role"] in _SYSTEM:
+        return
     if message["role"] == "assistant":
         yield from _answer(message, thoughts=thoughts)
     elif message["role"] == "tool":

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from agiwo.llm.base import Message
-from agiwo.llm.conversation import repaired
+from agiwo.llm.conversation import Repair
 from agiwo.llm.endpoint import Endpoint, Vendor
 from agiwo.llm.hosted import HostedModel
 from agiwo.llm.parts import Attachment, part_of
@@ -46,6 +46,8 @@ class OpenAIModel(HostedModel):
         }
     )
 
+    _repair: Repair = field(default_factory=lambda: Repair(_LEGAL_ID), init=False, repr=False, compare=False)
+
     def url(self, endpoint: Endpoint) -> str:
         """Where requests are posted."""
         return f"{endpoint.base_url}/chat/completions"
@@ -63,7 +65,7 @@ class OpenAIModel(HostedModel):
         """The body of a request, which becomes JSON."""
         request: dict[str, Any] = {
             "model": self.id,
-            "messages": [self.message(each) for each in repaired(messages, _LEGAL_ID)],
+            "messages": [self.message(each) for each in self._repair(messages)],
             "stream": True,
             "stream_options": {"include_usage": True},
             **self._sampling(is_openai=endpoint.base_url == OpenAIModel.VENDOR.base_url),
@@ -76,8 +78,8 @@ class OpenAIModel(HostedModel):
 
     def message(self, message: Message) -> Message:
         """One message as it is sent. Thoughts stay here: most servers refuse what they do not know."""
-        is_plain = type(message.get("content")) is str and not message.keys() & _OURS
-        return message if is_plain else plain(message)
+        is_plain = type(message["content"]) is str and "reasoning_content" not in message
+        return message if is_plain and "reasoning_signature" not in message else plain(message)
 
     def decoder(self) -> Decode:
         """What reads the events of one answer."""
