@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from agiwo.agent import Agent, AgentOptions
+from agiwo.agent import Agent, AgentHooks, AgentOptions
 from agiwo.llm.base import Message
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.event import ITEM_COMPLETED
@@ -54,10 +54,15 @@ def check_conversation(messages: Sequence[Message]) -> None:
 
 
 def agent_in(
-    lab: Lab, *turns: Mapping[str, Any], id: str = "agent", tools: Sequence[Tool] = (), **options: Any
+    lab: Lab,
+    *turns: Mapping[str, Any],
+    id: str = "agent",
+    tools: Sequence[Tool] = (),
+    hooks: AgentHooks | None = None,
+    **options: Any,
 ) -> Agent:
     """An agent that the lab's engine knows, with a model that says these turns."""
-    agent = Agent(id, "Does as told.", CheckedModel(turns=turns), tools, options=AgentOptions(**options))
+    agent = Agent(id, "Does as told.", CheckedModel(turns=turns), tools, options=AgentOptions(**options), hooks=hooks)
     lab.programs[agent.id] = agent.program
     return agent
 

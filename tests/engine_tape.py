@@ -50,9 +50,9 @@ class Tape:
         """As `Journal.load`."""
         return await self._work(self.journal.load(run))
 
-    def watch(self, run: str, listener: Listener) -> Callable[[], None]:
+    def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """As `Journal.watch`."""
-        return self.journal.watch(run, listener)
+        return self.journal.watch(run, listener, internal=internal)
 
     async def run(self, run: str) -> RunHead | None:
         """As `Journal.run`."""

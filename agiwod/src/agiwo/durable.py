@@ -48,7 +48,7 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a loop ends its run. `error` is `{kind, message, retryable}` of a failed one."""
+    """How a loop ends its run. `error` is `{kind, message, retryable}` of a failed one; `counts` as in `RunResult`."""
 
     status: RunStatus = RunStatus.COMPLETED
     response: str | None = None
@@ -57,6 +57,7 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
     error: Mapping[str, Any] | None = None
     reason: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
-from agent_lab import CheckedModel, calls
+from agent_lab import calls
 from agiwo.agent import Agent, AgentOptions, EventType, RunError, RunHandle, TerminationReason
 from agiwo.errors import ConfigError, Conflict, CursorExpired
 from agiwo.schema.stream import StreamEvent
@@ -16,26 +16,6 @@ pytestmark = pytest.mark.anyio
 
 HELLO: dict[str, Any] = {"text": "hello world", "deltas": 5}
 HANGING: dict[str, Any] = {"text": "so far", "hang": True}
-
-
-class Agents:
-    """Makes agents, and closes them when the test is over."""
-
-    def __init__(self) -> None:
-        self.made: list[Agent] = []
-
-    def make(self, *turns: Any, **options: Any) -> Agent:
-        agent = Agent("agent", "Does as told.", CheckedModel(turns=turns), **options)
-        self.made.append(agent)
-        return agent
-
-
-@pytest.fixture
-async def agents() -> AsyncGenerator[Agents]:
-    agents = Agents()
-    yield agents
-    for agent in agents.made:
-        await agent.close()
 
 
 async def drain(stream: AsyncGenerator[StreamEvent]) -> list[StreamEvent]:
@@ -51,7 +31,7 @@ async def until_it_speaks(handle: RunHandle) -> None:
 # run
 
 
-async def test_run_gives_what_the_agent_answered(agents: Agents) -> None:
+async def test_run_gives_what_the_agent_answered(agents: Any) -> None:
     agent = agents.make({**HELLO, "usage": {"inputTokens": 1, "outputTokens": 2}})
     output = await agent.run("hi", session_id="s")
     assert (output.response, output.session_id, output.error) == ("hello world", "s", None)
@@ -60,7 +40,7 @@ async def test_run_gives_what_the_agent_answered(agents: Agents) -> None:
     assert output.raise_for_error() is output
 
 
-async def test_run_gives_the_error_of_a_model_that_failed(agents: Agents) -> None:
+async def test_run_gives_the_error_of_a_model_that_failed(agents: Any) -> None:
     agent = agents.make({"error": {"kind": "auth", "message": "wrong key"}})
     output = await agent.run("hi")
     assert output.error
@@ -70,7 +50,7 @@ async def test_run_gives_the_error_of_a_model_that_failed(agents: Agents) -> Non
     assert raised.value.kind == "auth"
 
 
-async def test_cancelling_who_waits_for_run_cancels_the_run(agents: Agents) -> None:
+async def test_cancelling_who_waits_for_run_cancels_the_run(agents: Any) -> None:
     gate = asyncio.Event()
     tool = RecordingTool(gate=gate)
     agent = agents.make(calls("record"), HELLO, tools=[tool])
@@ -86,7 +66,7 @@ async def test_cancelling_who_waits_for_run_cancels_the_run(agents: Agents) -> N
     assert told == ["The run was interrupted before this call gave a result."]
 
 
-async def test_a_run_whose_caller_is_cancelled_at_any_moment_is_cancelled_too(agents: Agents) -> None:
+async def test_a_run_whose_caller_is_cancelled_at_any_moment_is_cancelled_too(agents: Any) -> None:
     agent = agents.make(HANGING)
     for turns in range(20):
         caller = asyncio.create_task(agent.run("hi", session_id="s"))
@@ -98,7 +78,7 @@ async def test_a_run_whose_caller_is_cancelled_at_any_moment_is_cancelled_too(ag
     await is_free(agent, "s")
 
 
-async def test_a_cancel_scope_around_run_cancels_the_run(agents: Agents) -> None:
+async def test_a_cancel_scope_around_run_cancels_the_run(agents: Any) -> None:
     agent = agents.make(HANGING)
     with anyio.move_on_after(0.05) as scope:
         await agent.run("hi", session_id="s")
@@ -115,7 +95,7 @@ async def is_free(agent: Agent, session: str) -> None:
 # run_stream
 
 
-async def test_run_stream_gives_every_event_up_to_the_terminal_one(agents: Agents) -> None:
+async def test_run_stream_gives_every_event_up_to_the_terminal_one(agents: Any) -> None:
     agent = agents.make({**HELLO, "reasoning": "Hm."})
     events = await drain(agent.run_stream("hi", session_id="s"))
     assert [event.seq for event in events if event.seq] == list(range(1, 7))
@@ -127,14 +107,14 @@ async def test_run_stream_gives_every_event_up_to_the_terminal_one(agents: Agent
     assert "".join(delta.reasoning_content or "" for delta in deltas) == "Hm."
 
 
-async def test_a_call_is_streamed_while_its_arguments_come(agents: Agents) -> None:
+async def test_a_call_is_streamed_while_its_arguments_come(agents: Any) -> None:
     agent = agents.make(calls(("record", {"a": 1})), HELLO, tools=[RecordingTool()])
     events = await drain(agent.run_stream("hi"))
     fragments = [event.delta.tool_calls for event in events if event.delta and event.delta.tool_calls]
     assert fragments[0][0]["function"]["arguments"] == '{"a":1}'
 
 
-async def test_leaving_run_stream_early_only_stops_reading(agents: Agents) -> None:
+async def test_leaving_run_stream_early_only_stops_reading(agents: Any) -> None:
     gate = asyncio.Event()
     tool = RecordingTool(gate=gate)
     agent = agents.make(calls("record"), HELLO, tools=[tool])
@@ -150,7 +130,7 @@ async def test_leaving_run_stream_early_only_stops_reading(agents: Agents) -> No
 # start
 
 
-async def test_any_number_of_readers_have_the_same_events(agents: Agents) -> None:
+async def test_any_number_of_readers_have_the_same_events(agents: Any) -> None:
     handle = await agents.make(HELLO).start("hi")
     several = await asyncio.gather(*(drain(handle.stream()) for _ in range(5)))
     await handle.wait(5)
@@ -160,7 +140,7 @@ async def test_any_number_of_readers_have_the_same_events(agents: Agents) -> Non
         assert said.data["text"] == "hello world"
 
 
-async def test_a_reader_may_begin_after_any_event(agents: Agents) -> None:
+async def test_a_reader_may_begin_after_any_event(agents: Any) -> None:
     handle = await agents.make(HELLO).start("hi")
     await handle.wait(5)
     whole = await drain(handle.stream())
@@ -170,7 +150,7 @@ async def test_a_reader_may_begin_after_any_event(agents: Agents) -> None:
         await drain(handle.stream(len(whole) + 1))
 
 
-async def test_a_wait_may_end_before_the_run_does_and_leaves_it_alone(agents: Agents) -> None:
+async def test_a_wait_may_end_before_the_run_does_and_leaves_it_alone(agents: Any) -> None:
     gate = asyncio.Event()
     handle = await agents.make(calls("record"), HELLO, tools=[RecordingTool(gate=gate)]).start("hi")
     with pytest.raises(TimeoutError):
@@ -183,7 +163,7 @@ async def test_a_wait_may_end_before_the_run_does_and_leaves_it_alone(agents: Ag
     assert (await handle.wait(5)).response == "hello world"
 
 
-async def test_a_run_is_steered_through_its_handle(agents: Agents) -> None:
+async def test_a_run_is_steered_through_its_handle(agents: Any) -> None:
     gate = asyncio.Event()
     tool = RecordingTool(gate=gate)
     agent = agents.make(calls("record"), HELLO, tools=[tool])
@@ -198,7 +178,7 @@ async def test_a_run_is_steered_through_its_handle(agents: Agents) -> None:
         await handle.steer("Too late.")
 
 
-async def test_a_run_is_cancelled_through_its_handle(agents: Agents) -> None:
+async def test_a_run_is_cancelled_through_its_handle(agents: Any) -> None:
     handle = await agents.make(HANGING).start("hi")
     await until_it_speaks(handle)
     assert await handle.cancel("enough")
@@ -210,7 +190,7 @@ async def test_a_run_is_cancelled_through_its_handle(agents: Agents) -> None:
     assert not await handle.cancel()
 
 
-async def test_runs_of_one_session_go_one_after_the_other(agents: Agents) -> None:
+async def test_runs_of_one_session_go_one_after_the_other(agents: Any) -> None:
     agent = agents.make(HELLO)
     outputs = await asyncio.gather(*(agent.run(str(number), session_id="s") for number in range(5)))
     assert len({output.run_id for output in outputs}) == 5
@@ -218,7 +198,7 @@ async def test_runs_of_one_session_go_one_after_the_other(agents: Agents) -> Non
     assert sorted(len(request.messages) for request in agent.model.requests) == [1, 3, 5, 7, 9]
 
 
-async def test_the_system_prompt_comes_first(agents: Agents) -> None:
+async def test_the_system_prompt_comes_first(agents: Any) -> None:
     agent = agents.make(HELLO, system_prompt="Be brief.")
     await agent.run("hi")
     assert isinstance(agent.model, ScriptedModel)
@@ -226,7 +206,7 @@ async def test_the_system_prompt_comes_first(agents: Agents) -> None:
     assert roles == ["system", "user"]
 
 
-async def test_closing_an_agent_ends_what_it_is_doing(agents: Agents) -> None:
+async def test_closing_an_agent_ends_what_it_is_doing(agents: Any) -> None:
     agent = agents.make(HANGING)
     await until_it_speaks(await agent.start("hi"))
     async with asyncio.timeout(5):

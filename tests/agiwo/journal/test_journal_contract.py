@@ -245,6 +245,16 @@ async def test_a_listener_is_told_once_an_append_and_only_of_public_records_of_i
     assert heard == [[(1, "a"), (2, "b")], [(3, "c"), (4, "d")]]
 
 
+async def test_a_listener_that_asks_for_them_hears_of_internal_records_too(any_journal: Journal) -> None:
+    heard: list[int] = []
+    any_journal.watch("r", lambda records: heard.extend(record.position for record in records), internal=True)
+    await create(any_journal, "r", said("a"), noted("k"))
+    await any_journal.append(Batch("r", (noted("l"),)))
+    await any_journal.append(Batch("r", (said("b"),)))
+
+    assert heard == [1, 2, 3, 4]
+
+
 async def test_a_listener_hears_nothing_of_a_refused_append(any_journal: Journal) -> None:
     heard: list[Record] = []
     await create(any_journal, "r", noted("k"))

@@ -1,26 +1,45 @@
 """Agents, and what comes with them."""
 
 from agiwo.abort import AbortSignal
-from agiwo.agent.agent import Agent, UserInput
+from agiwo.agent.agent import Agent
+from agiwo.agent.as_tool import AgentTool, as_tool
 from agiwo.agent.handle import RunHandle
+from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.options import AgentOptions
+from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
+from agiwo.schema.content import ContentPart, ContentType, UserInput
+from agiwo.schema.memory import MemoryRecord
+from agiwo.schema.metrics import RunMetrics, StepMetrics
 from agiwo.schema.run import RunStatus, TerminationReason, Usage
+from agiwo.schema.step import MessageRole, StepRecord
 from agiwo.schema.stream import EventType, RunError, RunOutput, StepDelta, StreamEvent
 from agiwo.schema.tool import ExecutionContext
 
 __all__ = [
     "AbortSignal",
     "Agent",
+    "AgentHooks",
     "AgentOptions",
+    "AgentTool",
+    "ContentPart",
+    "ContentType",
     "EventType",
     "ExecutionContext",
+    "MemoryRecord",
+    "MessageRole",
     "RunError",
     "RunHandle",
+    "RunMetrics",
     "RunOutput",
     "RunStatus",
+    "RunStepStorageConfig",
     "StepDelta",
+    "StepMetrics",
+    "StepRecord",
     "StreamEvent",
     "TerminationReason",
+    "TraceStorageConfig",
     "Usage",
     "UserInput",
+    "as_tool",
 ]

@@ -1,35 +1,37 @@
 """An agent: a model, tools and a prompt under a name. The one thing most users make."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from agiwo import ids
+from agiwo.abort import AbortSignal
+from agiwo.agent.as_tool import AgentTool
 from agiwo.agent.handle import RunHandle
+from agiwo.agent.home import Home, home_for
+from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.options import AgentOptions
 from agiwo.agent.program import AgentProgram
-from agiwo.durable import Program
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import ConfigError, NotFound, StorageError
-from agiwo.journal.memory import MemoryJournal
 from agiwo.llm.base import Model
 from agiwo.loop.plan import Plan
+from agiwo.schema.content import UserInput, stored_input
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import RunOutput, StreamEvent
+from agiwo.schema.tool import ExecutionContext
 from agiwo.tool.base import BaseTool
 from agiwo.tool.executor import ToolExecutor
 from agiwo.tool.function import tool
-
-UserInput = str | list[dict[str, Any]]
-"""What an agent is asked: text, or content parts `{type: text | image | file, text?, url?, data?, mimeType?}`."""
 
 
 class Agent:
     """An agent that runs in this process. `tools` takes tools and plain functions.
 
-    Without a daemon its runs are kept in memory until `close`. One agent serves any number of runs at the same time;
-    runs of one session go one after the other.
+    Its runs are kept where `options.run_step_storage` says: in memory until `close`, or in a file. One agent serves any
+    number of runs at the same time; runs of one session go one after the other.
     """
 
     def __init__(
@@ -37,107 +39,155 @@ class Agent:
         id: str,
         description: str,
         model: Model,
-        tools: Sequence[BaseTool | Callable[..., Any]] = (),
+        tools: Sequence[BaseTool | Callable[..., Any]] | None = None,
         system_prompt: str = "",
         options: AgentOptions | None = None,
+        hooks: AgentHooks | None = None,
     ) -> None:
         if not id:
             raise ConfigError("an agent needs an id")
         self.id, self.description, self.model = id, description, model
         self.system_prompt, self.options = system_prompt, options or AgentOptions()
-        self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in tools]
+        self.hooks = hooks or AgentHooks()
+        self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in tools or ()]
+        self.maker = ids.fresh("maker")
+        self._agents = {each.name: each for each in self.tools if isinstance(each, AgentTool)}
         self._executor = ToolExecutor(self.tools)
-        self._engine: EmbeddedEngine | None = None
-        self.program = AgentProgram(model, system_prompt, self._executor)
+        self._home: Home | None = None
+        patience = self.options.stream_cleanup_timeout
+        self.program = AgentProgram(
+            model, system_prompt, self._executor, self.hooks, self._agents.values(), patience=patience
+        )
 
-    def plan(self) -> Plan:
-        """The agent's description as each run stores it."""
-        return Plan(self.model.name, self.system_prompt, self._executor.definitions, self.options.limits)
+    def plan(self, ancestors: tuple[str, ...] = ()) -> Plan:
+        """The agent's description as each run stores it; `ancestors` are the agents of the runs above."""
+        return Plan(
+            self.model.name,
+            self.system_prompt,
+            self._executor.definitions,
+            self.options.limits,
+            {name: each.delegate for name, each in self._agents.items()},
+            ancestors,
+            self.hooks.deciding,
+            self.options.relevant_memory_max_token,
+            self.maker,
+        )
 
     def spec(
         self,
-        input: UserInput,
+        user_input: UserInput,
         *,
         session_id: str | None = None,
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        ancestors: tuple[str, ...] = (),
     ) -> RunSpec:
         """What a run of this agent is asked to do; without a session it gets a new one."""
         return RunSpec(
             agent=self.id,
             session=session_id or ids.fresh("ses"),
-            input=input,
-            plan=self.plan().to_json(),
+            input=stored_input(user_input),
+            plan=self.plan(ancestors).to_json(),
             timeout=self.options.run_timeout,
             user_id=user_id,
             metadata=metadata or {},
         )
 
+    def family(self) -> Iterator["Agent"]:
+        """This agent and all that it can call, each once."""
+        known: dict[str, Agent] = {}
+        waiting: list[Agent] = [self]
+        while waiting:
+            agent = waiting.pop()
+            if agent.maker not in known:
+                known[agent.maker] = agent
+                waiting += [each.agent for each in agent._agents.values()]
+        yield from known.values()
+
+    def as_tool(self, description: str | None = None, name: str | None = None, max_depth: int = 5) -> AgentTool:
+        """A tool with which another agent has this one do a task; see `AgentTool`."""
+        return AgentTool(self, name, description, max_depth)
+
     async def start(
         self,
-        input: UserInput,
+        user_input: UserInput,
         *,
         session_id: str | None = None,
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        abort_signal: AbortSignal | None = None,
     ) -> RunHandle:
-        """Start a run and return at once; the handle watches, steers and stops it."""
-        spec = self.spec(input, session_id=session_id, user_id=user_id, metadata=metadata)
-        engine = self._own_engine()
-        return RunHandle(engine, await engine.start(spec), spec)
+        """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`."""
+        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata)
+        return await self._start(spec, ids.fresh("run"), abort_signal)
 
     async def run(
         self,
-        input: UserInput,
+        user_input: UserInput,
         *,
+        context: ExecutionContext | None = None,
         session_id: str | None = None,
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        abort_signal: AbortSignal | None = None,
     ) -> RunOutput:
-        """Run to the end; a model that fails shows in the output's `error`. Cancelling the caller cancels the run."""
-        spec = self.spec(input, session_id=session_id, user_id=user_id, metadata=metadata)
-        engine, run = self._own_engine(), ids.fresh("run")
+        """Run to the end; a model that fails shows in the output's `error`. Cancelling the caller cancels the run.
+
+        With the `context` of a tool call the run is below that call's: it is for the same user, one level deeper.
+        """
+        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata)
+        if context is not None:
+            spec = _below(context, spec)
+        run = ids.fresh("run")
         try:
-            await engine.submit(spec, run=run)
-            return RunOutput.of(await engine.result(run))
+            return await (await self._start(spec, run, abort_signal)).wait()
         except asyncio.CancelledError:
             with suppress(NotFound, StorageError):
-                await engine.cancel(run, "the caller was cancelled")
+                await (await self._engine()).cancel(run, "the caller was cancelled")
             raise
 
     async def run_stream(
         self,
-        input: UserInput,
+        user_input: UserInput,
         *,
         session_id: str | None = None,
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        abort_signal: AbortSignal | None = None,
     ) -> AsyncGenerator[StreamEvent]:
         """Run, and iterate over the events up to the terminal one. Leaving early only stops reading."""
-        handle = await self.start(input, session_id=session_id, user_id=user_id, metadata=metadata)
+        handle = await self.start(
+            user_input, session_id=session_id, user_id=user_id, metadata=metadata, abort_signal=abort_signal
+        )
         async for event in handle.stream():
             yield event
 
-    def _own_engine(self) -> EmbeddedEngine:
-        if self._engine is None:
-            self._engine = EmbeddedEngine(MemoryJournal(), _Only(self))
-        return self._engine
+    async def _start(self, spec: RunSpec, run: str, signal: AbortSignal | None) -> RunHandle:
+        engine = await self._engine()
+        cursor = await engine.start(spec, run=run)
+        assert self._home
+        if signal is not None:
+            self._home.obey(signal, run)
+        return RunHandle(engine, cursor, spec, self._home.observers.of(run))
+
+    async def _engine(self) -> EmbeddedEngine:
+        if self._home is None:
+            self._home = home_for(self.options.run_step_storage)
+        return await self._home.enter(self)
 
     async def close(self) -> None:
-        """End what is still running and let go of the model and the tools."""
-        if self._engine:
-            await self._engine.close()
-            await self._engine.journal.close()
-            self._engine = None
+        """End what is still running and let go of the model and the tools.
+
+        Runs that are kept in a file and are not finished go on when an agent of this id is used again.
+        """
+        home, self._home = self._home, None
+        if home:
+            await home.leave(self)
         await self._executor.close()
         await self.model.close()
 
 
-class _Only:
-    """The `Programs` of an agent that runs by itself."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    def find(self, spec: RunSpec) -> Program | None:
-        return self._agent.program if spec.agent == self._agent.id else None
+def _below(context: ExecutionContext, spec: RunSpec) -> RunSpec:
+    return replace(
+        spec, parent=context.run_id, depth=context.depth + 1, user_id=context.user_id, metadata=context.metadata
+    )

@@ -1,6 +1,6 @@
 """One answer of a model while it comes in: streams its pieces, and is whole at the end. Makes no request."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,10 +25,12 @@ class _Call:
 
 
 class Answer:
-    """What one request gave so far."""
+    """What one request gave so far. `now` is asked when it is made, and when the first piece comes."""
 
-    def __init__(self, scope: StepScope, turn: str) -> None:
-        self._scope = scope
+    def __init__(self, scope: StepScope, turn: str, now: Callable[[], float]) -> None:
+        self._scope, self._now = scope, now
+        self._started_at = now()
+        self._first_at: float | None = None
         self._prefix = f"{scope.run.id}.{turn}"
         self._message, self._thought = f"{self._prefix}.message", f"{self._prefix}.reasoning"
         self._text: list[str] = []
@@ -40,6 +42,8 @@ class Answer:
 
     def take(self, chunk: StreamChunk) -> None:
         """Add a piece, and show it to the readers."""
+        if self._first_at is None:
+            self._first_at = self._now()
         if chunk.content:
             if not self._text:
                 self._scope.open(self._message, "agentMessage")
@@ -84,6 +88,8 @@ class Answer:
             "usage": self.usage.to_json(),
             "steering": steering,
             "requests": requests,
+            "startedAt": self._started_at,
+            "firstAt": self._first_at,
         }
 
     def _tool_calls(self) -> list[dict[str, Any]]:

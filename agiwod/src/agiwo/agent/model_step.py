@@ -1,14 +1,15 @@
 """The effect of a model call: steering, retries, one streamed answer. Decides nothing about the run."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from agiwo.agent.answer import Answer
+from agiwo.clock import SystemClock
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ModelError
-from agiwo.llm.base import Model, turn_of_run
+from agiwo.llm.base import Message, Model, turn_of_run
 from agiwo.llm.retry import Retries
 from agiwo.loop.history import user_message
 from agiwo.loop.items import steering_item
@@ -19,39 +20,49 @@ STEER = "steer"
 
 
 class ModelStep:
-    """Asks an agent's model, as often as its `retries` allow."""
+    """Asks an agent's model, as often as its `retries` allow. `before` may change the messages of the call."""
 
-    def __init__(self, model: Model, system_prompt: str, tools: Sequence[Mapping[str, Any]]) -> None:
-        self._model, self._tools = model, list(tools)
+    def __init__(
+        self,
+        model: Model,
+        system_prompt: str,
+        tools: Sequence[Mapping[str, Any]],
+        before: Callable[[Sequence[Message]], Awaitable[list[Message]]],
+    ) -> None:
+        self._model, self._tools, self._before = model, list(tools), before
+        self._clock = SystemClock()
         self._system = [{"role": "system", "content": system_prompt}] if system_prompt else []
 
     async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
         """The model's answer to the conversation in `arg`, and to what was steered in meanwhile."""
         steering: list[dict[str, Any]] = []
         events: list[NewEvent] = []
+        messages: list[Message] = [*self._system, *arg["messages"]]
         requests, unsent, retries = 0, 0, Retries(self._model)
         while True:
             for message in scope.drain(STEER):
                 item = f"{scope.run.id}.{arg['turn']}.steering{len(steering)}"
                 events.append(steering_item(item, message.data["content"]))
                 steering.append({"id": message.id, "content": message.data["content"]})
+                messages.append(user_message(message.data["content"]))
+            if not requests:
+                messages = await self._before(messages)
             requests += 1
             try:
-                answer = await self._request(retries.model, scope, arg, steering, arg["request"] + requests - 1)
+                answer = await self._request(retries.model, scope, arg, messages, arg["request"] + requests - 1)
                 break
             except ModelError as error:
                 unsent += not error.sent
                 await self._wait_to_retry(scope, error, retries, requests - unsent + 1)
         value = answer.value(steering, requests - unsent)
+        value["model"], value["provider"] = retries.model.name, retries.model.provider
         value["more"] = not value["toolCalls"] and not scope.close(STEER)
         return StepResult(value, [*events, *answer.items()])
 
     async def _request(
-        self, model: Model, scope: StepScope, arg: Mapping[str, Any], steering: Sequence[Mapping[str, Any]], number: int
+        self, model: Model, scope: StepScope, arg: Mapping[str, Any], messages: Sequence[Message], number: int
     ) -> Answer:
-        answer = Answer(scope, arg["turn"])
-        said = [user_message(each["content"]) for each in steering]
-        messages = [*self._system, *arg["messages"], *said]
+        answer = Answer(scope, arg["turn"], self._clock.now)
         tools = self._tools if arg["tools"] and self._tools else None
         turn_of_run.set(number)
         async with aclosing(model.arun_stream(messages, tools)) as chunks:

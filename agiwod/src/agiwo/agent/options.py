@@ -1,7 +1,8 @@
-"""How an agent runs: its limits. Not what it says or knows."""
+"""How an agent runs: its limits, and where its runs are kept. Not what it says or knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
 from agiwo.errors import ConfigError
 from agiwo.loop.plan import Limits
 
@@ -13,6 +14,10 @@ class AgentOptions:
     `max_steps` counts model calls, `run_timeout` seconds of active time (None: no limit), `max_output_tokens` the
     output of all model calls together. A run that reaches one of them ends with a summary by the model, unless
     `enable_termination_summary` is off; `termination_summary_prompt` may hold `%s`, which becomes the reason.
+
+    `relevant_memory_max_token` bounds what memories add to a message. `stream_cleanup_timeout` is how many seconds one
+    call of a hook that looks on may take. `run_step_storage` is where runs are kept: agents of one process that name
+    the same file share it.
     """
 
     max_steps: int = 10
@@ -20,6 +25,12 @@ class AgentOptions:
     max_output_tokens: int = 8196
     enable_termination_summary: bool = True
     termination_summary_prompt: str = ""
+    enable_skill: bool = False
+    skills_dir: str = "~/.agent/skills"
+    relevant_memory_max_token: int = 2048
+    stream_cleanup_timeout: float = 300.0
+    run_step_storage: RunStepStorageConfig = field(default_factory=RunStepStorageConfig)
+    trace_storage: TraceStorageConfig = field(default_factory=TraceStorageConfig)
 
     def __post_init__(self) -> None:
         if self.max_steps < 1:
@@ -28,6 +39,12 @@ class AgentOptions:
             raise ConfigError(f"run_timeout is {self.run_timeout!r}; it must be above 0, or None for no limit")
         if self.max_output_tokens < 1:
             raise ConfigError(f"max_output_tokens is {self.max_output_tokens!r}; it must be at least 1")
+        if self.relevant_memory_max_token < 0:
+            raise ConfigError(f"relevant_memory_max_token is {self.relevant_memory_max_token!r}; it must be at least 0")
+        if self.stream_cleanup_timeout <= 0:
+            raise ConfigError(f"stream_cleanup_timeout is {self.stream_cleanup_timeout!r}; it must be above 0")
+        if self.enable_skill:
+            raise ConfigError("enable_skill is not supported by this version")
 
     @property
     def limits(self) -> Limits:

@@ -1,8 +1,13 @@
-"""An agent as an engine runs it: the loop, and the effects with the agent's own model and tools behind them."""
+"""An agent as an engine runs it: the loop, and the effects with the agent's own model, tools and hooks behind them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from agiwo.agent.as_tool import AgentTool
+from agiwo.agent.child_step import ChildStep
+from agiwo.agent.hook_step import HookSteps
+from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.model_step import ModelStep
+from agiwo.agent.told_step import told
 from agiwo.agent.tool_step import ToolStep
 from agiwo.durable import DurableContext, Effect, Outcome
 from agiwo.llm.base import Model
@@ -12,15 +17,28 @@ from agiwo.tool.executor import ToolExecutor
 
 
 class AgentProgram:
-    """The `Program` of one agent. Holds no state of any run."""
+    """The `Program` of one agent. Holds no state of any run. A hook that looks on has `patience` seconds."""
 
     version = LOOP_VERSION
 
-    def __init__(self, model: Model, system_prompt: str, executor: ToolExecutor) -> None:
+    def __init__(
+        self,
+        model: Model,
+        system_prompt: str,
+        executor: ToolExecutor,
+        hooks: AgentHooks | None = None,
+        agents: Iterable[AgentTool] = (),
+        patience: float = 300.0,
+    ) -> None:
+        self.hooks, self.patience = hooks or AgentHooks(), patience
+        steps = HookSteps(self.hooks)
         schemas = [definition.to_openai_schema() for definition in executor.definitions.values()]
         self.effects: Mapping[str, Effect] = {
-            "model": ModelStep(model, system_prompt, schemas),
+            "model": ModelStep(model, system_prompt, schemas, steps.before_llm_call),
             "tool": ToolStep(executor),
+            "child": ChildStep({tool.name: tool for tool in agents}),
+            "told": told,
+            **steps.effects,
         }
 
     async def main(self, ctx: DurableContext) -> Outcome:

@@ -23,7 +23,7 @@ from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
 from agiwo.errors import Conflict, CursorExpired, NotFound, StorageError
 from agiwo.journal.base import Journal
-from agiwo.schema.event import CHILD_SPAWNED, NewEvent
+from agiwo.schema.event import CHILD_SPAWNED, LOG, NewEvent
 from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
@@ -306,6 +306,14 @@ class EmbeddedEngine:
         if execution is None or execution.status != RunStatus.SUSPENDED:
             return False
         self._driver.go(execution)
+        return True
+
+    def tell(self, run: str, data: Mapping[str, Any]) -> bool:
+        """Tell present readers of a run something that is not kept, as a `log`; False when nobody drives it here."""
+        execution = self._executions.get(run)
+        if execution is None or execution.ending:
+            return False
+        execution.feed.notice(LOG, self._redactor.data(dict(data)), self._clock.now())
         return True
 
     def learn_secrets(self, secrets: Mapping[str, str]) -> None:

@@ -29,7 +29,7 @@ async def start_run(execution: Execution, journal: Journal) -> None:
     if base := execution.keyed.get(BASE):
         resumed = NewEvent(RUN_RESUMED, {"agentId": execution.spec.agent})
         await execution.commit(execution.entry(resumed), status=execution.status)
-        point = _point_of(base)
+        point = point_of(base)
     else:
         point = await _start_first(execution, journal)
     execution.view = replace(execution.view, past=await past_records(journal, point))
@@ -64,11 +64,12 @@ async def past_records(journal: Journal, point: Point | None) -> list[list[Recor
         records = await journal.load(point.run)
         past.append(_until(records, point.seq))
         base = next((record for record in records if record.key == BASE), None)
-        point = base and _point_of(base)
+        point = base and point_of(base)
     return past[::-1]
 
 
-def _point_of(base: Record) -> Point | None:
+def point_of(base: Record) -> Point | None:
+    """Where the session stood when the run started that this `base` record is of."""
     return Point(**base.data["point"]) if base.data["point"] else None
 
 

@@ -11,6 +11,8 @@ from agiwo.schema.run import RunResult, RunStatus, TerminationReason, Usage
 def terminal_event(outcome: Outcome, duration_ms: int) -> NewEvent:
     """The event that ends a run."""
     data: dict[str, Any] = {"usage": outcome.usage.to_json(), "durationMs": duration_ms}
+    if outcome.counts:
+        data["counts"] = dict(outcome.counts)
     if outcome.status == RunStatus.FAILED:
         fault = dict(outcome.error or {"kind": "internal", "message": "the run failed", "retryable": False})
         reason = outcome.termination if outcome.termination != TerminationReason.COMPLETED else TerminationReason.ERROR
@@ -42,4 +44,5 @@ def result_of(head: RunHead, record: Record) -> RunResult:
         data.get("error"),
         data.get("reason"),
         data.get("durationMs", 0),
+        data.get("counts") or {},
     )

@@ -7,7 +7,7 @@ from agiwo.schema.record import Change, Record, RunHead, Session
 from agiwo.schema.run import RunStatus
 
 Listener = Callable[[Sequence[Record]], None]
-"""Gets the public records of one commit, in order, on the event loop. Must not raise and must not wait."""
+"""Gets the records of one commit, in order, on the event loop. Must not raise and must not wait."""
 
 
 class Journal(Protocol):
@@ -47,8 +47,11 @@ class Journal(Protocol):
         """Every record of the run, internal ones too, in the order of their positions."""
         ...
 
-    def watch(self, run: str, listener: Listener) -> Callable[[], None]:
-        """Tell `listener` of each commit to this run from now on; call the result to stop."""
+    def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
+        """Tell `listener` of each commit to this run from now on; call the result to stop.
+
+        With `internal` it hears of the internal records too, in the order of their positions.
+        """
         ...
 
     async def run(self, run: str) -> RunHead | None:

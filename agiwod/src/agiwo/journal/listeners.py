@@ -8,41 +8,47 @@ from agiwo.schema.record import Record
 
 logger = logging.getLogger(__name__)
 
+_Entry = tuple[Listener, bool]
+"""A listener, and whether it hears of internal records too."""
+
 
 class Listeners:
     """The listeners of every run."""
 
     def __init__(self) -> None:
-        self._by_run: dict[str, list[Listener]] = {}
+        self._by_run: dict[str, list[_Entry]] = {}
 
-    def add(self, run: str, listener: Listener) -> Callable[[], None]:
+    def add(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """Tell `listener` of the run's records from now on; call the result to stop, as often as you like."""
-        self._by_run.setdefault(run, []).append(listener)
+        entry = (listener, internal)
+        self._by_run.setdefault(run, []).append(entry)
         active = True
 
         def stop() -> None:
             nonlocal active
             if active:
                 active = False
-                self._remove(run, listener)
+                self._remove(run, entry)
 
         return stop
 
     def tell(self, records: Sequence[Record]) -> None:
-        """Hand each run's public records of one append to those who listen to it."""
+        """Hand each run's records of one append to those who listen to it: the public ones, or all."""
         if not self._by_run:
             return
         by_run: dict[str, list[Record]] = {}
         for record in records:
-            if record.seq is not None and record.run in self._by_run:
+            if record.run in self._by_run:
                 by_run.setdefault(record.run, []).append(record)
         for run, news in by_run.items():
-            for listener in tuple(self._by_run.get(run, ())):
-                _call(listener, news)
+            public = [record for record in news if record.seq is not None]
+            for listener, internal in tuple(self._by_run.get(run, ())):
+                if heard := news if internal else public:
+                    _call(listener, heard)
 
-    def _remove(self, run: str, listener: Listener) -> None:
+    def _remove(self, run: str, entry: _Entry) -> None:
         remaining = self._by_run[run]
-        remaining.remove(listener)
+        remaining.remove(entry)
         if not remaining:
             del self._by_run[run]
 

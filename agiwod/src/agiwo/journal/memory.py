@@ -53,9 +53,9 @@ class MemoryJournal:
         """As `Journal.load`."""
         return list(self._all(run))
 
-    def watch(self, run: str, listener: Listener) -> Callable[[], None]:
+    def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """As `Journal.watch`."""
-        return self._listeners.add(run, listener)
+        return self._listeners.add(run, listener, internal=internal)
 
     async def run(self, run: str) -> RunHead | None:
         """As `Journal.run`."""

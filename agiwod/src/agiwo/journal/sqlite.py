@@ -77,9 +77,9 @@ class SqliteJournal:
         """As `Journal.load`."""
         return await self._read(lambda db: rows.load_records(db, run))
 
-    def watch(self, run: str, listener: Listener) -> Callable[[], None]:
+    def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """As `Journal.watch`."""
-        return self._file.listeners.add(run, listener)
+        return self._file.listeners.add(run, listener, internal=internal)
 
     async def run(self, run: str) -> RunHead | None:
         """As `Journal.run`."""

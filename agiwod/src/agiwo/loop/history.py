@@ -12,6 +12,12 @@ Message = dict[str, Any]
 
 CUT_OFF = "The run was interrupted before this call gave a result."
 
+BEFORE_RUN = "input/before"
+"""Key of the step in which a hook may put something in the place of what the user said."""
+
+_AUDIO = {"audio/mpeg": "mp3", "audio/x-wav": "wav"}
+"""What a format is called that is not called as its MIME type ends."""
+
 _MODEL_KEY = re.compile(r"(\d+|summary)/llm")
 _TOOL_KEY = re.compile(r"(\d+)\.(\d+)/run")
 
@@ -28,9 +34,16 @@ def user_message(content: str | Sequence[Mapping[str, Any]]) -> Message:
 def _content_part(part: Mapping[str, Any]) -> dict[str, Any]:
     if part.get("type") == "text":
         return {"type": "text", "text": part.get("text", "")}
-    url = part.get("url") or f"data:{part.get('mimeType', 'application/octet-stream')};base64,{part.get('data', '')}"
-    if part.get("type") == "image":
-        return {"type": "image_url", "image_url": {"url": url}}
+    kind, mime = part.get("type"), part.get("mimeType", "application/octet-stream")
+    url = part.get("url") or f"data:{mime};base64,{part.get('data', '')}"
+    if kind == "image":
+        detail = {"detail": part["detail"]} if "detail" in part else {}
+        return {"type": "image_url", "image_url": {"url": url, **detail}}
+    if kind == "audio":
+        sound = {"url": part["url"]} if "url" in part else {"data": part.get("data", "")}
+        return {"type": "input_audio", "input_audio": {**sound, "format": _AUDIO.get(mime, mime.partition("/")[2])}}
+    if kind == "video":
+        return {"type": "video_url", "video_url": {"url": url}}
     return {"type": "file", "file": {"file_data": url}}
 
 
@@ -67,14 +80,21 @@ def _run_messages(records: Sequence[Record]) -> Iterator[Message]:
     results = {record.key: record for record in records if record.key and _TOOL_KEY.fullmatch(record.key)}
     for record in records:
         if record.type == SPEC:
-            yield user_message(record.data["spec"]["input"])
+            yield user_message(asked(record, records))
         elif record.key and (model := _MODEL_KEY.fullmatch(record.key)):
             yield from _turn_messages(model[1], record, results)
 
 
+def asked(spec: Record, records: Sequence[Record]) -> Any:
+    """What the user said, or what a hook put in its place."""
+    before = next((record for record in records if record.key == BEFORE_RUN and record.type == STEP), None)
+    replaced = before and before.data["value"]
+    return spec.data["spec"]["input"] if replaced is None else replaced
+
+
 def _turn_messages(turn: str, record: Record, results: Mapping[str, Record]) -> Iterator[Message]:
     if record.type != STEP:
-        if partial := _partial_text(record):
+        if partial := partial_text(record):
             yield {"role": "assistant", "content": partial}
         return
     answer = record.data["value"]
@@ -92,7 +112,8 @@ def _result_text(record: Record | None) -> str:
     return record.data["value"]["content"]
 
 
-def _partial_text(record: Record) -> str:
+def partial_text(record: Record) -> str:
+    """What a model had said when its call failed or was interrupted."""
     items = record.data["items"] if record.type == INTERRUPTED else record.data["error"]["detail"].get("items", ())
     return "".join(item["streams"].get("text", "") for item in items if item["kind"] == "agentMessage")
 

@@ -1,21 +1,22 @@
 """The agent loop: ask the model, run the tools it calls, repeat until it answers or has to stop. Pure decisions.
 
-Keys: `{turn}/llm` for a model call, `{turn}.{i}/run` for the i-th tool call of its answer, `summary/llm` for the last
-words of a run that had to stop.
+Keys: `{turn}/llm` for a model call, `summary/llm` for the last words of a run that had to stop; `opening` and `acting`
+name theirs.
 """
 
-import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from agiwo.durable import DurableContext, Outcome
 from agiwo.errors import EffectFailed, Interrupted
-from agiwo.loop.history import CUT_OFF, assistant_message, failed_call_text, past_messages, tool_message, user_message
-from agiwo.loop.items import closed_item, tool_call_item
+from agiwo.loop.acting import Batch
+from agiwo.loop.history import assistant_message, tool_message, user_message
+from agiwo.loop.items import closed_item
+from agiwo.loop.opening import Opening
 from agiwo.loop.plan import SUMMARY_PROMPT, Plan
 from agiwo.schema.run import RunStatus, TerminationReason, Usage
-from agiwo.tool.order import plan_batch
 
 LOOP_VERSION = "1"
 """Changes whenever the loop asks for other steps than before in the same situation."""
@@ -35,13 +36,15 @@ class AgentLoop:
         self._turn = 0
         self._requests: int = 0
         self._usage = Usage()
+        self._counts = Counter[str]()
         self._response: str | None = None
-        self._messages = past_messages(ctx.run.past)
-        self._messages.append(user_message(ctx.run.spec.input))
+        self._opening = Opening(ctx, plan)
+        self._messages = self._opening.messages
 
     async def run(self) -> Outcome:
         """Run to the end. Whatever stops the run, each item that it began is completed."""
         try:
+            await self._opening.run()
             return await self._think_and_act()
         except EffectFailed as error:
             return self._failed(error)
@@ -93,6 +96,7 @@ class AgentLoop:
             raise
         self._requests += answer["requests"]
         self._usage += Usage.from_json(answer["usage"])
+        self._counts["steps"] += 1
         self._response = answer["text"] or self._response
         self._messages.extend(user_message(steering["content"]) for steering in answer["steering"])
         self._messages.append(assistant_message(answer))
@@ -117,45 +121,16 @@ class AgentLoop:
 
     async def _act(self, calls: Sequence[Mapping[str, Any]]) -> str | None:
         """Run the calls of one answer; the termination reason that one of them asks for, if any."""
-        results: dict[int, Mapping[str, Any]] = {}
-        stop: Interrupted | None = None
-        for group in plan_batch([self._plan.tools.get(call["name"]) for call in calls]):
-            found = await asyncio.gather(*(self._call(i, calls[i]) for i in group), return_exceptions=True)
-            for index, result in zip(group, found, strict=True):
-                if isinstance(result, Interrupted):
-                    stop = stop or result
-                elif isinstance(result, BaseException):
-                    raise result
-                else:
-                    results[index] = result
-            if stop:
-                break
-        for index, call in enumerate(calls):
-            result = results.get(index) or self._cut_off(index, call)
-            self._messages.append(tool_message(call["id"], result["content"]))
-        if stop:
-            raise stop
-        return next((result["termination"] for result in results.values() if result.get("termination")), None)
-
-    async def _call(self, index: int, call: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Run one tool call; a call whose step failed gives the model an error."""
-        key, tool = f"{self._turn}.{index}", self._plan.tools.get(call["name"])
-        try:
-            once = tool is not None and tool.effect == "once"
-            return await self._ctx.step(f"{key}/run", "tool", {"item": key, **call}, once=once)
-        except EffectFailed as error:
-            content = failed_call_text(error.kind, str(error))
-            self._complete_call(key, call, content)
-            return {"content": content}
-
-    def _cut_off(self, index: int, call: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Close a call that has no result, because the run is interrupted."""
-        self._complete_call(f"{self._turn}.{index}", call, CUT_OFF)
-        return {"content": CUT_OFF}
-
-    def _complete_call(self, key: str, call: Mapping[str, Any], content: str) -> None:
-        item = f"{self._ctx.run.id}.{key}"
-        self._ctx.emit(f"{key}/closed", tool_call_item(item, call, {"content": content, "isError": True}))
+        batch = Batch(self._ctx, self._plan, self._turn, calls)
+        results = await batch.run()
+        self._counts["toolCalls"] += len(results)
+        self._counts["toolErrors"] += sum(1 for result in results if result.get("isError"))
+        self._messages.extend(
+            tool_message(call["id"], result["content"]) for call, result in zip(calls, results, strict=True)
+        )
+        if batch.stop:
+            raise batch.stop
+        return next((result["termination"] for result in results if result.get("termination")), None)
 
     # Ending
 
@@ -178,4 +153,4 @@ class AgentLoop:
         error: Mapping[str, Any] | None = None,
         reason: str | None = None,
     ) -> Outcome:
-        return Outcome(status, self._response, None, termination, self._usage, error, reason)
+        return Outcome(status, self._response, None, termination, self._usage, error, reason, self._counts)

@@ -23,13 +23,31 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegate:
+    """Another agent that stands behind a tool. Its run may be at most `max_depth` levels below the first one."""
+
+    agent: str
+    max_depth: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """An agent's description as it was when the run was submitted."""
+    """An agent's description as it was when the run was submitted.
+
+    `agents` are the tools behind which other agents stand; `ancestors` the agents of the runs above, the first one
+    first. `hooks` names the hooks that decide, so that a replay asks for the same steps. `maker` names the object that
+    made the plan, where several in one process have the same id.
+    """
 
     model: str
     system_prompt: str = ""
     tools: Mapping[str, ToolDefinition] = field(default_factory=dict[str, ToolDefinition])
     limits: Limits = Limits()
+    agents: Mapping[str, Delegate] = field(default_factory=dict[str, Delegate])
+    ancestors: tuple[str, ...] = ()
+    hooks: frozenset[str] = frozenset()
+    memory_tokens: int = 2048
+    maker: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's spec."""
@@ -38,6 +56,11 @@ class Plan:
             "systemPrompt": self.system_prompt,
             "tools": [asdict(tool) for tool in self.tools.values()],
             "limits": asdict(self.limits),
+            "agents": {name: asdict(delegate) for name, delegate in self.agents.items()},
+            "ancestors": list(self.ancestors),
+            "hooks": sorted(self.hooks),
+            "memoryTokens": self.memory_tokens,
+            "maker": self.maker,
         }
 
     @classmethod
@@ -49,4 +72,9 @@ class Plan:
             data.get("systemPrompt", ""),
             {tool.name: tool for tool in tools},
             Limits(**data.get("limits", {})),
+            {name: Delegate(**delegate) for name, delegate in data.get("agents", {}).items()},
+            tuple(data.get("ancestors", ())),
+            frozenset(data.get("hooks", ())),
+            data.get("memoryTokens", 2048),
+            data.get("maker", ""),
         )

@@ -7,9 +7,13 @@ from typing import Any
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. `waiting` is for a child or an approval, `sleeping` for a timer or a waitset."""
+    """Where a run stands. `waiting` is for a child or an approval, `sleeping` for a timer or a waitset.
+
+    `STARTING` is another name for `QUEUED`.
+    """
 
     QUEUED = "queued"
+    STARTING = QUEUED
     RUNNING = "running"
     WAITING = "waiting"
     SLEEPING = "sleeping"
@@ -147,7 +151,8 @@ class RunSpec:
 class RunResult:
     """How a run ended: the terminal event, folded.
 
-    `error` is `{kind, message, retryable}` when the status is failed; `reason` is set when it was cancelled.
+    `error` is `{kind, message, retryable}` when the status is failed; `reason` is set when it was cancelled. `counts`
+    tells how many `steps` (model calls), `toolCalls` and `toolErrors` there were.
     """
 
     run: str
@@ -160,6 +165,7 @@ class RunResult:
     error: Mapping[str, Any] | None = None
     reason: str | None = None
     duration_ms: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the record of a wait."""
@@ -174,6 +180,7 @@ class RunResult:
             "error": self.error and dict(self.error),
             "reason": self.reason,
             "durationMs": self.duration_ms,
+            "counts": dict(self.counts),
         }
 
     @classmethod
@@ -191,4 +198,5 @@ class RunResult:
             data.get("error"),
             data.get("reason"),
             data.get("durationMs", 0),
+            data.get("counts") or {},
         )

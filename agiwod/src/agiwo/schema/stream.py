@@ -5,12 +5,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import orjson
+
 from agiwo.errors import AgiwoError
+from agiwo.schema.metrics import RunMetrics
 from agiwo.schema.run import RunResult, RunStatus, TerminationReason, Usage
+from agiwo.schema.step import StepRecord
 
 
 class EventType(StrEnum):
-    """What a `StreamEvent` tells. `run_event` is for every event of the log that has no name here."""
+    """What a `StreamEvent` tells. `run_event` is for every event of the log that has no name here.
+
+    `error` tells of a hook that went wrong, which changes nothing for the run.
+    """
 
     RUN_STARTED = "run_started"
     STEP_DELTA = "step_delta"
@@ -19,6 +26,9 @@ class EventType(StrEnum):
     RUN_FAILED = "run_failed"
     RUN_CANCELLED = "run_cancelled"
     RUN_EVENT = "run_event"
+    ERROR = "error"
+    TOOL_AUTH_REQUIRED = "tool_auth_required"
+    TOOL_AUTH_DENIED = "tool_auth_denied"
 
 
 @dataclass(slots=True)
@@ -28,13 +38,15 @@ class StepDelta:
     content: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
+    usage: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class StreamEvent:
     """One event of a run, not to be changed.
 
-    Durable ones have `seq`; `timestamp` is in seconds since the epoch, `data` the event's own.
+    Durable ones have `seq`; `timestamp` is in seconds since the epoch, `data` the event's own. `step` is what a
+    completed step said; its `sequence` is 0, since a stream does not count the session's steps.
     """
 
     type: EventType
@@ -49,6 +61,16 @@ class StreamEvent:
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     parent_run_id: str | None = None
     depth: int = 0
+    step: StepRecord | None = None
+    llm: Mapping[str, Any] | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
+
+    def to_sse(self) -> str:
+        """The event as one server-sent event: its JSON, and its seq as the id when it has one."""
+        id = "" if self.seq is None else f"id: {self.seq}\n"
+        return f"{id}event: {self.type}\ndata: {orjson.dumps(self).decode()}\n\n"
 
 
 class RunError(AgiwoError):
@@ -71,6 +93,7 @@ class RunOutput:
     usage: Usage = field(default_factory=Usage)
     error: Mapping[str, Any] | None = None
     duration: float = 0.0
+    metrics: RunMetrics = field(default_factory=RunMetrics)
 
     def raise_for_error(self) -> "RunOutput":
         """This output, unless the run failed.
@@ -88,5 +111,27 @@ class RunOutput:
         reason = TerminationReason.CANCELLED if result.status == RunStatus.CANCELLED else result.termination
         seconds = result.duration_ms / 1000
         return cls(
-            result.session, result.run, result.response, result.output, reason, result.usage, result.error, seconds
+            result.session,
+            result.run,
+            result.response,
+            result.output,
+            reason,
+            result.usage,
+            result.error,
+            seconds,
+            _metrics(result),
         )
+
+
+def _metrics(result: RunResult) -> RunMetrics:
+    usage, counts = result.usage, result.counts
+    return RunMetrics(
+        duration_ms=result.duration_ms,
+        total_tokens=usage.total_tokens,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cached_tokens,
+        steps_count=counts.get("steps", 0),
+        tool_calls_count=counts.get("toolCalls", 0),
+        tool_errors_count=counts.get("toolErrors", 0),
+    )

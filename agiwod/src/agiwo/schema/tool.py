@@ -1,7 +1,7 @@
 """What a model is told about a tool, and where a tool call runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Effect = Literal["read", "idempotent", "once"]
@@ -52,3 +52,9 @@ class ExecutionContext:
     timeout_at: float | None = None
     idempotency_key: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def new_child(self, run_id: str, agent_id: str) -> "ExecutionContext":
+        """The context of a run below this one: for the same user, one level deeper."""
+        return replace(
+            self, run_id=run_id, agent_id=agent_id, depth=self.depth + 1, parent_run_id=self.run_id, idempotency_key=""
+        )

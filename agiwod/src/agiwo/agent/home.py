@@ -1,0 +1,148 @@
+"""Where the runs of agents live: one journal, one engine over it, and who runs there. Decides nothing about runs."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from agiwo.abort import AbortSignal
+from agiwo.agent.observers import LINGER, Observers
+from agiwo.agent.storage import RunStepStorageConfig
+from agiwo.durable import Program
+from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.errors import AgiwoError
+from agiwo.journal import open_journal
+from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
+
+if TYPE_CHECKING:
+    from agiwo.agent.agent import Agent
+
+_T = TypeVar("_T")
+
+_UNFINISHED = frozenset(RunStatus) - TERMINAL
+
+
+class Home:
+    """One store, opened when the first agent enters and closed when the last one leaves.
+
+    All agents of a process that name the same file share it, so runs of one session follow each other whoever starts
+    them. It also finds the program of a recorded run, by the object that made it, else by the agent's id.
+    """
+
+    def __init__(self, storage: RunStepStorageConfig) -> None:
+        self._storage = storage
+        self._residents: list[Agent] = []
+        self._engine: EmbeddedEngine | None = None
+        self._door = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.observers = Observers(self, self._observes)
+
+    def find(self, spec: RunSpec) -> Program | None:
+        """The program of a run; see `Programs`."""
+        known = [agent for agent in self._agents() if agent.id == spec.agent]
+        made = [agent for agent in known if agent.maker == spec.plan.get("maker")]
+        return (made or known)[-1].program if known else None
+
+    def _agents(self) -> Iterator["Agent"]:
+        return (agent for resident in self._residents for agent in resident.family())
+
+    def _observes(self, agent: str) -> bool:
+        return any(each.program.hooks.observes for each in self._agents() if each.id == agent)
+
+    async def enter(self, agent: "Agent") -> EmbeddedEngine:
+        """The engine that runs this agent. Unfinished runs of an earlier process go on from now on.
+
+        Raises:
+            ConfigError, StorageError: the store cannot be opened.
+        """
+        if self._engine is not None and agent in self._residents:
+            return self._engine
+        # A caller that goes away in the middle must not leave a store that is half open.
+        return await asyncio.shield(self._own(self._let_in(agent), f"open the store of {agent.id}"))
+
+    def _own(self, work: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _let_in(self, agent: "Agent") -> EmbeddedEngine:
+        async with self._door:
+            if agent not in self._residents:
+                self._residents.append(agent)
+            if self._engine is None:
+                self._engine = await self._open()
+            else:
+                await self._resume(self._engine, agent)
+            return self._engine
+
+    async def _open(self) -> EmbeddedEngine:
+        journal = await open_journal(self._storage.storage_type, **self._storage.options)
+        engine = EmbeddedEngine(journal, self, on_run=lambda head: self.observers.follow(engine, head))
+        await engine.recover()
+        return engine
+
+    async def _resume(self, engine: EmbeddedEngine, newcomer: "Agent") -> None:
+        """Let go on what was suspended because this agent, or one behind its tools, was missing."""
+        for agent in newcomer.family():
+            for head in await engine.journal.runs(agent=agent.id, statuses=frozenset({RunStatus.SUSPENDED})):
+                await engine.resume(head.run)
+
+    def obey(self, signal: AbortSignal, run: str) -> None:
+        """Cancel a run when the signal is raised while it goes on."""
+        assert self._engine
+        self._own(_cancel_on(signal, self._engine, run), f"abort signal of {run}")
+
+    async def leave(self, agent: "Agent") -> None:
+        """Have nothing run for this agent any more.
+
+        With the last agent the store is closed, and what is unfinished goes on when it is opened again. While others
+        stay, the agent's own runs are cancelled.
+        """
+        async with self._door:
+            if agent not in self._residents:
+                return
+            self._residents.remove(agent)
+            if self._engine is None:
+                return
+            if self._residents:
+                await self._cancel_runs(self._engine, agent)
+                return
+            for task in self._tasks:
+                task.cancel()
+            engine, self._engine = self._engine, None
+            await engine.close()
+            await self.observers.close()
+            await engine.journal.close()
+
+    async def _cancel_runs(self, engine: EmbeddedEngine, agent: "Agent") -> None:
+        for head in await engine.journal.runs(agent=agent.id, statuses=_UNFINISHED):
+            try:
+                await engine.cancel(head.run, "the agent was closed")
+                await engine.result(head.run, LINGER)
+            except (AgiwoError, TimeoutError):
+                continue  # it is not ours, or ends when it can
+
+
+async def _cancel_on(signal: AbortSignal, engine: EmbeddedEngine, run: str) -> None:
+    raised, over = asyncio.create_task(signal.wait()), asyncio.create_task(engine.result(run))
+    try:
+        await asyncio.wait({raised, over}, return_when=asyncio.FIRST_COMPLETED)
+        if not over.done():
+            await engine.cancel(run, signal.reason or "")
+    finally:
+        raised.cancel()
+        over.cancel()
+        await asyncio.gather(raised, over, return_exceptions=True)
+
+
+_homes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, Home]] = WeakKeyDictionary()
+
+
+def home_for(storage: RunStepStorageConfig) -> Home:
+    """The home over this store: of a file the one that all agents on this event loop share, else a new one."""
+    if storage.path is None:
+        return Home(storage)
+    homes = _homes.setdefault(asyncio.get_running_loop(), {})
+    return homes.setdefault(storage.path, Home(storage))

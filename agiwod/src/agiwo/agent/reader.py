@@ -1,0 +1,167 @@
+"""Reads a run and all below it side by side, as one stream. Holds no events; slows nobody."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from agiwo.agent.steps import item_step
+from agiwo.durable import RunView
+from agiwo.engine.cursor import Cursor
+from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.schema.event import (
+    APPROVAL_REQUESTED,
+    CHILD_FINISHED,
+    CHILD_SPAWNED,
+    ITEM_COMPLETED,
+    ITEM_DELTA,
+    LOG,
+    RUN_CANCELLED,
+    RUN_COMPLETED,
+    RUN_FAILED,
+    RUN_STARTED,
+    Event,
+)
+from agiwo.schema.run import RunSpec
+from agiwo.schema.stream import EventType, StepDelta, StreamEvent
+
+_TYPES = {
+    ITEM_DELTA: EventType.STEP_DELTA,
+    ITEM_COMPLETED: EventType.STEP_COMPLETED,
+    RUN_STARTED: EventType.RUN_STARTED,
+    RUN_COMPLETED: EventType.RUN_COMPLETED,
+    RUN_FAILED: EventType.RUN_FAILED,
+    RUN_CANCELLED: EventType.RUN_CANCELLED,
+    APPROVAL_REQUESTED: EventType.TOOL_AUTH_REQUIRED,
+}
+
+_PAGE = 512
+"""Records that are looked through at once for the runs below a run."""
+
+
+@dataclass(slots=True)
+class _Branch:
+    """One run of the tree, and how far it was read."""
+
+    run: RunView
+    cursor: Cursor
+
+
+class TreeReader:
+    """The events of a run and of those below it, up to the run's terminal one.
+
+    What a child says stands between the events of its parent that tell that it was spawned and that it finished.
+    """
+
+    def __init__(self, engine: EmbeddedEngine, root: Cursor, spec: RunSpec, after: Mapping[str, int]) -> None:
+        self._engine, self._after = engine, after
+        self._root = _Branch(RunView(root.run, spec), root)
+        self._branches = {root.run: self._root}
+        self._begins_at = root.seq
+        self._news = asyncio.Event()
+        self._news.set()
+        root.on_wake = self._wake
+
+    def _wake(self, cursor: Cursor) -> None:
+        self._news.set()
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        if self._begins_at:
+            await self._follow_earlier()
+        while not self._root.cursor.finished:
+            await self._news.wait()
+            self._news.clear()
+            for branch in list(self._branches.values()):
+                for event in await self._pull(branch):
+                    yield event
+
+    async def _pull(self, branch: _Branch) -> list[StreamEvent]:
+        """Everything that the run has said since, with what its children said in its place."""
+        told: list[StreamEvent] = []
+        while page := await branch.cursor.pull(merge=False):
+            for event in page:
+                if event.type == CHILD_FINISHED:
+                    told += await self._pull_child(event)
+                elif event.is_terminal and branch is self._root:
+                    told += await self._pull_children()
+                told.append(_told(branch.run, event))
+                if event.type == CHILD_SPAWNED:
+                    await self._follow(branch.run, event)
+        return told
+
+    async def _pull_child(self, event: Event) -> list[StreamEvent]:
+        child = self._branches.get(event.data["runId"])
+        return await self._pull(child) if child else []
+
+    async def _pull_children(self) -> list[StreamEvent]:
+        children = [branch for branch in self._branches.values() if branch is not self._root]
+        return [event for child in children for event in await self._pull(child)]
+
+    async def _follow(self, parent: RunView, spawned: Event) -> None:
+        data = spawned.data
+        run: str = data["runId"]
+        if run in self._branches:
+            return
+        spec = RunSpec(data["agentId"], data["sessionId"], "", parent=parent.id, depth=parent.spec.depth + 1)
+        after = self._after.get(run, 0)
+        cursor = await self._engine.events(run, after, self._wake)
+        branch = self._branches[run] = _Branch(RunView(run, spec), cursor)
+        if after:
+            await self._follow_until(branch, after)
+        self._news.set()
+
+    async def _follow_earlier(self) -> None:
+        await self._follow_until(self._root, self._begins_at)
+
+    async def _follow_until(self, branch: _Branch, until: int) -> None:
+        """Follow the children that were spawned before the reader begins, unless they had finished by then, too."""
+        spawned: dict[str, Event] = {}
+        seq = 0
+        while records := await self._engine.journal.read(branch.run.id, seq, _PAGE):
+            for record in records:
+                if record.seq is None or record.seq > until:
+                    continue
+                if record.type == CHILD_SPAWNED:
+                    spawned[record.data["runId"]] = Event(record.run, record.type, record.data, record.at)
+                elif record.type == CHILD_FINISHED and record.data["runId"] not in self._after:
+                    spawned.pop(record.data["runId"], None)
+            seq = records[-1].seq or until
+            if seq >= until:
+                break
+        for event in spawned.values():
+            await self._follow(branch.run, event)
+
+
+def _told(run: RunView, event: Event) -> StreamEvent:
+    spec = run.spec
+    return StreamEvent(
+        _type(event),
+        event.run,
+        spec.session,
+        spec.agent,
+        event.at,
+        event.type,
+        event.seq,
+        event.item,
+        _delta(event) if event.type == ITEM_DELTA else None,
+        event.data,
+        spec.parent,
+        spec.depth,
+        item_step(run, event.item or "", event.data, event.at) if event.type == ITEM_COMPLETED else None,
+    )
+
+
+def _type(event: Event) -> EventType:
+    if event.type == LOG and "hook" in event.data:
+        return EventType.ERROR
+    return _TYPES.get(event.type, EventType.RUN_EVENT)
+
+
+def _delta(event: Event) -> StepDelta:
+    data = event.data
+    if data["kind"] == "text":
+        return StepDelta(data["text"])
+    if data["kind"] == "reasoning":
+        return StepDelta(None, data["text"])
+    if data["kind"] == "toolArguments":
+        return StepDelta(tool_calls=[{"item": event.item, "function": {"arguments": data["text"]}}])
+    return StepDelta()

@@ -1,0 +1,95 @@
+"""The tool calls of one answer: in which order they run, and what the model is told of each. Asks no model.
+
+Keys, for the i-th call of a turn: `{turn}.{i}/before` for the hook, `{turn}.{i}/run` for what the call gave.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from agiwo.durable import DurableContext
+from agiwo.errors import EffectFailed, Interrupted
+from agiwo.loop.delegation import delegate
+from agiwo.loop.history import CUT_OFF, failed_call_text
+from agiwo.loop.hooks import BEFORE_TOOL_CALL
+from agiwo.loop.items import tool_call_item
+from agiwo.loop.plan import Plan
+from agiwo.tool.order import plan_batch
+
+Call = Mapping[str, Any]
+"""A call as the model's answer holds it: `id`, `name`, `arguments` (text)."""
+
+Result = Mapping[str, Any]
+"""What a call gave: `content` for the model, and perhaps a `termination` reason."""
+
+
+class Batch:
+    """The calls of one answer. `stop` is set when the run was interrupted before all of them had a result."""
+
+    def __init__(self, ctx: DurableContext, plan: Plan, turn: int, calls: Sequence[Call]) -> None:
+        self._ctx, self._plan, self._turn = ctx, plan, turn
+        self._calls = list(calls)
+        self._results: dict[int, Result] = {}
+        self.stop: Interrupted | None = None
+
+    async def run(self) -> list[Result]:
+        """Run the calls, and give a result of each, in their order, whatever happens."""
+        if BEFORE_TOOL_CALL in self._plan.hooks:
+            for index in range(len(self._calls)):
+                await self._run_together([index], self._ask_hook)
+        for group in plan_batch([self._plan.tools.get(call["name"]) for call in self._calls]):
+            await self._run_together([index for index in group if index not in self._results], self._run_call)
+        return [self._results.get(index) or self._cut_off(index) for index in range(len(self._calls))]
+
+    async def _run_together(self, group: Sequence[int], work: Callable[[int], Awaitable[Result | None]]) -> None:
+        if self.stop:
+            return
+        found = await asyncio.gather(*map(work, group), return_exceptions=True)
+        for index, result in zip(group, found, strict=True):
+            if isinstance(result, Interrupted):
+                self.stop = self.stop or result
+            elif isinstance(result, BaseException):
+                raise result
+            elif result is not None:
+                self._results[index] = result
+
+    async def _ask_hook(self, index: int) -> Result | None:
+        """Take the arguments that a hook gives instead; a hook that raises is what the call gave."""
+        key, call = f"{self._turn}.{index}", self._calls[index]
+        try:
+            arguments = await self._ctx.step(f"{key}/before", "before_tool_call", dict(call))
+        except EffectFailed as error:
+            return await self._tell(index, f"Error: {error}")
+        if arguments is not None:
+            self._calls[index] = {**call, "arguments": arguments}
+        return None
+
+    async def _run_call(self, index: int) -> Result:
+        """Run one call; a call whose step failed gives the model an error."""
+        key, call = f"{self._turn}.{index}", self._calls[index]
+        tool = self._plan.tools.get(call["name"])
+        try:
+            if target := self._plan.agents.get(call["name"]):
+                return await delegate(self._ctx, self._plan, key, call, target)
+            once = tool is not None and tool.effect == "once"
+            return await self._ctx.step(f"{key}/run", "tool", {"item": key, **call}, once=once)
+        except EffectFailed as error:
+            content = failed_call_text(error.kind, str(error))
+            self._complete(index, content)
+            return {"content": content, "isError": True}
+
+    async def _tell(self, index: int, content: str) -> Result:
+        """Have it recorded as what the call gave."""
+        key = f"{self._turn}.{index}"
+        told = {"item": key, "call": dict(self._calls[index]), "output": {"content": content, "isError": True}}
+        return await self._ctx.step(f"{key}/run", "told", told)
+
+    def _cut_off(self, index: int) -> Result:
+        """Close a call that has no result, because the run is interrupted."""
+        self._complete(index, CUT_OFF)
+        return {"content": CUT_OFF, "isError": True}
+
+    def _complete(self, index: int, content: str) -> None:
+        key = f"{self._turn}.{index}"
+        item = tool_call_item(f"{self._ctx.run.id}.{key}", self._calls[index], {"content": content, "isError": True})
+        self._ctx.emit(f"{key}/closed", item)
