@@ -190,3 +190,12 @@ async def test_only_what_has_ended_can_be_done_once_more() -> None:
             await daemon.replays.start(started.head.run)
         assert len(await daemon.runs.list()) == 1
         assert len(await daemon.sessions.list()) == 1
+
+
+async def test_the_end_of_a_run_once_more_asks_nobody(scripts: Scripts) -> None:
+    async with running(clerk(RecordingTool(results=["one"]), calls(n=1), says("done"))) as daemon:
+        run = await ran(daemon)
+        head = (await daemon.runs.head(run)).head
+        rerun, result = await again(daemon, run, scripts.model(), start=head)
+        assert (result.response, result.usage.total_tokens) == ("done", 0)
+        assert difference(await told(daemon, run), await told(daemon, rerun), "before", "now") == []

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from agiwo.durable import SPEC, STEP, DurableContext, Effect, Outcome, Program, Programs, StepResult, StepScope, digest
+from agiwo.engine.operation import SPAWN
 from agiwo.errors import Conflict, CursorExpired, NotFound
 from agiwo.journal.base import Journal
 from agiwo.loop.items import parsed_arguments, tool_call_item
@@ -16,6 +17,12 @@ from agiwo.schema.run import RunSpec, Usage
 
 RERUN: Final = "rerun"
 """Where a run's metadata names the run that it does once more, and the seq from which it is left to its model."""
+
+_STEER: Final = "steer"
+"""The topic of messages that join a conversation while it goes on; an answer without calls takes no more of them."""
+
+_ALL: Final = 2**53
+"""A seq that no run reaches."""
 
 _ANSWER = re.compile(r"(\d+)/llm")
 _RESULT = re.compile(r"(\d+)\.(\d+)/run")
@@ -66,15 +73,15 @@ class Rerun:
 
     Those are the model's answers before seq `start`, which cost nothing, and the results of the same tool calls,
     wherever they come. A call that was not made then is run if the tool only reads; else the model is told that it was
-    not.
+    not. The same holds for the runs of other agents below it.
     """
 
     def __init__(self, program: Program, journal: Journal, run: str, start: int) -> None:
         self.version = program.version
         self._program, self._journal, self._run, self._start = program, journal, run, start
         self._earlier: _Earlier | None = None
-        own = {"model": self._model, "tool": self._tool}
-        self.effects: Mapping[str, Effect] = {**program.effects, **own}
+        own = {"model": self._model, "tool": self._tool, "child": self._child}
+        self.effects: Mapping[str, Effect] = {name: own.get(name, effect) for name, effect in program.effects.items()}
 
     async def main(self, ctx: DurableContext) -> Outcome:
         """Run to the end."""
@@ -93,6 +100,12 @@ class Rerun:
             value = {"content": _NOT_RUN, "isError": True}
             return StepResult(value, [tool_call_item(f"{scope.run.id}.{arg['item']}", arg, value)])
         return await self._program.effects["tool"](scope, arg)
+
+    async def _child(self, scope: StepScope, arg: Any) -> StepResult:
+        earlier = await self._records()
+        result = await self._program.effects["child"](scope, arg)
+        metadata = {**result.value["metadata"], RERUN: earlier.child(scope.key, arg)}
+        return replace(result, value={**result.value, "metadata": metadata})
 
     async def _records(self) -> "_Earlier":
         if self._earlier is None:
@@ -121,7 +134,10 @@ class _Step:
             NewEvent(ITEM_COMPLETED, each.data, f"{scope.run.id}{(each.item or '').removeprefix(each.run)}")
             for each in self._items
         ]
-        return StepResult({**self._value, "usage": Usage().to_json()}, events)
+        value = {**self._value, "usage": Usage().to_json()}
+        if not value["toolCalls"]:
+            value["more"] = not scope.close(_STEER) or value["more"]
+        return StepResult(value, events)
 
 
 class _Earlier:
@@ -130,43 +146,51 @@ class _Earlier:
     def __init__(self, records: Sequence[Record], start: int) -> None:
         self._items: defaultdict[str, list[Record]] = defaultdict(list)
         self._steps: dict[str, Record] = {}
+        self._spawned: dict[str, str] = {}
         limit = next((record.position for record in records if (record.seq or 0) >= start), len(records) + 1)
         for record in records:
             if record.type == ITEM_COMPLETED and record.item:
                 self._items[record.item.removeprefix(f"{record.run}.")].append(record)
             elif record.type == STEP and record.key:
                 self._steps[record.key] = record
+            elif record.type == SPAWN and record.key:
+                self._spawned[record.key] = record.data["value"]
         self._kept = {key for key, record in self._steps.items() if record.position < limit}
         self._calls = self._calls_by_what_they_ask()
 
     def answer(self, key: str) -> _Step | None:
-        """What the model said in that step, if it is to stand. The last answer of a run never is."""
+        """What the model said in that step, if it is to stand."""
         if key not in self._kept or not _ANSWER.fullmatch(key):
-            return None
-        value = self._steps[key].data["value"]
-        if not value["toolCalls"] and not value["more"]:
             return None
         turn = key.partition("/")[0]
         items = [each for name, found in self._items.items() if _is_of_answer(name, turn) for each in found]
-        return _Step(value, items)
+        return _Step(self._steps[key].data["value"], items)
 
     def result(self, key: str, call: Mapping[str, Any]) -> _Step | None:
-        """What the same call gave: the latest one up to that step, else the first one after it."""
-        made = self._calls.get(_asked(call), ())
-        if not made:
+        """What the same call gave."""
+        nearest = self._nearest(key, call)
+        if nearest is None:
             return None
-        here = _place(key)
-        before = [each for each in made if _place(each) <= here]
-        nearest = before[-1] if before else made[0]
         return _Step(self._steps[nearest].data["value"], self._items[nearest.partition("/")[0]])
+
+    def child(self, key: str, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Which run a child's does once more, as its metadata names it: that of the same call, or none at all."""
+        nearest = self._nearest(key, call)
+        spawned = nearest and self._spawned.get(nearest.replace("/run", "/spawn"))
+        return {"run": spawned or "", "from": _ALL if nearest in self._kept else 1}
+
+    def _nearest(self, key: str, call: Mapping[str, Any]) -> str | None:
+        """The step of the same call: the latest one up to this step, else the first one after it."""
+        made = self._calls.get(digest(call["name"], parsed_arguments(call["arguments"])), ())
+        before = [each for each in made if _place(each) <= _place(key)]
+        return before[-1] if before else next(iter(made), None)
 
     def _calls_by_what_they_ask(self) -> Mapping[str, list[str]]:
         found: defaultdict[str, list[str]] = defaultdict(list)
         for key in sorted(filter(_RESULT.fullmatch, self._steps), key=_place):
-            turn, index = _place(key)
-            answer = self._steps.get(f"{turn}/llm")
-            if answer is not None:
-                found[_asked(answer.data["value"]["toolCalls"][index])].append(key)
+            for item in self._items[key.partition("/")[0]]:
+                # As the item tells it, and not as the model asked: a hook may have changed the arguments.
+                found[digest(item.data["name"], item.data["arguments"])].append(key)
         return found
 
 
@@ -179,7 +203,3 @@ def _is_of_answer(item: str, turn: str) -> bool:
 def _place(key: str) -> tuple[int, int]:
     turn, _, index = key.partition("/")[0].partition(".")
     return int(turn), int(index)
-
-
-def _asked(call: Mapping[str, Any]) -> str:
-    return digest(call["name"], parsed_arguments(call["arguments"]))
