@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import fake_messages
 import pytest
 from agiwod.settings import load_settings
 from fake_provider import DONE, START, Answer, FakeProvider, Received, delta, says, usage
@@ -18,6 +19,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.soak]  # many processes, or many li
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "client_py" / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+
+PROVIDERS = ("OPENAI", "ANTHROPIC", "DEEPSEEK", "NVIDIA", "ACME")
+"""Those that a page may ask. All of them are one fake."""
 
 ANSWER = "The capital of France is Paris."
 
@@ -44,7 +48,9 @@ def blocks(page: Path) -> list[Block]:
 
 
 def choose(request: Received) -> Answer:
-    """Call the tool that rolls dice, once, when there is one; else say where Paris is."""
+    """Call the tool that rolls dice, once, when there is one; else say where Paris is, on whichever wire."""
+    if request.path.endswith("/messages"):
+        return fake_messages.says(ANSWER[:12], ANSWER[12:])
     tools = [each["function"]["name"] for each in request.body.get("tools", ())]
     if "roll_dice" in tools and request.body["messages"][-1]["role"] == "user":
         call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "roll_dice", "arguments": "{}"}}
@@ -60,8 +66,8 @@ class Reader:
         self._env = {
             **home.env,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "OPENAI_API_KEY": "sk-of-a-fake-provider",
-            "OPENAI_BASE_URL": base_url,
+            **{f"{name}_API_KEY": "sk-of-a-fake-provider" for name in PROVIDERS},
+            **{f"{name}_BASE_URL": base_url for name in PROVIDERS},
         }
 
     async def follow(self, block: Block) -> str:

@@ -17,7 +17,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """A provider's own address, and the variables that hold its key."""
+    """A provider's own address, and the variables that hold its key; `PROVIDER_BASE_URL` may name another address."""
 
     provider: str
     base_url: str
@@ -40,12 +40,13 @@ class Vendor:
         return Endpoint((base_url or self.base_url).rstrip("/"), self._sendable(api_key))
 
     def _completed(self, base_url: str | None, api_key: str | None) -> tuple[str | None, str | None]:
-        from agiwo.config import settings
+        from agiwo.config import settings, variable
 
         known = settings()
-        replaced = known.base_url(self.provider)
+        replaced = known.base_url(self.provider) or variable(f"{self.provider.upper()}_BASE_URL")
         if base_url is None or _origin(base_url) in (_origin(self.base_url), _origin(replaced)):
-            api_key = api_key or known.api_key(self.provider)
+            named = (value for name in self.variables if (value := variable(name)))
+            api_key = api_key or known.api_key(self.provider) or next(named, None)
         return base_url or replaced, api_key
 
     def _sendable(self, key: str | None) -> str | None:
