@@ -1,4 +1,7 @@
-"""Tools: what an agent can do besides talking."""
+"""Tools: what an agent can do besides talking. `AgentTool` and `as_tool` can be had here too, and live with agents."""
+
+from importlib import import_module
+from typing import Any
 
 from agiwo.schema.tool import ToolDefinition
 from agiwo.tool.base import BaseTool
@@ -7,3 +10,10 @@ from agiwo.tool.policy import Policy, Rule
 from agiwo.tool.result import ToolResult
 
 __all__ = ["BaseTool", "Policy", "Rule", "ToolDefinition", "ToolResult", "tool"]
+
+
+def __getattr__(name: str) -> Any:
+    # Agents stand above tools, so they are loaded by whoever asks for them here, and not by this package.
+    if name not in ("AgentTool", "as_tool"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("agiwo.agent.as_tool"), name)
