@@ -395,6 +395,38 @@ async def test_a_cancelled_run_is_recorded_up_to_there_and_can_be_cancelled_ther
     assert output.termination_reason == TerminationReason.CANCELLED
 
 
+async def test_a_call_that_was_cancelled_waits_for_its_cancel_again(path: Path) -> None:
+    slow = RecordingTool(gate=asyncio.Event())
+    with Recorder(path) as recorder:
+        [tool] = recorder.tools([slow])
+        task = asyncio.create_task(tool.execute({}, context()))
+        await slow.started.wait()
+        task.cancel()
+        await asyncio.wait({task})
+
+    assert [each["cut"] for each in recorded_in(path, "tools")] == [True]
+    [tool] = Replay(path, patience=0.01).tools([RecordingTool()])
+    with pytest.raises(ReplayMiss, match="cut off"):
+        await tool.execute({}, context())
+
+
+async def test_agents_below_others_are_recorded_and_replayed_with_them(path: Path) -> None:
+    def family(tape: Recorder | Replay) -> Agent:
+        asks = {"toolCalls": [{"name": "helper", "arguments": {"task": "help"}}]}
+        helper_model = ScriptedModel("helper", turns=[calls_record(n=1), {"text": "helped"}])
+        helper = Agent("helper", "Helps.", tape.model(helper_model), tape.tools([RecordingTool()]))
+        model = ScriptedModel("boss", turns=[asks, {"text": "done"}])
+        return Agent("boss", "Has others do it.", tape.model(model), [helper.as_tool()])
+
+    with Recorder(path) as recorder:
+        [recorded] = await run(family(recorder), "Go.")
+    with Replay(path) as replay:
+        [replayed] = await run(family(replay), "Go.")
+
+    assert replayed.response == recorded.response == "done"
+    assert (len(recorded_in(path, "models")), len(recorded_in(path, "tools"))) == (4, 1)
+
+
 async def test_an_answer_that_was_cut_is_a_miss_when_nobody_cancels_it(path: Path) -> None:
     with Recorder(path) as recorder:
         stream = recorder.model(ScriptedModel(turns=[{"text": "so far", "deltas": 2}])).arun_stream(HI)
