@@ -163,8 +163,8 @@ async def test_cached_tokens_are_part_of_the_input_and_counts_replace_what_was_s
     async with FakeProvider(Answer(pieces)) as provider:
         usages = [chunk.usage for chunk in await ask(model_at(provider)) if chunk.usage]
 
-    assert usages[0] == Usage(60, 1, 50)
-    assert usages[-1] == Usage(70, 9, 60, 4)
+    assert usages[0] == Usage(60, 1, 50, cache_write_tokens=3)
+    assert usages[-1] == Usage(70, 9, 60, 4, cache_write_tokens=3)
 
 
 # Thoughts.

@@ -127,11 +127,14 @@ async def test_tool_calls_that_come_without_an_index_get_one() -> None:
 
 
 async def test_usage_tells_cached_and_reasoning_tokens() -> None:
-    details = {"prompt_tokens_details": {"cached_tokens": 64}, "completion_tokens_details": {"reasoning_tokens": 5}}
+    details = {
+        "prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 3},
+        "completion_tokens_details": {"reasoning_tokens": 5},
+    }
     async with FakeProvider(Answer([FINISH, usage(100, 10, **details), DONE])) as provider:
         chunks = await chunks_of(model_at(provider))
 
-    assert chunks[-1].usage == Usage(100, 10, 64, 5)
+    assert chunks[-1].usage == Usage(100, 10, 64, 5, cache_write_tokens=3)
 
 
 async def test_requests_one_after_the_other_share_a_connection() -> None:

@@ -115,6 +115,7 @@ def _answer_metrics(answer: Mapping[str, Any], at: float) -> StepMetrics:
         usage.input_tokens,
         usage.output_tokens,
         usage.cached_tokens,
+        usage.cache_write_tokens,
         model_name=answer.get("model"),
         provider=answer.get("provider"),
         first_token_latency_ms=None if started is None or first is None else 1000 * (first - started),
@@ -127,6 +128,7 @@ def _tokens(usage: Usage) -> StepMetrics:
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cache_read_tokens=usage.cached_tokens,
+        cache_creation_tokens=usage.cache_write_tokens,
     )
 
 

@@ -229,5 +229,6 @@ def read_usage(tokens: Mapping[str, Any]) -> Usage:
         input_tokens=int(tokens.get("input_tokens") or 0) + cached + written,
         output_tokens=int(tokens.get("output_tokens") or 0),
         cached_tokens=cached,
-        reasoning_tokens=int(details.get("thinking_tokens") or details.get("reasoning_tokens") or 0),
+        reasoning_tokens=int(details.get("thinking_tokens") or 0),
+        cache_write_tokens=written,
     )

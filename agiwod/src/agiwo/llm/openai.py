@@ -159,6 +159,7 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
         output_tokens=int(usage.get("completion_tokens") or 0),
         cached_tokens=int(cached or 0),
         reasoning_tokens=int(completion.get("reasoning_tokens") or 0),
+        cache_write_tokens=int(prompt.get("cache_write_tokens") or 0),
     )
 
 

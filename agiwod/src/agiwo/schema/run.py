@@ -48,7 +48,10 @@ class TerminationReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or more model calls. Cached tokens are part of the input, reasoning tokens of the output."""
+    """Tokens of one or more model calls. Cached tokens are part of the input, reasoning tokens of the output.
+
+    `cache_write_tokens`, part of the input too, are those that the provider has put into its cache for the next call.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -56,6 +59,7 @@ class Usage:
     reasoning_tokens: int = 0
     cost_usd: float | None = None
     cost_basis: str = "lowerBound"
+    cache_write_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
@@ -66,6 +70,7 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
             sum(costs) if costs else None,
             self.cost_basis if self.cost_basis == other.cost_basis else "lowerBound",
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
     @property
@@ -84,6 +89,8 @@ class Usage:
         }
         if self.cost_usd is not None:
             data["costUsd"] = self.cost_usd
+        if self.cache_write_tokens:
+            data["cacheWriteTokens"] = self.cache_write_tokens
         return data
 
     @classmethod
@@ -96,6 +103,7 @@ class Usage:
             data.get("reasoningTokens", 0),
             data.get("costUsd"),
             data.get("costBasis", "lowerBound"),
+            data.get("cacheWriteTokens", 0),
         )
 
 

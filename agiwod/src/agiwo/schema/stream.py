@@ -131,6 +131,7 @@ def _metrics(result: RunResult) -> RunMetrics:
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cache_read_tokens=usage.cached_tokens,
+        cache_creation_tokens=usage.cache_write_tokens,
         steps_count=counts.get("steps", 0),
         tool_calls_count=counts.get("toolCalls", 0),
         tool_errors_count=counts.get("toolErrors", 0),
