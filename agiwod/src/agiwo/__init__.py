@@ -10,30 +10,56 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from agiwo.abort import AbortSignal
-    from agiwo.agent import Agent, AgentOptions, RunHandle, RunOutput, StreamEvent, TerminationReason
+    from agiwo.agent import (
+        Agent,
+        AgentHooks,
+        AgentOptions,
+        AgentTool,
+        InMemoryRunStepStorage,
+        RunHandle,
+        RunOutput,
+        RunStepStorage,
+        RunStepStorageConfig,
+        StreamEvent,
+        TerminationReason,
+        TraceStorageConfig,
+        as_tool,
+    )
     from agiwo.tool import BaseTool, ToolResult, tool
 
 __all__ = [
     "AbortSignal",
     "Agent",
+    "AgentHooks",
     "AgentOptions",
+    "AgentTool",
     "BaseTool",
+    "InMemoryRunStepStorage",
     "RunHandle",
     "RunOutput",
+    "RunStepStorage",
+    "RunStepStorageConfig",
     "StreamEvent",
     "TerminationReason",
     "ToolResult",
+    "TraceStorageConfig",
+    "as_tool",
     "tool",
 ]
 
-_TOOLS: Final = ("BaseTool", "ToolResult", "tool")
+_HOMES: Final = {
+    "AbortSignal": "agiwo.abort",
+    "BaseTool": "agiwo.tool",
+    "ToolResult": "agiwo.tool",
+    "tool": "agiwo.tool",
+}
+"""Where the names are that are not in `agiwo.agent`."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "agiwo.abort" if name == "AbortSignal" else "agiwo.tool" if name in _TOOLS else "agiwo.agent"
-    value = getattr(import_module(home), name)
+    value = getattr(import_module(_HOMES.get(name, "agiwo.agent")), name)
     globals()[name] = value
     return value
 

@@ -12,10 +12,14 @@ from agiwo.agent.as_tool import AgentTool
 from agiwo.agent.handle import RunHandle
 from agiwo.agent.home import Home, home_for
 from agiwo.agent.hooks import AgentHooks
+from agiwo.agent.journal_view import JournalView
 from agiwo.agent.options import AgentOptions
 from agiwo.agent.program import AgentProgram
+from agiwo.agent.run_step_storage import RunStepStorage
+from agiwo.durable import SPEC
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import ConfigError, NotFound, StorageError
+from agiwo.journal.base import Journal
 from agiwo.llm.base import Model
 from agiwo.loop.plan import Plan
 from agiwo.schema.content import UserInput, stored_input
@@ -108,6 +112,15 @@ class Agent:
         """A tool with which another agent has this one do a task; see `AgentTool`."""
         return AgentTool(self, name, description, max_depth)
 
+    @property
+    def run_step_storage(self) -> RunStepStorage:
+        """The runs and steps that are kept where this agent's are, for reading; it opens what `run` would open."""
+        return JournalView(self._journal)
+
+    async def _journal(self) -> Journal:
+        engine, _ = await self._enter()
+        return engine.journal
+
     async def start(
         self,
         user_input: UserInput,
@@ -120,6 +133,18 @@ class Agent:
         """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`."""
         spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata)
         return await self._start(spec, ids.fresh("run"), abort_signal)
+
+    async def attach(self, run_id: str) -> RunHandle:
+        """The handle of a run that was started before, also by an earlier process over the same file.
+
+        Raises:
+            NotFound: no such run is kept where this agent's are.
+        """
+        engine, home = await self._enter()
+        cursor = await engine.events(run_id)
+        records = await engine.journal.load(run_id)
+        spec = next(RunSpec.from_json(record.data["spec"]) for record in records if record.key == SPEC)
+        return RunHandle(engine, cursor, spec, home.observers.of(run_id))
 
     async def run(
         self,
@@ -143,7 +168,8 @@ class Agent:
             return await (await self._start(spec, run, abort_signal)).wait()
         except asyncio.CancelledError:
             with suppress(NotFound, StorageError):
-                await (await self._engine()).cancel(run, "the caller was cancelled")
+                engine, _ = await self._enter()
+                await engine.cancel(run, "the caller was cancelled")
             raise
 
     async def run_stream(
@@ -163,17 +189,15 @@ class Agent:
             yield event
 
     async def _start(self, spec: RunSpec, run: str, signal: AbortSignal | None) -> RunHandle:
-        engine = await self._engine()
+        engine, home = await self._enter()
         cursor = await engine.start(spec, run=run)
-        assert self._home
         if signal is not None:
-            self._home.obey(signal, run)
-        return RunHandle(engine, cursor, spec, self._home.observers.of(run))
+            home.obey(signal, run)
+        return RunHandle(engine, cursor, spec, home.observers.of(run))
 
-    async def _engine(self) -> EmbeddedEngine:
-        if self._home is None:
-            self._home = home_for(self.options.run_step_storage)
-        return await self._home.enter(self)
+    async def _enter(self) -> tuple[EmbeddedEngine, Home]:
+        home = self._home = self._home or home_for(self.options.run_step_storage)
+        return await home.enter(self), home
 
     async def close(self) -> None:
         """End what is still running and let go of the model and the tools.

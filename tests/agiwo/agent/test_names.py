@@ -1,0 +1,45 @@
+"""The names that the SDK has promised, and what asking for them loads."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+PROMISED = {
+    "agiwo": [
+        *["Agent", "AgentHooks", "AgentOptions", "AgentTool", "BaseTool", "InMemoryRunStepStorage", "RunOutput"],
+        *["RunStepStorage", "RunStepStorageConfig", "StreamEvent", "TerminationReason", "ToolResult"],
+        *["TraceStorageConfig", "as_tool", "AbortSignal", "RunHandle", "tool"],
+    ],
+    "agiwo.agent": [
+        *["Agent", "AgentHooks", "AgentOptions", "AgentTool", "InMemoryRunStepStorage", "RunOutput", "RunStepStorage"],
+        *["RunStepStorageConfig", "StreamEvent", "TerminationReason", "TraceStorageConfig", "as_tool"],
+        *["ContentPart", "ContentType", "UserInput", "EventType", "MessageRole", "Run", "RunMetrics", "RunStatus"],
+        *["StepDelta", "StepMetrics", "StepRecord", "MemoryRecord", "ExecutionContext", "AbortSignal"],
+    ],
+    "agiwo.tool": ["BaseTool", "ToolDefinition", "ToolResult", "AgentTool", "as_tool"],
+}
+
+UNUSED = {"sqlite3", "aiosqlite", "httpx2", "opentelemetry", "mcp", "agiwo.journal.sqlite", "agiwo.llm.openai"}
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module in PROMISED for name in PROMISED[module]])
+def test_a_promised_name_can_be_imported(module: str, name: str) -> None:
+    assert getattr(import_module(module), name)
+
+
+def test_the_root_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="Nobody"):
+        import_module("agiwo").Nobody  # noqa: B018 - asking is what is tested
+
+
+@pytest.mark.parametrize("program", ["import agiwo", "from agiwo import Agent, AgentHooks, as_tool"])
+def test_an_import_loads_no_provider_no_exporter_and_no_store_on_disk(program: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {program}; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert UNUSED & set(done.stdout.split()) == set()
