@@ -10,7 +10,7 @@ import fake_provider
 import pytest
 from agiwo.agent import Agent, EventType, StreamEvent
 from agiwo.llm import AnthropicModel, DeepseekModel, Model, NvidiaModel, OpenAIModel, Timeouts
-from agiwo.schema.event import RUN_RETRYING
+from agiwo.schema.event import RUN_RETRYING, RUN_SLEEPING
 from agiwo.testing import RecordingTool
 from fake_provider import GONE, Answer, FakeProvider, refuses
 
@@ -105,9 +105,11 @@ LASTING: Mapping[str, tuple[str, Answer]] = {
     "404": ("not_found", refuses(404, {"error": {"message": "no"}})),
     "a prompt that is too long": ("context_length", refuses(400, {"error": {"message": "prompt is too long: 9 > 8"}})),
     "no money": ("rate_limited", refuses(429, {"error": {"code": "insufficient_quota", "message": "pay"}})),
-    "a pause of five minutes": ("rate_limited", refuses(429, {"error": {"message": "later"}}, retry_after="300")),
 }
-"""What does not pass, or not soon."""
+"""What does not pass."""
+
+PAUSE = refuses(429, {"error": {"message": "later"}}, retry_after="300")
+FINAL = {**LASTING, "a pause of five minutes": ("rate_limited", PAUSE)}
 
 
 @dataclass
@@ -169,12 +171,14 @@ async def test_what_does_not_pass_ends_the_run_with_the_first_request(wire: Wire
 
 
 @on_both_wires
-async def test_a_provider_that_asks_for_a_long_pause_is_quoted_so_that_the_run_may_sleep(wire: Wire) -> None:
-    async with FakeProvider(LASTING["a pause of five minutes"][1]) as provider:
-        told = await run(model_at(wire, provider))
+async def test_a_provider_that_asks_for_a_long_pause_has_the_run_sleep(wire: Wire) -> None:
+    async with FakeProvider(PAUSE) as provider:
+        agent = Agent("agent", "Does as told.", model_at(wire, provider))
+        handle = await agent.start("go")
+        sleeping = await anext(event async for event in handle.stream() if event.name == RUN_SLEEPING)
+        await agent.close()
 
-    error = told.end.data["error"]
-    assert (error["retryable"], error["retryAfter"]) == (True, 300.0)
+    assert (sleeping.data["seconds"], len(provider.requests)) == (300, 1)
 
 
 @on_both_wires
@@ -220,9 +224,9 @@ async def test_a_value_out_of_range_is_no_refused_field(wire: Wire) -> None:
 
 
 @on_both_wires
-@pytest.mark.parametrize("fault", LASTING)
+@pytest.mark.parametrize("fault", FINAL)
 async def test_another_model_is_asked_at_once_when_waiting_does_not_help(wire: Wire, fault: str) -> None:
-    async with FakeProvider(LASTING[fault][1]) as first, FakeProvider(MESSAGES.says(ANSWER)) as second:
+    async with FakeProvider(FINAL[fault][1]) as first, FakeProvider(MESSAGES.says(ANSWER)) as second:
         backup = model_at(MESSAGES, second, name="backup")
         told = await run(model_at(wire, first, fallback=[backup]))
 

@@ -6,7 +6,14 @@ from typing import Any, get_args
 import pytest
 from agent_lab import agent_in, ask, calls, items_of, requests_of, tools_offered
 from agiwo.errors import RETRYABLE, Conflict, ModelErrorKind
-from agiwo.schema.event import ITEM_DELTA, ITEM_STARTED, RUN_RETRYING, USAGE_UPDATED
+from agiwo.schema.event import (
+    ITEM_DELTA,
+    ITEM_STARTED,
+    RUN_RETRYING,
+    RUN_SLEEPING,
+    RUN_WOKEN,
+    USAGE_UPDATED,
+)
 from agiwo.schema.run import RunStatus, TerminationReason
 from agiwo.testing import RecordingTool
 from engine_lab import Lab
@@ -15,6 +22,7 @@ from engine_stream import text_of
 pytestmark = pytest.mark.anyio
 
 DONE: dict[str, Any] = {"text": "Done."}
+SLEEP = (RUN_SLEEPING, RUN_WOKEN)
 
 
 def failure(kind: str, retry_after: float | None = None) -> dict[str, Any]:
@@ -124,6 +132,42 @@ async def test_each_extra_request_is_told_once_and_its_deltas_start_again(lab: L
     assert [item["text"] for item in await items_of(lab, run, "agentMessage")] == ["Good morning"]
 
 
+async def test_a_run_sleeps_through_a_pause_that_its_provider_asks_for(lab: Lab) -> None:
+    agent = agent_in(lab, failure("rate_limited", 300), failure("overloaded", 3600), DONE, max_steps=1)
+    run = await ask(lab, agent)
+    await lab.advance(299)
+    assert await lab.status(run) == RunStatus.SLEEPING
+    assert len(requests_of(agent)) == 1
+
+    await lab.advance(1)
+    await lab.advance(3600)
+    result = await lab.result(run)
+    assert (result.response, result.termination) == ("Done.", TerminationReason.COMPLETED)
+    told = [(event.type, event.data.get("seconds")) for event in await lab.events(run) if event.type in SLEEP]
+    assert told == [(RUN_SLEEPING, 300), (RUN_WOKEN, None), (RUN_SLEEPING, 3600), (RUN_WOKEN, None)]
+
+
+@pytest.mark.parametrize("seconds", [120 * 800, 4_294_967])
+async def test_a_run_does_not_sleep_for_days(lab: Lab, seconds: float) -> None:
+    agent = agent_in(lab, failure("rate_limited", seconds), DONE)
+    assert (await lab.result(await ask(lab, agent))).termination == TerminationReason.ERROR
+
+
+async def test_a_run_that_sleeps_can_be_cancelled(lab: Lab) -> None:
+    run = await ask(lab, agent_in(lab, failure("rate_limited", 300), DONE))
+    await lab.settle()
+    assert (await lab.cancel(run)).status == RunStatus.CANCELLED
+
+
+async def test_a_provider_that_wants_one_pause_after_the_other_is_given_up(lab: Lab) -> None:
+    agent = agent_in(lab, *[failure("rate_limited", 300)] * 30)
+    run = await ask(lab, agent)
+    for _ in range(20):
+        await lab.advance(300)
+    assert (await lab.result(run)).termination == TerminationReason.ERROR
+    assert len(requests_of(agent)) == 21
+
+
 async def test_a_call_begun_in_a_failed_attempt_is_forgotten_in_the_next(lab: Lab) -> None:
     cut = {**calls("record"), **failure("connection", 0)}
     agent = agent_in(lab, cut, DONE, tools=[RecordingTool(effect="read")])
@@ -141,12 +185,6 @@ async def test_when_all_requests_failed_the_run_fails_with_the_last_error(lab: L
     assert result.error
     assert (result.error["kind"], result.error["retryable"]) == ("overloaded", True)
     assert (await lab.types(run)).count(RUN_RETRYING) == 3
-
-
-async def test_a_provider_that_asks_for_too_much_patience_is_not_asked_again(lab: Lab) -> None:
-    agent = agent_in(lab, failure("rate_limited", 3600), DONE)
-    assert (await lab.result(await ask(lab, agent))).status == RunStatus.FAILED
-    assert len(requests_of(agent)) == 1
 
 
 async def test_a_run_is_cancelled_while_it_waits_to_try_again(lab: Lab) -> None:

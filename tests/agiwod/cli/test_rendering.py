@@ -106,6 +106,11 @@ def test_a_note_in_the_middle_of_an_answer_breaks_the_line_of_a_terminal_and_of_
     assert in_files(events) == ("Paris.\n", note)
 
 
+def test_a_run_that_sleeps_says_why_and_for_how_long():
+    events = [event("run/sleeping", seconds=300.0, reason="lab answered 429"), event("run/woken"), said("Paris.")]
+    assert in_files(events) == ("Paris.\n", "lab answered 429; the run sleeps for 300 s\n")
+
+
 def test_a_second_attempt_that_says_the_same_goes_on_where_the_first_was_cut():
     events = [delta("The capital"), delta("The ", attempt=2), delta("capital is Paris.", attempt=2)]
     assert on_terminal(events) == "The capital is Paris.\n"

@@ -1,7 +1,7 @@
 """The agent loop: ask the model, run the tools it calls, repeat until it answers or has to stop. Pure decisions.
 
-Keys: `{turn}/llm` for a model call, `summary/llm` for the last words of a run that had to stop; `opening` and `acting`
-name theirs.
+Keys: `{turn}/llm` for a model call, `{turn}/pause` for a pause that its provider wants, `summary/llm` for the last
+words of a run that had to stop; `opening` and `acting` name theirs.
 """
 
 from collections import Counter
@@ -16,10 +16,17 @@ from agiwo.loop.history import assistant_message, tool_message, user_message
 from agiwo.loop.items import closed_item
 from agiwo.loop.opening import Opening
 from agiwo.loop.plan import SUMMARY_PROMPT, Plan
+from agiwo.schema.event import RUN_SLEEPING, RUN_WOKEN, NewEvent
 from agiwo.schema.run import RunStatus, TerminationReason, Usage
 
 LOOP_VERSION = "1"
 """Changes whenever the loop asks for other steps than before in the same situation."""
+
+_PAUSES = 20
+"""How often a run sleeps because its provider wants it to; who always wants another pause will not answer."""
+
+_LONG = 120.0, 86_400.0
+"""Seconds of a pause through which a run sleeps: shorter ones are the model step's, longer ones nobody's."""
 
 _REASONS = {
     TerminationReason.MAX_STEPS: "the limit of model calls for this run is reached",
@@ -33,7 +40,7 @@ class AgentLoop:
 
     def __init__(self, ctx: DurableContext, plan: Plan) -> None:
         self._ctx, self._plan = ctx, plan
-        self._turn = 0
+        self._turn = self._pauses = 0
         self._requests: int = 0
         self._usage = Usage()
         self._counts = Counter[str]()
@@ -53,7 +60,7 @@ class AgentLoop:
 
     async def _think_and_act(self) -> Outcome:
         while (limit := self._limit()) is None:
-            answer = await self._ask(f"{self._turn}/llm", tools=True)
+            answer = await self._answer()
             if answer["toolCalls"]:
                 termination = await self._act(answer["toolCalls"])
                 if termination:
@@ -73,13 +80,34 @@ class AgentLoop:
             return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=cancel.reason)
 
     def _limit(self) -> TerminationReason | None:
-        if self._turn >= self._plan.limits.max_steps:
+        if self._turn - self._pauses >= self._plan.limits.max_steps:
             return TerminationReason.MAX_STEPS
-        if self._turn and self._usage.output_tokens >= self._plan.limits.max_output_tokens:
+        if self._turn > self._pauses and self._usage.output_tokens >= self._plan.limits.max_output_tokens:
             return TerminationReason.MAX_TOKENS
         return None
 
     # Thinking
+
+    async def _answer(self) -> Mapping[str, Any]:
+        """The model's answer. While its provider wants a long pause the run sleeps, and then it is a new turn."""
+        while True:
+            try:
+                return await self._ask(f"{self._turn}/llm", tools=True)
+            except EffectFailed as error:
+                await self._sleep_through(error)
+            self._turn, self._pauses = self._turn + 1, self._pauses + 1
+
+    async def _sleep_through(self, error: EffectFailed) -> None:
+        """Sleep as long as the provider wants; raise the error when there is nothing to wait for."""
+        shortest, longest = _LONG
+        seconds: float = error.detail.get("retryAfter", 0)
+        if not error.retryable or not shortest < seconds <= longest or self._pauses == _PAUSES:
+            raise error
+        self._requests += 1
+        key = f"{self._turn}/pause"
+        self._ctx.emit(f"{key}/begun", NewEvent(RUN_SLEEPING, {"seconds": round(seconds, 3), "reason": str(error)}))
+        await self._ctx.wait(key, [], timeout=seconds)
+        self._ctx.emit(f"{key}/over", NewEvent(RUN_WOKEN, {"by": "timer"}))
 
     async def _ask(self, key: str, *, tools: bool) -> Mapping[str, Any]:
         """Make a model call and take its answer into the conversation."""
@@ -140,7 +168,7 @@ class AgentLoop:
             self._ctx.emit(f"{key}/closed{number}", closed_item(item, cause))
 
     def _failed(self, error: EffectFailed) -> Outcome:
-        reason = TerminationReason.ERROR_WITH_CONTEXT if self._turn else TerminationReason.ERROR
+        reason = TerminationReason.ERROR_WITH_CONTEXT if self._turn > self._pauses else TerminationReason.ERROR
         fault = {"kind": error.kind, "message": str(error), "retryable": error.retryable}
         fault |= {name: value for name, value in error.detail.items() if name != "items" and value is not None}
         return self._outcome(RunStatus.FAILED, reason, error=fault)

@@ -106,6 +106,10 @@ class Telling:
                 return [Note("the daemon was gone; it is back, and the run goes on"), THINKING]
             case "run/retrying":
                 return _retrying(data)
+            case "run/sleeping":
+                return _sleeping(data)
+            case "run/woken":
+                return [THINKING]
             case "item/started":
                 return self._opened(item, data)
             case "item/delta":
@@ -214,6 +218,12 @@ def _retrying(data: Mapping[str, Any]) -> list[Piece]:
     delay, reason = data.get("delay", 0), data.get("reason", "the model failed")
     note = Note(f"{reason}; asking again in {delay:.1f} s (request {data.get('attempt', '?')})")
     return [note, Waiting("waiting to ask again")]
+
+
+def _sleeping(data: Mapping[str, Any]) -> list[Piece]:
+    reason, seconds = data.get("reason"), data.get("seconds")
+    until = f" for {seconds:.0f} s" if isinstance(seconds, int | float) else ""
+    return [*([Note(f"{reason}; the run sleeps{until}")] if reason else []), Waiting("sleeping")]
 
 
 def _outcome(data: Mapping[str, Any]) -> Note:
