@@ -117,6 +117,27 @@ def test_two_tools_of_one_name_are_refused() -> None:
         ToolExecutor([Weather(), Weather()])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ({"timeout_seconds": 0}, "timeout_seconds is 0"),
+        ({"timeout_seconds": float("nan")}, "timeout_seconds is nan"),
+        ({"timeout_seconds": "5"}, "timeout_seconds is '5'"),
+        ({"effect": "maybe"}, "read, idempotent, once"),
+        ({"get_name": lambda: "get weather"}, "cannot be named 'get weather'"),
+        ({"get_name": lambda: ""}, "cannot be named ''"),
+        ({"get_parameters": lambda: {"type": object}}, "not a JSON Schema"),
+    ],
+)
+def test_what_cannot_be_a_tool_is_refused_at_once(wrong: dict[str, Any], fault: str) -> None:
+    weather = Weather()
+    for name, value in wrong.items():
+        setattr(weather, name, value)
+
+    with pytest.raises(ConfigError, match=fault):
+        ToolExecutor([weather])
+
+
 def test_the_definitions_keep_the_order_of_the_tools() -> None:
     def another() -> None: ...
 

@@ -1,11 +1,14 @@
 """Results that answer the same call again for a while. Decides which may be kept; runs nothing."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from agiwo.clock import Clock
 from agiwo.schema.tool import ExecutionContext
+from agiwo.tool.arguments import canonical
 from agiwo.tool.base import BaseTool
 from agiwo.tool.result import ToolResult
 
@@ -24,12 +27,12 @@ class ResultCache:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._held = 0
 
-    def key(self, tool: BaseTool, canonical_arguments: bytes, context: ExecutionContext) -> str | None:
+    def key(self, tool: BaseTool, arguments: Mapping[str, Any], context: ExecutionContext) -> str | None:
         """Under what a call's result is kept, None when it must not be: a "once" call has to happen each time."""
         if not tool.cacheable or tool.effect == "once":
             return None
         # The user belongs to the key: a tool may give each user something else.
-        digest = sha256(canonical_arguments).hexdigest()
+        digest = sha256(canonical(arguments)).hexdigest()
         return f"{tool.get_name()}\n{context.user_id or ''}\n{digest}"
 
     def find(self, key: str) -> ToolResult | None:

@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
+import re
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast, get_args
 
 from agiwo.abort import AbortSignal
 from agiwo.clock import Clock, SystemClock
 from agiwo.errors import ConfigError, ToolError
-from agiwo.schema.tool import ExecutionContext, ToolCall, ToolDefinition
-from agiwo.tool.arguments import ArgumentSchema, canonical, nearest, parse_arguments
+from agiwo.schema.tool import Effect, ExecutionContext, ToolCall, ToolDefinition
+from agiwo.tool.arguments import ArgumentSchema, nearest, parse_arguments
 from agiwo.tool.base import BaseTool
 from agiwo.tool.cache import ResultCache
+from agiwo.tool.nesting import write_json
 from agiwo.tool.policy import Policy, Verdict
 from agiwo.tool.result import ToolResult
 
@@ -24,6 +26,11 @@ _GRACE = 0.1
 
 _ERROR = 2000
 """Characters of an exception's text that the model is told."""
+
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+_EFFECTS = ", ".join(get_args(Effect))
 
 
 class ToolExecutor:
@@ -97,6 +104,7 @@ class ToolExecutor:
 
     def _add(self, tool: BaseTool) -> None:
         definition = tool.get_definition()
+        _require_usable(definition)
         if definition.name in self._tools:
             raise ConfigError(f"two tools are named {definition.name!r}; give one of them another name")
         self._tools[definition.name] = tool
@@ -131,7 +139,7 @@ class ToolExecutor:
         self, call: ToolCall, arguments: dict[str, Any], context: ExecutionContext, signal: AbortSignal | None
     ) -> ToolResult:
         tool = self._tools[call.name]
-        key = self._cache.key(tool, canonical(arguments), context)
+        key = self._cache.key(tool, arguments, context)
         if key is None:
             return await self._run(call, arguments, context, signal)
         result = self._cache.find(key)
@@ -171,12 +179,14 @@ class ToolExecutor:
         self, task: asyncio.Task[ToolResult], limit: float | None, outer: AbortSignal | None
     ) -> ToolResult | None:
         """None once the task is done, or the result that stands for it when it has to be stopped."""
-        expired: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = None if limit is None else self._clock.call_at(self._clock.now() + limit, lambda: _settle(expired))
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task.add_done_callback(lambda _: _settle(ended))
+        timer = None if limit is None else self._clock.call_at(self._clock.now() + limit, lambda: _settle(ended))
         aborted = None if outer is None else asyncio.create_task(outer.wait(), name="tool abort")
-        waits = [task, expired, *([aborted] if aborted else [])]
+        if aborted:
+            aborted.add_done_callback(lambda _: _settle(ended))
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await ended
         finally:
             if timer:
                 timer.cancel()
@@ -187,6 +197,24 @@ class ToolExecutor:
         return _already_aborted(outer) or ToolResult.failed(
             f"the tool did not finish within {limit:g} seconds and was given up"
         )
+
+
+def _require_usable(definition: ToolDefinition) -> None:
+    """Return when this can be a tool; what cannot is better told to its author than to a model in the middle of a run.
+
+    Raises: ConfigError that names what is wrong.
+    """
+    limit = cast(object, definition.timeout_seconds)
+    if not _NAME.fullmatch(definition.name):
+        raise ConfigError(f"a tool cannot be named {definition.name!r}; a name has letters, digits, '_' and '-'")
+    if limit is not None and (not isinstance(limit, int | float) or not limit > 0):
+        raise ConfigError(f"tool {definition.name!r}: timeout_seconds is {limit!r}; it must be above 0, or None")
+    if definition.effect not in get_args(Effect):
+        raise ConfigError(f"tool {definition.name!r}: effect is {definition.effect!r}; it must be one of {_EFFECTS}")
+    try:
+        write_json(definition.parameters)
+    except TypeError as error:
+        raise ConfigError(f"tool {definition.name!r}: its parameters are not a JSON Schema ({error})") from error
 
 
 def _already_aborted(signal: AbortSignal | None) -> ToolResult | None:

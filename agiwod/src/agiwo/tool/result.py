@@ -102,14 +102,15 @@ class ToolResult:
 
     def _cleaned(self) -> "ToolResult":
         """With text where untyped tools gave something else, and no more of it than can be kept."""
-        return replace(
-            self,
-            content=_bounded(_text(self.content)),
-            content_for_user=None if self.content_for_user is None else _bounded(_text(self.content_for_user)),
-            error=None if self.error is None else _bounded(_text(self.error)),
-            output=_finite(self.output),
-            is_success=bool(self.is_success),
-        )
+        cleaned = {
+            "content": _bounded(_text(self.content)),
+            "content_for_user": None if self.content_for_user is None else _bounded(_text(self.content_for_user)),
+            "error": None if self.error is None else _bounded(_text(self.error)),
+            "output": None if self.output is None else _finite(self.output),
+            "is_success": bool(self.is_success),
+        }
+        changed = {name: value for name, value in cleaned.items() if value is not getattr(self, name)}
+        return replace(self, **changed) if changed else self
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in records: camelCase, without what is not set."""
