@@ -14,6 +14,7 @@ from agiwo.agent import (
     AgentTool,
     EventType,
     ExecutionContext,
+    RunHandle,
     RunOutput,
     RunStepStorageConfig,
     StreamEvent,
@@ -135,7 +136,7 @@ async def test_a_reader_that_begins_in_the_middle_follows_those_who_are_still_at
     assert all((event.seq or head + 1) > head for event in events if not event.depth)
 
 
-async def seen_so_far(handle: Any) -> list[StreamEvent]:
+async def seen_so_far(handle: RunHandle) -> list[StreamEvent]:
     events: list[StreamEvent] = []
     async for event in handle.stream():
         if not event.depth:
@@ -155,14 +156,18 @@ async def test_a_reader_that_stops_breaks_off_or_raises_loses_nothing_for_others
     async for _ in handle.stream():
         break
     with pytest.raises(ValueError, match="mine"):
-        async for _ in handle.stream():
-            raise ValueError("mine")
+        await read_and_raise(handle)
     gate.set()
     whole = await drain(handle.stream())
     assert whole[-1].type == EventType.RUN_COMPLETED
     assert await parent.run_step_storage.get_step_count("s") == 4
     rest = [event for event in await drain(stopped) if event.seq]
     assert rest == [event for event in whole if event.seq][1:]
+
+
+async def read_and_raise(handle: RunHandle) -> None:
+    async for _ in handle.stream():
+        raise ValueError("mine")
 
 
 async def test_on_event_of_the_first_agent_hears_of_those_below(agents: Any) -> None:

@@ -1,6 +1,9 @@
 """The registry of agents: which is meant, which is near, and which model a run asked for."""
 
+import asyncio
+
 import pytest
+from agiwo.agent import Agent, AgentHooks, ExecutionContext, RunOutput
 from agiwo.errors import ConfigError, NotFound
 from agiwo.schema.run import RunSpec
 from agiwo.testing import ScriptedModel
@@ -71,3 +74,30 @@ async def test_the_model_that_a_run_asked_for_answers_and_is_named_by_its_first_
         await daemon.runs.wait(run)
         events, _ = await daemon.runs.page(run, 0, 1)
         assert events[0].data["model"] == "script"
+
+
+async def test_an_agent_behind_a_tool_runs_though_only_the_one_above_it_is_registered() -> None:
+    child = scripted("child", {"text": "42"})
+    call = {"name": "child", "arguments": {"task": "Six times seven?"}}
+    model = ScriptedModel(turns=[{"toolCalls": [call]}, {"text": "Done."}])
+    async with running(Agent("parent", "Delegates.", model, [child.as_tool()])) as daemon:
+        run = (await daemon.runs.start(Ask("parent", "go"))).head.run
+        state = await daemon.runs.wait(run, 5)
+        assert state.result
+        assert state.result.response == "Done."
+        assert [message["content"] for message in model.requests[-1].messages][-1] == "42"
+
+
+async def test_hooks_look_on_at_runs_that_clients_start() -> None:
+    ended = asyncio.Event()
+    seen: list[str | None] = []
+
+    async def note(output: RunOutput, context: ExecutionContext) -> None:
+        seen.append(output.response)
+        ended.set()
+
+    model = ScriptedModel(turns=[{"text": "Done."}])
+    async with running(Agent("agent", "Works.", model, [], hooks=AgentHooks(on_after_run=note))) as daemon:
+        await daemon.runs.start(Ask("agent", "go"))
+        await asyncio.wait_for(ended.wait(), 5)
+    assert seen == ["Done."]

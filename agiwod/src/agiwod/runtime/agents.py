@@ -97,10 +97,25 @@ class Agents:
     def find(self, spec: RunSpec) -> Program | None:
         """The program of a run, or None while its agent or model is not there: then the engine suspends it."""
         try:
-            return self.with_model(spec.agent, spec.metadata.get(MODEL)).program
+            if spec.parent is not None and (below := self._below(spec)):
+                return below.program
+            return self.with_model(spec.agent, None if spec.parent else spec.metadata.get(MODEL)).program
         except AgiwoError as error:
             log.warning("a run of agent %s cannot go on: %s", spec.agent, error)
             return None
+
+    def _below(self, spec: RunSpec) -> Agent | None:
+        """The agent behind a tool of one of these that runs this: the very one that made it, else one of its id."""
+        family = [
+            agent for each in self._registered.values() for agent in each.agent.family() if agent.id == spec.agent
+        ]
+        made = [agent for agent in family if agent.maker == spec.plan.get("maker")]
+        return (made or family or [None])[0]
+
+    def observes(self, id: str) -> bool:
+        """Whether an agent of that id has hooks that look on at its runs."""
+        family = (agent for each in self._registered.values() for agent in each.agent.family())
+        return any(agent.hooks.observes for agent in family if agent.id == id)
 
     def replace(self, others: "Agents") -> "Agents":
         """Have the agents of `others` in the place of these; return what is to be closed once no run uses it."""
@@ -124,4 +139,4 @@ class Agents:
 
 
 def _variant(agent: Agent, model: Model) -> Agent:
-    return Agent(agent.id, agent.description, model, agent.tools, agent.system_prompt, agent.options)
+    return Agent(agent.id, agent.description, model, agent.tools, agent.system_prompt, agent.options, agent.hooks)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agiwo.agent.observers import Observers
 from agiwo.clock import Clock, SystemClock
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.rerun import Reruns
@@ -87,8 +88,10 @@ class Daemon:
             secrets=secrets,
             max_concurrent=max_concurrent,
             on_storage=self._on_storage,
-            on_run=Milestones(journal, self.events).follow,
+            on_run=self._on_run,
         )
+        self._milestones = Milestones(journal, self.events)
+        self._observers = Observers(agents, agents.observes)
         self.sessions = Sessions(self.engine, agents, self.clock)
         self.runs = Runs(self.engine, agents, self.check_open)
         self.replays = Replays(self.engine, agents, self.check_open)
@@ -220,11 +223,16 @@ class Daemon:
         self.ended.set()
         retiring = list(self._retiring)
         await self.engine.close()
+        await self._observers.close()
         for task in retiring:
             task.cancel()
         await asyncio.gather(*retiring, return_exceptions=True)
         await self.agents.close()
         await self.journal.close()
+
+    def _on_run(self, head: RunHead) -> None:
+        self._milestones.follow(head)
+        self._observers.follow(self.engine, head)
 
     def _on_storage(self, trouble: str | None) -> None:
         if trouble is None:
