@@ -4,7 +4,8 @@ import h11
 import pytest
 from agiwo.llm.base import Timeouts
 from agiwo.llm.chunked import ChunkMerger
-from agiwo.llm.http import Post, post
+from agiwo.llm.http import post
+from agiwo.llm.post import Post
 from agiwo.llm.refusal import Asked
 from fake_provider import FakeProvider, says
 from hypothesis import given

@@ -57,6 +57,19 @@ class Vendor:
         return key or None
 
 
+def host_of(url: str, provider: str) -> str:
+    """Where a request goes, for people: host and port, without what else a URL may carry (a password, say)."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host:
+        message = f"base_url is not an http or https URL: {url[:200]!r}"
+        raise ModelError("bad_request", message, provider=provider, sent=False)
+    return host if port is None else f"{host}:{port}"
+
+
 def _origin(url: str | None) -> tuple[str, str] | None:
     """Scheme and host: a key for one of them is no key for another."""
     try:

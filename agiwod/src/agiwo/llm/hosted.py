@@ -10,8 +10,8 @@ import orjson
 from agiwo.errors import ModelError
 from agiwo.llm.admission import LONGEST_WAIT
 from agiwo.llm.base import Message, Model
-from agiwo.llm.endpoint import Endpoint, Vendor
-from agiwo.llm.http import Post, host_of, post
+from agiwo.llm.endpoint import Endpoint, Vendor, host_of
+from agiwo.llm.post import Post
 from agiwo.llm.reading import Decode, Reading
 from agiwo.llm.refusal import Asked
 from agiwo.schema.chunk import StreamChunk
@@ -76,6 +76,8 @@ class HostedModel(Model):
     async def _ask(
         self, endpoint: Endpoint | None, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None
     ) -> AsyncGenerator[StreamChunk]:
+        from agiwo.llm.http import post  # the HTTP client takes longer to load than all that is ours
+
         request = self._post(endpoint or self._own_endpoint(), messages, tools or ())
         reading = Reading(request.asked, self.decoder(), ends_with_finish=self.ENDS_WITH_FINISH)
         try:

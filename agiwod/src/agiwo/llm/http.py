@@ -1,10 +1,9 @@
-"""One streaming POST to a provider: shared connections, deadlines, failures as ModelError. Knows no provider's wire."""
+"""Makes one streaming POST: shared connections, deadlines, failures as ModelError. Knows no provider's wire."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -13,10 +12,11 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 
-from agiwo.errors import ModelError, ModelErrorKind
-from agiwo.llm.admission import LONGEST_WAIT, account_of
+from agiwo.errors import ModelErrorKind
+from agiwo.llm.admission import account_of
 from agiwo.llm.base import Timeouts
-from agiwo.llm.refusal import Asked, refusal
+from agiwo.llm.post import Post
+from agiwo.llm.refusal import refusal
 from agiwo.llm.transport import MergingTransport
 
 _BODY = 64 * 1024
@@ -27,30 +27,6 @@ _BODY_SECONDS = 5.0
 
 _FAREWELL = 0.5
 """Seconds that a finished answer may take to end its transfer, so that the connection can serve the next request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """One request: what is sent where, to whom, and how patiently.
-
-    Requests with the same `pool` (the host, unless named) share connections within an event loop, and those of the
-    same account its limits: at most `concurrency` of them are under way at once, and a request that may not be made
-    within `patience` seconds is not made.
-    """
-
-    url: str
-    body: bytes
-    headers: Mapping[str, str]
-    asked: Asked
-    timeouts: Timeouts
-    pool: str | None = None
-    concurrency: int = 100
-    patience: float = LONGEST_WAIT
-
-    @property
-    def account(self) -> str:
-        """What requests share limits by: the pool when it is named, else host and key."""
-        return self.pool or f"{self.asked.host} {self.asked.secret or ''}"
 
 
 @asynccontextmanager
@@ -211,19 +187,6 @@ class Watch:
             self._message = limit
             self._cancelling = self._task.cancelling()
             self._task.cancel()
-
-
-def host_of(url: str, provider: str) -> str:
-    """Where a request goes, for people: host and port, without what else a URL may carry (a password, say)."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host:
-        message = f"base_url is not an http or https URL: {url[:200]!r}"
-        raise ModelError("bad_request", message, provider=provider, sent=False)
-    return host if port is None else f"{host}:{port}"
 
 
 async def close_connections() -> None:

@@ -1,15 +1,17 @@
 """One answer as it is read: bytes to chunks, and whether they make a whole. Knows no wire's words."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from agiwo.errors import ModelError
-from agiwo.llm.http import Reply
 from agiwo.llm.refusal import Asked, error_event, error_in
 from agiwo.llm.sse import EventTooLarge, SseSplitter
 from agiwo.schema.chunk import StreamChunk
+
+if TYPE_CHECKING:
+    from agiwo.llm.http import Reply
 
 Decode = Callable[[Any], StreamChunk | None]
 """Makes a chunk of an event's JSON; None when the event says nothing. Whatever is wrong with it may raise."""
@@ -25,7 +27,7 @@ class Reading:
         self._splitter = SseSplitter()
         self._has_events = self._is_finished = self.is_done = False
 
-    async def accept(self, reply: Reply) -> None:
+    async def accept(self, reply: "Reply") -> None:
         """Refuse an answer that is no event stream. A missing content type gets the benefit of the doubt."""
         if reply.content_type in ("text/event-stream", "text/plain", ""):
             return

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import orjson
@@ -199,6 +198,8 @@ def _number(header: str | None) -> float | None:
 
 
 def _until(date: str) -> float | None:
+    from email.utils import parsedate_to_datetime  # slow to load, and rarely needed
+
     try:
         when = parsedate_to_datetime(date)
     except ValueError:
