@@ -166,9 +166,10 @@ def test_a_thousand_wrong_names_are_told_in_ten_lines_and_at_once() -> None:
     assert len(str(caught.value).splitlines()) == 12
 
 
-@given(st.dictionaries(st.text(max_size=3), st.booleans() | st.dictionaries(st.text(max_size=3), st.none())))
-def test_the_canonical_form_does_not_depend_on_the_order_of_names(arguments: dict[str, Any]) -> None:
-    assert canonical(dict(reversed(arguments.items()))) == canonical(arguments)
+def test_the_canonical_form_does_not_depend_on_the_order_of_names() -> None:
+    arguments = {"b": {"y": [1, {"d": 1, "c": 2}], "x": None}, "a": "ü"}
+
+    assert canonical(arguments) == '{"a":"ü","b":{"x":null,"y":[1,{"c":2,"d":1}]}}'.encode()
 
 
 @pytest.mark.parametrize(

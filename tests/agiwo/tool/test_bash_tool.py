@@ -1,7 +1,10 @@
 """Commands in a shell: what they get, what is kept of them, and that none of them outlives its call."""
 
 import asyncio
+import ctypes
 import os
+import re
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 from agiwo.schema.tool import ExecutionContext, ToolCall
 from agiwo.tool import ToolResult
 from agiwo.tool.builtin.bash import Bash
+from agiwo.tool.builtin.fence import CREATE
 from agiwo.tool.executor import ToolExecutor
 from agiwo.tool.process import run_process
 
@@ -195,3 +199,67 @@ def test_a_command_is_run_once_and_alone(tmp_path: Path) -> None:
     tool = Bash(tmp_path)
 
     assert (tool.effect, tool.is_concurrency_safe(), tool.timeout_seconds) == ("once", False, 610)
+
+
+@pytest.fixture
+def fenced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace whose surroundings are no directory for temporary files."""
+    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    return home
+
+
+has_fence = pytest.mark.skipif(ctypes.CDLL(None).syscall(CREATE, None, 0, 1) < 1, reason="this kernel has no Landlock")
+
+
+@has_fence
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo x > inside.txt && cat inside.txt",
+        "mkdir -p a/b && mv a c && rm -r c && echo x",
+        "echo x > ../tmp/t && cat ../tmp/t",
+        "echo y > /dev/null && echo x",
+        "cat ../secret.txt",
+        "touch f && ln f g && mkdir d && mv f d/ && echo x",
+    ],
+)
+async def test_a_confined_command_can_read_and_can_write_in_the_workspace(fenced: Path, command: str) -> None:
+    (fenced.parent / "secret.txt").write_text("x\n")
+
+    assert (await use(Bash(fenced, confined=True), command)).content == "x\n"
+
+
+@has_fence
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo gone > ../secret.txt",
+        "rm ../secret.txt",
+        "mv ../secret.txt .",
+        "ln ../secret.txt here && echo gone > here",
+        "ln -s .. up; echo gone > up/secret.txt",
+        "truncate -s 0 ../secret.txt",
+        "sh -c 'sh -c \"echo gone > ../secret.txt\"'",
+        "mkdir ../new",
+        "mkfifo ../new",
+    ],
+)
+async def test_a_confined_command_changes_nothing_elsewhere(fenced: Path, command: str) -> None:
+    (fenced.parent / "secret.txt").write_text("kept")
+    result = await use(Bash(fenced, confined=True), command)
+
+    assert re.search("ermission denied|Invalid cross-device link", result.content)
+    assert not result.is_success
+    assert (fenced.parent / "secret.txt").read_text() == "kept"
+    assert not (fenced.parent / "new").exists()
+
+
+@has_fence
+async def test_a_confined_command_is_killed_as_any_other(fenced: Path) -> None:
+    result = await use(Bash(fenced, confined=True), "echo $$; sleep 600", timeout=0.5)
+
+    assert "killed, because" in result.content
+    await until_gone(int(result.content.split()[0]))

@@ -1,9 +1,13 @@
 """Runs commands of a model in a shell, in the workspace. Not a sandbox: that is why somebody is asked first."""
 
 import shutil
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import orjson
 
 from agiwo.abort import AbortSignal
 from agiwo.errors import ToolError
@@ -11,6 +15,11 @@ from agiwo.schema.tool import ExecutionContext
 from agiwo.tool.process import Ended, plain_environment, run_process
 from agiwo.tool.result import ToolResult
 from agiwo.tool.workspace import Workspace, WorkspaceTool
+
+_FENCE = Path(__file__).with_name("fence.py")
+
+_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/shm")
+"""What programs write to without meaning to keep it."""
 
 
 class Bash(WorkspaceTool):
@@ -20,6 +29,9 @@ class Bash(WorkspaceTool):
     run is cancelled. What it leaves in the background ends with it. Of its output `size` bytes are kept, half of them
     from the end. It gets a few variables of the environment, no keys, and those of `env`. It can do whatever this
     process may do: somebody is asked first, unless `approval` is False.
+
+    With `confined` it and all that it starts can write below the workspace and the directory for temporary files, and
+    nowhere else. That needs Linux 5.13; where it cannot be had, no command runs.
     """
 
     def __init__(
@@ -27,13 +39,15 @@ class Bash(WorkspaceTool):
         workspace: Workspace | str | Path | None = None,
         *,
         approval: bool = True,
+        confined: bool = False,
         env: Mapping[str, str] | None = None,
         seconds: float = 120,
         longest: float = 600,
         size: int = 64 * 1024,
     ) -> None:
         super().__init__(workspace)
-        self._approval, self._env, self._size = approval, dict(env or {}), size
+        self._approval, self._confined = approval, confined
+        self._env, self._size = dict(env or {}), size
         self._longest, self._seconds = longest, min(seconds, longest)
         self.timeout_seconds = longest + 10
 
@@ -78,7 +92,7 @@ class Bash(WorkspaceTool):
             raise ToolError("a command cannot hold a zero byte")
         try:
             ended = await run_process(
-                [shutil.which("bash") or "/bin/sh", "-c", command],
+                [*self._fence(), shutil.which("bash") or "/bin/sh", "-c", command],
                 cwd=self.workspace.root,
                 env=plain_environment() | self._env,
                 seconds=parameters.get("timeout", self._seconds),
@@ -87,6 +101,13 @@ class Bash(WorkspaceTool):
         except (OSError, UnicodeEncodeError) as error:
             raise ToolError(f"the command cannot be started: {error}") from error
         return _result(ended)
+
+    def _fence(self) -> list[str]:
+        """The program that confines the one behind it, if that is wanted."""
+        if not self._confined:
+            return []
+        writable = [str(self.workspace.root), tempfile.gettempdir(), *_DEVICES]
+        return [sys.executable, "-I", str(_FENCE), orjson.dumps(writable).decode()]
 
 
 def _result(ended: Ended) -> ToolResult:
