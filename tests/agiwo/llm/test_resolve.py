@@ -186,7 +186,9 @@ def test_half_a_file_of_weights_is_no_weights(tmp_path: Path) -> None:
     assert not is_available(half)
 
 
-def test_naming_the_models_loads_neither_http_nor_the_engine() -> None:
-    code = "import sys, agiwo.llm; sys.exit(' '.join({'httpx2', 'xllamacpp', 'pydantic_settings'} & set(sys.modules)))"
+def test_making_a_model_loads_neither_http_nor_the_engine() -> None:
+    names = "{'httpx2', 'xllamacpp', 'pydantic_settings'}"
+    made = "agiwo.llm.OpenAIModel('m'); agiwo.llm.AnthropicModel('m')"
+    code = f"import sys, agiwo.llm; {made}; sys.exit(' '.join({names} & set(sys.modules)))"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).stderr == b"\n"

@@ -90,5 +90,7 @@ class Model(ABC):
         """
         ...
 
-    async def close(self) -> None:  # noqa: B027 - most models hold nothing
-        """Release what this model alone holds. Connections are shared, and end with the event loop."""
+    async def close(self) -> None:
+        """Release what this model and its stand-ins alone hold. Connections are shared, and end with the event loop."""
+        for each in self.fallback:
+            await each.close()
