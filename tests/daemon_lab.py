@@ -84,6 +84,13 @@ class OwnPrograms(Agents):
         return self._programs.get(spec.agent) or super().find(spec)
 
 
+class KeptJournal(MemoryJournal):
+    """A journal that outlives the daemon that closes it, as a file does."""
+
+    async def close(self) -> None:
+        return
+
+
 @asynccontextmanager
 async def running(
     *agents: Agent,

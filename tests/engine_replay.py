@@ -10,7 +10,7 @@ from agiwo.engine.mailbox import MAIL
 from agiwo.engine.operation import INTERRUPTION, STEP_INTENT
 from agiwo.errors import Conflict
 from agiwo.journal.memory import MemoryJournal
-from agiwo.schema.event import TERMINAL_EVENTS
+from agiwo.schema.event import TERMINAL_EVENTS, NewEvent
 from agiwo.schema.record import Batch, Change
 from agiwo.schema.run import RunSpec
 from agiwo.testing import FrozenClock
@@ -67,8 +67,11 @@ async def _do_again(engine: EmbeddedEngine, changes: Sequence[Change]) -> None:
             await engine.submit(RunSpec.from_json(spec), run=batch.run)
         for entry in batch.entries:
             if entry.type == MAIL:
+                told = (NewEvent(each.type, each.data, each.item) for each in batch.entries if each.public)
                 with suppress(Conflict):  # the run is further than it was then
-                    await engine.send(batch.run, entry.data["id"], entry.data["topic"], entry.data["data"])
+                    await engine.send_first(
+                        batch.run, entry.data["id"], entry.data["topic"], entry.data["data"], next(told, None)
+                    )
             elif entry.type == INTERRUPTION and entry.data["cause"] == "cancel":
                 await engine.cancel(batch.run, entry.data["reason"], entry.data["scope"])
                 return  # the other batches are those of the runs below it

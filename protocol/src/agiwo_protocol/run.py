@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from agiwo_protocol.approval import Requested, Resolved
 from agiwo_protocol.contract import Count, Empty, Event, Limit, Method, Name, Page, Wire
 from agiwo_protocol.item import Input, ItemDelta, ItemStarted, Usage
 
@@ -291,6 +292,8 @@ EVENT_DATA: Final[Mapping[str, type[Wire]]] = {
     "run/cancelled": RunCancelled,
     "child/spawned": ChildSpawned,
     "child/finished": ChildFinished,
+    "approval/requested": Requested,
+    "approval/resolved": Resolved,
     "item/started": ItemStarted,
     "item/delta": ItemDelta,
     "usage/updated": Usage,

@@ -2,10 +2,11 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:0988c2af367a905fda12ca6fb67678925d35d193585032ee216c04cdcba8c420"
+SCHEMA_HASH: Final = "sha256:f512f764b1c01219b01600a37d3f21b9165f42d1a91c9a0042c0c388fcc01128"
 
 CAPABILITIES: Final = (
     "agent",
+    "approval",
     "blob",
     "client",
     "daemon",

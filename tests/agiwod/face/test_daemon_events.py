@@ -11,7 +11,7 @@ from agiwo_protocol import client, errors, event
 from agiwo_protocol.contract import Page
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.runtime.events import LIMIT
-from daemon_lab import Caller, LiveModel, calling, parent_of, running, scripted
+from daemon_lab import Caller, KeptJournal, LiveModel, calling, parent_of, running, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -62,25 +62,15 @@ async def test_a_child_names_its_parent() -> None:
 
 
 async def test_runs_that_a_start_takes_up_again_are_told() -> None:
-    journal = MemoryJournal()
+    journal = KeptJournal()
     model = LiveModel()
-    async with running(Agent("live", "", model), journal=Kept(journal)) as daemon, calling(daemon) as caller:
+    async with running(Agent("live", "", model), journal=journal) as daemon, calling(daemon) as caller:
         run = await caller.start("live")
         await model.asked.wait()
     again = LiveModel()
     async with running(Agent("live", "", again), journal=journal) as daemon, calling(daemon) as caller:
         await caller.call("event/subscribe", topics=["run"], after=0)
         assert [(each["type"], each["data"]["runId"]) for each in await told(caller, 1)] == [("run/resumed", run)]
-
-
-class Kept(MemoryJournal):
-    """A journal that outlives the daemon that closes it."""
-
-    def __init__(self, journal: MemoryJournal) -> None:
-        self.__dict__ = journal.__dict__
-
-    async def close(self) -> None:
-        pass
 
 
 async def test_who_comes_and_goes_is_told() -> None:

@@ -12,7 +12,7 @@ from agiwo.schema.run import RunStatus
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.runtime.daemon import Daemon, State
 from agiwod.runtime.runs import Ask
-from daemon_lab import PATIENCE, LiveModel, running, scripted
+from daemon_lab import PATIENCE, KeptJournal, LiveModel, running, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -30,13 +30,6 @@ class FullDisk(MemoryJournal):
     async def probe(self) -> None:
         if self.is_full:
             raise StorageError("the disk is full")
-
-
-class KeptJournal(MemoryJournal):
-    """A journal that outlives the daemon that closes it, as a file does."""
-
-    async def close(self) -> None:
-        return
 
 
 async def test_a_daemon_is_ready_once_it_started_and_stopped_once_it_is_closed() -> None:

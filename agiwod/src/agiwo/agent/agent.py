@@ -56,7 +56,7 @@ class Agent:
         self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in tools or ()]
         self.maker = ids.fresh("maker")
         self._agents = {each.name: each for each in self.tools if isinstance(each, AgentTool)}
-        self._executor = ToolExecutor(self.tools)
+        self._executor = ToolExecutor(self.tools, policy=self.options.approval_policy)
         self._home: Home | None = None
         patience = self.options.stream_cleanup_timeout
         self.program = AgentProgram(
@@ -75,6 +75,8 @@ class Agent:
             self.hooks.deciding,
             self.options.relevant_memory_max_token,
             self.maker,
+            self._executor.judged,
+            approval_timeout=self.options.approval_timeout,
         )
 
     def spec(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
 from agiwo.errors import ConfigError
 from agiwo.loop.plan import Limits
+from agiwo.tool.policy import Policy
 
 
 @dataclass
@@ -14,6 +15,9 @@ class AgentOptions:
     `max_steps` counts model calls, `run_timeout` seconds of active time (None: no limit), `max_output_tokens` the
     output of all model calls together. A run that reaches one of them ends with a summary by the model, unless
     `enable_termination_summary` is off; `termination_summary_prompt` may hold `%s`, which becomes the reason.
+
+    `approval_policy` says by tool and arguments which calls run, which never do, and about which somebody is asked, who
+    has `approval_timeout` seconds to answer (None: no limit); a call that no rule is about is judged by its tool.
 
     `relevant_memory_max_token` bounds what memories add to a message. `stream_cleanup_timeout` is how many seconds one
     call of a hook that looks on may take. `run_step_storage` is where runs are kept: agents of one process that name
@@ -25,6 +29,8 @@ class AgentOptions:
     max_output_tokens: int = 8196
     enable_termination_summary: bool = True
     termination_summary_prompt: str = ""
+    approval_policy: Policy = field(default_factory=Policy)
+    approval_timeout: float | None = None
     enable_skill: bool = False
     skills_dir: str = "~/.agent/skills"
     relevant_memory_max_token: int = 2048
@@ -36,11 +42,13 @@ class AgentOptions:
         if self.max_steps < 1:
             raise ConfigError(f"max_steps is {self.max_steps!r}; it must be at least 1")
         if self.run_timeout is not None and self.run_timeout <= 0:
-            raise ConfigError(f"run_timeout is {self.run_timeout!r}; it must be above 0, or None for no limit")
+            raise ConfigError(f"run_timeout is {self.run_timeout!r}; it must be above 0 or None")
         if self.max_output_tokens < 1:
             raise ConfigError(f"max_output_tokens is {self.max_output_tokens!r}; it must be at least 1")
         if self.relevant_memory_max_token < 0:
             raise ConfigError(f"relevant_memory_max_token is {self.relevant_memory_max_token!r}; it must be at least 0")
+        if self.approval_timeout is not None and self.approval_timeout <= 0:
+            raise ConfigError(f"approval_timeout is {self.approval_timeout!r}; it must be above 0 or None")
         if self.stream_cleanup_timeout <= 0:
             raise ConfigError(f"stream_cleanup_timeout is {self.stream_cleanup_timeout!r}; it must be above 0")
         if self.enable_skill:

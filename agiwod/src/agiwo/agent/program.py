@@ -6,6 +6,7 @@ from agiwo.agent.as_tool import AgentTool
 from agiwo.agent.child_step import ChildStep
 from agiwo.agent.hook_step import HookSteps
 from agiwo.agent.hooks import AgentHooks
+from agiwo.agent.judge_step import JudgeStep
 from agiwo.agent.model_step import ModelStep
 from agiwo.agent.told_step import told
 from agiwo.agent.tool_step import ToolStep
@@ -36,6 +37,7 @@ class AgentProgram:
         self.effects: Mapping[str, Effect] = {
             "model": ModelStep(model, system_prompt, schemas, steps.before_llm_call),
             "tool": ToolStep(executor),
+            "judge": JudgeStep(executor),
             "child": ChildStep({tool.name: tool for tool in agents}),
             "told": told,
             **steps.effects,

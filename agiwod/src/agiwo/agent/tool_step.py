@@ -1,6 +1,9 @@
 """The effect of a tool call. What the tool does wrong is a result that the model can read."""
 
+from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from agiwo.durable import StepResult, StepScope
 from agiwo.loop.items import tool_call_item
@@ -30,13 +33,21 @@ class ToolStep:
             metadata=spec.metadata,
         )
         call = ToolCall(arg["id"], arg["name"], arg["arguments"])
-        result = await self._executor.execute(call, context)
+        approval = arg.get("approval")
+        result = await self._executor.execute(call, context, approved=approval is not None)
         output = {"content": result.content, "isError": not result.is_success}
         if result.content_for_user is not None:
             output["contentForUser"] = result.content_for_user
         if result.output is not None:
             output["value"] = result.spoolable_output()
-        value = {"content": result.for_model(), "isError": not result.is_success}
+        value = {"content": _changed(approval) + result.for_model(), "isError": not result.is_success}
         if result.termination_reason is not None:
             value["termination"] = str(result.termination_reason)
         return StepResult(value, [tool_call_item(item, arg, output, round(1000 * result.duration))])
+
+
+def _changed(approval: Mapping[str, Any] | None) -> str:
+    """What the model must know of a call that somebody allowed with other arguments than its own."""
+    if not approval or "arguments" not in approval:
+        return ""
+    return f"(Somebody changed the arguments of this call to {orjson.dumps(approval['arguments']).decode()}.)\n"

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from agiwo.engine.feed import Cut, Feed, OpenItem, Reader
 from agiwo.journal.base import Journal
-from agiwo.schema.event import ITEM_DELTA, ITEM_STARTED, TERMINAL_EVENTS, Event
+from agiwo.schema.event import ITEM_COMPLETED, ITEM_DELTA, ITEM_STARTED, TERMINAL_EVENTS, Event
 from agiwo.schema.record import Record
 
 _PAGE = 512
@@ -83,7 +83,8 @@ class Cursor(Reader):
             for record, item in await self._records():
                 if item and not lagging and self.seq >= self._replay_until:
                     self._read_item(item, merge, events)
-                self._places.pop(record.item or "", None)
+                if record.type == ITEM_COMPLETED:
+                    self._places.pop(record.item or "", None)
                 self._take(record, events)
         if self.seq >= self._feed.head and not self.finished:
             if self.seq == self._feed.head:  # above it, what the reader has seen is still being published

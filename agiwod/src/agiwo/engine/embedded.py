@@ -164,31 +164,45 @@ class EmbeddedEngine:
             NotFound: no such run.
             Conflict: the run has ended, or takes no more messages on this topic.
         """
+        await self.send_first(run, message, topic, data)
+
+    async def send_first(
+        self, run: str, message: str, topic: str, data: Mapping[str, Any], event: NewEvent | None = None
+    ) -> bool:
+        """As `send`; whether it was the first with this id. The first one's `event` is told in the same commit.
+
+        Raises:
+            NotFound: no such run.
+            Conflict: the run has ended, or takes no more messages on this topic.
+        """
         execution = self._executions.get(run)
         if execution is None or execution.ending:
             await self._refuse_unless_over(run)
             raise Conflict(f"run {run} has ended")
         if f"{MAIL}/{message}" in execution.keyed:
-            return
+            return False
         if not execution.mail.is_open(topic):
             raise Conflict(f"run {run} is finishing and takes no more messages on {topic!r}")
         payload = {"id": message, "topic": topic, "data": self._redactor.data(dict(data))}
-        await asyncio.shield(self._tasks.start(self._deliver(execution, payload), f"{run} mail"))
+        told = [execution.entry(event)] if event else []
+        return await asyncio.shield(self._tasks.start(self._deliver(execution, payload, told), f"{run} mail"))
 
-    async def _deliver(self, execution: Execution, payload: Mapping[str, Any]) -> None:
+    async def _deliver(self, execution: Execution, payload: Mapping[str, Any], told: Sequence[Entry]) -> bool:
         key = f"{MAIL}/{payload['id']}"
-        batch = Batch(execution.id, (Entry(MAIL, payload, self._clock.now(), key, public=False),), expect=OPEN)
+        letter = Entry(MAIL, payload, self._clock.now(), key, public=False)
+        batch = Batch(execution.id, (letter, *told), expect=OPEN)
         execution.mail.arriving[key] = payload["topic"]
         try:
             records = await self.storage.append_now(batch)
         except Conflict:
             if key not in execution.keyed:  # it is no second sending of the same message
                 raise
-            return
+            return False
         finally:
             execution.mail.arriving.pop(key, None)
         execution.recall(records)
         execution.mail.ring()
+        return True
 
     async def _refuse_unless_over(self, run: str) -> None:
         head = await self.journal.run(run)

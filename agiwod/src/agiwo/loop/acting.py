@@ -1,6 +1,7 @@
 """The tool calls of one answer: in which order they run, and what the model is told of each. Asks no model.
 
-Keys, for the i-th call of a turn: `{turn}.{i}/before` for the hook, `{turn}.{i}/run` for what the call gave.
+Keys, for the i-th call of a turn: `{turn}.{i}/before` for the hook, `{turn}.{i}/run` for what the call gave; `approval`
+names its own.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from typing import Any
 
 from agiwo.durable import DurableContext
 from agiwo.errors import EffectFailed, Interrupted
+from agiwo.loop.approval import permit
 from agiwo.loop.delegation import delegate
 from agiwo.loop.history import CUT_OFF, failed_call_text
 from agiwo.loop.hooks import BEFORE_TOOL_CALL
@@ -24,10 +26,17 @@ Result = Mapping[str, Any]
 
 
 class Batch:
-    """The calls of one answer. `stop` is set when the run was interrupted before all of them had a result."""
+    """The calls of one answer. `stop` is set when the run was interrupted before all of them had a result.
 
-    def __init__(self, ctx: DurableContext, plan: Plan, turn: int, calls: Sequence[Call]) -> None:
+    `allowed` are the tools that somebody allowed for the session; those of this answer join them once all have run.
+    """
+
+    def __init__(
+        self, ctx: DurableContext, plan: Plan, turn: int, calls: Sequence[Call], allowed: set[str] | None = None
+    ) -> None:
         self._ctx, self._plan, self._turn = ctx, plan, turn
+        # In a replay the answers are there at once, so what one call is asked must not hang on another's answer.
+        self._allowed, self._newly_allowed = set[str]() if allowed is None else allowed, set[str]()
         self._calls = list(calls)
         self._results: dict[int, Result] = {}
         self.stop: Interrupted | None = None
@@ -39,6 +48,7 @@ class Batch:
                 await self._run_together([index], self._ask_hook)
         for group in plan_batch([self._plan.tools.get(call["name"]) for call in self._calls]):
             await self._run_together([index for index in group if index not in self._results], self._run_call)
+        self._allowed |= self._newly_allowed
         return [self._results.get(index) or self._cut_off(index) for index in range(len(self._calls))]
 
     async def _run_together(self, group: Sequence[int], work: Callable[[int], Awaitable[Result | None]]) -> None:
@@ -66,13 +76,20 @@ class Batch:
 
     async def _run_call(self, index: int) -> Result:
         """Run one call; a call whose step failed gives the model an error."""
-        key, call = f"{self._turn}.{index}", self._calls[index]
-        tool = self._plan.tools.get(call["name"])
+        key = f"{self._turn}.{index}"
         try:
+            permission = await permit(self._ctx, self._plan, key, self._calls[index], frozenset(self._allowed))
+            call = self._calls[index] = permission.call
+            if permission.refusal is not None:
+                return await self._tell(index, f"Error: {permission.refusal}")
+            if permission.for_session:
+                self._newly_allowed.add(call["name"])
             if target := self._plan.agents.get(call["name"]):
                 return await delegate(self._ctx, self._plan, key, call, target)
+            asked = {} if permission.approval is None else {"approval": permission.approval}
+            tool = self._plan.tools.get(call["name"])
             once = tool is not None and tool.effect == "once"
-            return await self._ctx.step(f"{key}/run", "tool", {"item": key, **call}, once=once)
+            return await self._ctx.step(f"{key}/run", "tool", {"item": key, **call, **asked}, once=once)
         except EffectFailed as error:
             content = failed_call_text(error.kind, str(error))
             self._complete(index, content)

@@ -12,6 +12,7 @@ from typing import Any
 from agiwo.durable import DurableContext, Outcome
 from agiwo.errors import EffectFailed, Interrupted
 from agiwo.loop.acting import Batch
+from agiwo.loop.approval import allowed_before
 from agiwo.loop.history import assistant_message, tool_message, user_message
 from agiwo.loop.items import closed_item
 from agiwo.loop.opening import Opening
@@ -45,6 +46,7 @@ class AgentLoop:
         self._usage = Usage()
         self._counts = Counter[str]()
         self._response: str | None = None
+        self._allowed = allowed_before(ctx.run.past)
         self._opening = Opening(ctx, plan)
         self._messages = self._opening.messages
 
@@ -149,7 +151,7 @@ class AgentLoop:
 
     async def _act(self, calls: Sequence[Mapping[str, Any]]) -> str | None:
         """Run the calls of one answer; the termination reason that one of them asks for, if any."""
-        batch = Batch(self._ctx, self._plan, self._turn, calls)
+        batch = Batch(self._ctx, self._plan, self._turn, calls, self._allowed)
         results = await batch.run()
         self._counts["toolCalls"] += len(results)
         self._counts["toolErrors"] += sum(1 for result in results if result.get("isError"))

@@ -37,6 +37,9 @@ class Plan:
     `agents` are the tools behind which other agents stand; `ancestors` the agents of the runs above, the first one
     first. `hooks` names the hooks that decide, so that a replay asks for the same steps. `maker` names the object that
     made the plan, where several in one process have the same id.
+
+    Calls of the tools in `judged` are held against the rules before they run; with `asks` there is somebody to ask
+    about them, who has `approval_timeout` seconds (None: any time).
     """
 
     model: str
@@ -48,6 +51,9 @@ class Plan:
     hooks: frozenset[str] = frozenset()
     memory_tokens: int = 2048
     maker: str = ""
+    judged: frozenset[str] = frozenset()
+    asks: bool = True
+    approval_timeout: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's spec."""
@@ -61,6 +67,9 @@ class Plan:
             "hooks": sorted(self.hooks),
             "memoryTokens": self.memory_tokens,
             "maker": self.maker,
+            "judged": sorted(self.judged),
+            "asks": self.asks,
+            "approvalTimeout": self.approval_timeout,
         }
 
     @classmethod
@@ -77,4 +86,7 @@ class Plan:
             frozenset(data.get("hooks", ())),
             data.get("memoryTokens", 2048),
             data.get("maker", ""),
+            frozenset(data.get("judged", ())),
+            data.get("asks", True),
+            data.get("approvalTimeout"),
         )

@@ -58,6 +58,11 @@ class BaseTool(ABC):
         """
         return False
 
+    @property
+    def may_need_approval(self) -> bool:
+        """Whether any call might: tools that never say so are not asked."""
+        return type(self).needs_approval is not BaseTool.needs_approval
+
     def policy_arguments(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arguments as a policy's rules see them, so that two ways to write one thing are one thing to a rule."""
         return arguments

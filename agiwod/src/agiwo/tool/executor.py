@@ -55,6 +55,12 @@ class ToolExecutor:
         """What the model is told, by name, in the order the tools were given."""
         return self._definitions
 
+    @property
+    def judged(self) -> frozenset[str]:
+        """The tools whose calls may need somebody's approval, or be denied."""
+        tools, policy = self._tools.items(), self._policy
+        return frozenset(name for name, tool in tools if tool.may_need_approval or policy.is_about(name))
+
     def judge(self, call: ToolCall, policy: Policy | None = None) -> Verdict:
         """What becomes of the call by `policy` (this executor's, unless given), else by the tool itself.
 

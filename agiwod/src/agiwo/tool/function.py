@@ -85,6 +85,11 @@ class FunctionTool(BaseTool):
         """As given; a function is safe unless it says otherwise."""
         return self._safe
 
+    @property
+    def may_need_approval(self) -> bool:
+        """Whether it was made so."""
+        return bool(self._approval)
+
     def needs_approval(self, arguments: Mapping[str, Any]) -> bool:
         """As given."""
         return self._approval(arguments) if callable(self._approval) else self._approval

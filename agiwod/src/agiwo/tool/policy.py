@@ -91,6 +91,10 @@ class Policy:
         rule = next((rule for rule in self.rules if rule.matches(tool, arguments)), None)
         return Verdict(rule.action, rule.reason) if rule else None
 
+    def is_about(self, tool: str) -> bool:
+        """Whether a rule could ask about a call of this tool, or deny it."""
+        return any(rule.action != "allow" and fnmatchcase(tool, rule.tool) for rule in self.rules)
+
     def preferring(self, rule: Rule) -> "Policy":
         """The same policy with one more rule, which comes before all others: what somebody allowed for a session."""
         return replace(self, rules=(rule, *self.rules))

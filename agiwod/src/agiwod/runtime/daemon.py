@@ -17,6 +17,7 @@ from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunStatus
 
 from agiwod.runtime.agents import Agents
+from agiwod.runtime.approvals import Approvals
 from agiwod.runtime.clients import Clients
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.errors import Draining
@@ -92,6 +93,7 @@ class Daemon:
         )
         self._milestones = Milestones(journal, self.events)
         self._observers = Observers(agents, agents.observes)
+        self.approvals = Approvals(self.engine, self.events)
         self.sessions = Sessions(self.engine, agents, self.clock)
         self.runs = Runs(self.engine, agents, self.check_open)
         self.replays = Replays(self.engine, agents, self.check_open)
@@ -233,6 +235,7 @@ class Daemon:
     def _on_run(self, head: RunHead) -> None:
         self._milestones.follow(head)
         self._observers.follow(self.engine, head)
+        self.approvals.follow(head)
 
     def _on_storage(self, trouble: str | None) -> None:
         if trouble is None:

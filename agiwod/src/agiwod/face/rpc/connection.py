@@ -73,6 +73,11 @@ class Connection:
             self.daemon.clients.leave(self.id)
         await self.daemon.runs.abandon(self.bound, "the client disconnected")
 
+    @property
+    def client_name(self) -> str:
+        """What others are shown of the client; empty before the handshake."""
+        return self._client.client_info.name if self._client else ""
+
     def welcome(self, client: InitializeParams) -> int:
         """Take the handshake; returns the version to speak.
 

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agiwo.schema.approval import Approval as OpenApproval
 from agiwo.schema.event import Event
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.record import Session as EngineSession
 from agiwo.schema.run import RunStatus, Usage
-from agiwo_protocol import agent, client, jsonrpc, model, run, session
+from agiwo_protocol import agent, approval, client, jsonrpc, model, run, session
 from agiwo_protocol.item import Usage as WireUsage
 
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.agents import Registered
+from agiwod.runtime.approvals import Resolution
 from agiwod.runtime.clients import Client
 from agiwod.runtime.events import DaemonEvent
 from agiwod.runtime.models import KnownModel
@@ -168,6 +170,18 @@ def session_object(value: EngineSession) -> session.Session:
         head_seq=value.head.seq if value.head else None,
         forked_from=value.forked_from.run if value.forked_from else None,
     )
+
+
+def approval_object(value: OpenApproval) -> approval.Approval:
+    """A call that waits for somebody's word."""
+    asked = {**value.requested().data, "runId": value.run, "itemId": value.item, "createdAt": moment(value.created_at)}
+    return approval.Approval.model_validate(asked, by_alias=True)
+
+
+def resolution(value: Resolution) -> approval.RespondResult:
+    """How a question ended."""
+    status = "resolved" if value.is_ours else "already_resolved"
+    return approval.RespondResult(status=status, outcome=value.outcome, by=value.by or None)
 
 
 def history_item(record: Record) -> session.HistoryItem:

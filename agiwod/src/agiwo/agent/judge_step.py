@@ -1,0 +1,25 @@
+"""The effect that judges a tool call: the rules, and the tool itself, say whether it may run. Asks nobody."""
+
+from typing import Any
+
+from agiwo.durable import StepResult, StepScope
+from agiwo.errors import ToolError
+from agiwo.schema.tool import ToolCall
+from agiwo.tool.arguments import parse_arguments
+from agiwo.tool.executor import ToolExecutor
+
+
+class JudgeStep:
+    """Judges the tool calls of one agent."""
+
+    def __init__(self, executor: ToolExecutor) -> None:
+        self._executor = executor
+
+    async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
+        """The verdict on the call in `arg`, and its arguments as somebody who is asked should see them."""
+        verdict = self._executor.judge(ToolCall(arg["id"], arg["name"], arg["arguments"]))
+        try:
+            arguments = parse_arguments(arg["arguments"])
+        except ToolError:
+            arguments = {}
+        return StepResult({"action": verdict.action, "reason": verdict.reason, "arguments": arguments})

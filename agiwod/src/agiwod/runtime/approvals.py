@@ -1,0 +1,104 @@
+"""The questions whether tool calls may run: which are open, and answering them. The first answer counts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.errors import Conflict, NotFound
+from agiwo.schema.approval import TOPIC, Answer, Approval, Outcome, run_of
+from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, TERMINAL_EVENTS
+from agiwo.schema.record import Record, RunHead
+
+from agiwod.runtime.events import Events
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """How a question ended, and whose answer it was; `is_ours` when it was the one just given."""
+
+    outcome: Outcome
+    by: str
+    is_ours: bool
+
+
+class Approvals:
+    """The open questions of the runs that an engine drives. What is kept here is only what the runs' journals say."""
+
+    def __init__(self, engine: EmbeddedEngine, events: Events) -> None:
+        self._engine, self._events = engine, events
+        self._open: dict[str, Approval] = {}
+        self._unread: set[str] = set()
+
+    def follow(self, head: RunHead) -> None:
+        """Hear what the run asks, from now until it ends; what it asked in an earlier process is looked up."""
+        if head.head > 1:
+            self._unread.add(head.run)
+        stops: list[Callable[[], None]] = []
+
+        def hear(records: Sequence[Record]) -> None:
+            for record in records:
+                self._take(record, head)
+                if record.type in TERMINAL_EVENTS:
+                    stops.pop()()
+
+        stops.append(self._engine.journal.watch(head.run, hear))
+
+    def _take(self, record: Record, head: RunHead) -> None:
+        if record.type in (APPROVAL_REQUESTED, APPROVAL_RESOLVED):
+            self._note(record)
+            data = {"runId": head.run, "agentId": head.agent, "sessionId": head.session, **record.data}
+            self._events.publish("approval", record.type, data)
+        elif record.type in TERMINAL_EVENTS:
+            self._unread.discard(record.run)
+            self._open = {id: each for id, each in self._open.items() if each.run != record.run}
+
+    def _note(self, record: Record) -> None:
+        """Take up what a record says of the questions."""
+        if record.type == APPROVAL_REQUESTED:
+            approval = Approval.from_event(record.run, record.item or "", record.data, record.at)
+            self._open[approval.id] = approval
+        elif record.type == APPROVAL_RESOLVED:
+            self._open.pop(record.data["approvalId"], None)
+
+    async def list(self, run: str | None = None) -> list[Approval]:
+        """The open questions, oldest first; of one run if it is named."""
+        while self._unread:
+            for record in await self._engine.journal.load(unread := next(iter(self._unread))):
+                self._note(record)
+            self._unread.discard(unread)
+        found = [each for each in self._open.values() if run in (None, each.run)]
+        return sorted(found, key=lambda each: each.created_at)
+
+    async def respond(self, id: str, answer: Answer) -> Resolution:
+        """Answer a question, unless it has been answered; how it ended either way.
+
+        Raises:
+            NotFound: no such question was asked.
+            StorageError: the store refuses.
+        """
+        records = await self._engine.journal.load(run_of(id))
+        approval = _asked(id, records)
+        if approval is None:
+            raise NotFound("approval", id)
+        try:
+            event = approval.resolved(answer.option, by=answer.by, reason=answer.reason)
+            said = {"approvalId": id, **answer.to_json()}
+            if await self._engine.send_first(approval.run, id, TOPIC, said, event):
+                return Resolution(answer.option, answer.by, is_ours=True)
+        except Conflict:
+            pass  # its run has ended
+        return _resolution(id, await self._engine.journal.load(approval.run))
+
+
+def _asked(id: str, records: Sequence[Record]) -> Approval | None:
+    for record in records:
+        if record.type == APPROVAL_REQUESTED and record.data["approvalId"] == id:
+            return Approval.from_event(record.run, record.item or "", record.data, record.at)
+    return None
+
+
+def _resolution(id: str, records: Sequence[Record]) -> Resolution:
+    for record in records:
+        if record.type == APPROVAL_RESOLVED and record.data["approvalId"] == id:
+            return Resolution(record.data["outcome"], record.data.get("by", ""), is_ours=False)
+    return Resolution("cancelled", "", is_ours=False)
