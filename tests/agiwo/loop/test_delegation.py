@@ -1,12 +1,13 @@
 """Agents behind tools: a call is a child run that survives crashes, and never goes round in circles."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from agent_lab import agent_in, ask, calls, items_of, requests_of
 from agiwo.agent import Agent, AgentHooks, as_tool
 from agiwo.schema.event import CHILD_FINISHED, CHILD_SPAWNED
-from agiwo.schema.run import RunStatus
+from agiwo.schema.run import RunStatus, TerminationReason
 from agiwo.testing import RecordingTool
 from engine_lab import Lab
 
@@ -160,3 +161,43 @@ async def test_a_hook_may_change_what_an_agent_behind_a_tool_is_asked(lab: Lab) 
     agent = agent_in(lab, calls(task("child")), DONE, tools=[as_tool(child)], hooks=hooks)
     await lab.result(await ask(lab, agent))
     assert requests_of(child)[0][0]["content"] == "look, please"
+
+
+# Time
+
+
+async def test_the_time_of_an_agent_below_is_the_time_of_those_above(lab: Lab) -> None:
+    below = agent_in(lab, HANGING, id="below", run_timeout=None)
+    middle = agent_in(lab, calls(task("below")), DONE, id="middle", tools=[as_tool(below)], run_timeout=None)
+    agent = agent_in(lab, calls(task("middle")), {"text": "In short."}, tools=[as_tool(middle)], run_timeout=60)
+    run = await ask(lab, agent)
+    await lab.advance(59)
+    assert await lab.status(run) == RunStatus.WAITING
+    await lab.advance(1)
+    result = await lab.result(run)
+    assert (result.termination, result.response) == (TerminationReason.TIMEOUT, "In short.")
+    assert told(agent) == ["The run was interrupted before this call gave a result."]
+    assert [head.status for head in await lab.heads()][1:] == [RunStatus.CANCELLED] * 2
+
+
+async def test_what_agents_below_took_is_not_there_for_what_follows(lab: Lab) -> None:
+    gate = asyncio.Event()
+    lab.is_replayable = False  # with the gate open from the start, the time is another
+    below = agent_in(lab, calls("record"), DONE, id="below", tools=[RecordingTool(gate=gate, timeout_seconds=None)])
+    agent = agent_in(lab, calls(task("below")), HANGING, tools=[as_tool(below)], run_timeout=60)
+    run = await ask(lab, agent)
+    await lab.advance(40)
+    gate.set()
+    await lab.advance(19)
+    assert await lab.status(run) == RunStatus.RUNNING
+    await lab.advance(1)
+    assert (await lab.result(run)).termination == TerminationReason.TIMEOUT
+
+
+async def test_an_agent_below_that_is_out_of_its_own_time_sums_up_for_those_above(lab: Lab) -> None:
+    below = agent_in(lab, HANGING, {"text": "As far as I got."}, id="below", run_timeout=10)
+    agent = agent_in(lab, calls(task("below")), DONE, tools=[as_tool(below)], run_timeout=60)
+    run = await ask(lab, agent)
+    await lab.advance(10)
+    assert (await lab.result(run)).response == "Done."
+    assert told(agent) == ["As far as I got."]

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import orjson
@@ -112,11 +112,23 @@ class Context:
 
         async def body(operation: Operation) -> None:
             async with self._waiting(operation, timeout) as deadline:
-                value = await self._ends(ids, mode, deadline)
+                with self._counting(operation, ids):
+                    value = await self._ends(ids, mode, deadline)
                 await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
 
         value = await self._execution.operate(key, digest("wait", [list(ids), mode, timeout]), body)
         return {id: result and RunResult.from_json(result) for id, result in value.items()}
+
+    @contextmanager
+    def _counting(self, operation: Operation, ids: Sequence[str]) -> Generator[None]:
+        """Count the time that children take, as long as this run does nothing but wait for them; asleep it does not."""
+        execution = self._execution
+        with ExitStack() as links:
+            if execution.keyed[f"{operation.key}@"].data["status"] == RunStatus.WAITING:
+                operation.awaited = [id for id in ids if id in execution.children]
+                for id in operation.awaited:
+                    links.enter_context(execution.children[id].stopwatch.linked(execution.stopwatch))
+            yield
 
     async def _ends(self, ids: Sequence[str], mode: WaitMode, deadline: float | None) -> dict[str, Any]:
         """How the runs ended once all or any of them have, or at the deadline; None for those still going."""

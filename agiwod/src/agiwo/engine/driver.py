@@ -42,19 +42,22 @@ class Driver:
         tasks: Tasks,
         spawn: Spawn,
         on_run: Callable[[RunHead], None],
+        give_up: Callable[[str], None],
         max_concurrent: int,
     ) -> None:
         self.executions: dict[str, Execution] = {}
         self.is_closing = False
         self._programs, self._storage, self._clock, self._redactor = programs, storage, clock, redactor
-        self._tasks, self._spawn, self._tell_run = tasks, spawn, on_run
+        self._tasks, self._spawn, self._tell_run, self._give_up = tasks, spawn, on_run, give_up
         self._slots = asyncio.Semaphore(max_concurrent)
         self._lanes = Lanes()
         self._holders: dict[str, asyncio.Future[None]] = {}
 
     def take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
         """A run to drive from now on, as soon as it is the first of its session."""
-        execution = Execution(head, spec, records, feed, self._storage, self._clock, self._slots, self._redactor)
+        execution = Execution(
+            head, spec, records, feed, self._storage, self._clock, self._slots, self._redactor, self._give_up
+        )
         self.executions[head.run] = execution
         self._tell_run(head)
         self.go(execution)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +57,15 @@ class EmbeddedEngine:
         self._redactor = Redactor(secrets)
         self._tasks = Tasks()
         self._driver = Driver(
-            programs, self.storage, self._clock, self._redactor, self._tasks, self._spawn, on_run, max_concurrent
+            programs,
+            self.storage,
+            self._clock,
+            self._redactor,
+            self._tasks,
+            self._spawn,
+            on_run,
+            self._give_up,
+            max_concurrent,
         )
         self._executions = self._driver.executions
         self.branching = Branching(journal, self._driver, self._clock)
@@ -235,6 +244,14 @@ class EmbeddedEngine:
             return False
         await self._stopping.cancel(execution, reason, scope)
         return True
+
+    def _give_up(self, child: str) -> None:
+        self._tasks.start(self._cancel_late(child), f"{child} given up")
+
+    async def _cancel_late(self, child: str) -> None:
+        """Cancel a child whose parent is out of time; while the store refuses it goes on to its own limits."""
+        with suppress(StorageError):
+            await self._cancel(child, "the time of the run above it is over", "tree")
 
     # Looking at runs
 

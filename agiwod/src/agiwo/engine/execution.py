@@ -61,7 +61,9 @@ class Execution:
         clock: Clock,
         slots: asyncio.Semaphore,
         redactor: Redactor,
+        give_up: Callable[[str], None],
     ) -> None:
+        self._give_up = give_up
         self.id, self.spec, self.feed = head.run, spec, feed
         self.status = head.status
         self.session = head.session
@@ -235,12 +237,15 @@ class Execution:
         stop.add_done_callback(self.leftover.discard)
 
     async def _time_out(self) -> None:
-        """Interrupt what is under way; the first time the run may still sum up."""
+        """Interrupt what is under way, and give up the children waited for; the first time the run may still sum up."""
         if self.ending or self.is_cancelled:
             return
         entries, settled = self.interrupt("timeout", f"the run took longer than {self.spec.timeout:g} seconds")
         await self.commit(*entries, status=RunStatus.CANCELLING)
         self.stopwatch.allow(LAST_WORDS)
+        for operation in settled:
+            for child in operation.awaited:
+                self._give_up(child)
         await self.stop(settled)
 
     def interrupt(self, cause: str, reason: str, scope: CancelScope = "run") -> tuple[list[Entry], list[Operation]]:
