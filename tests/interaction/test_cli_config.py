@@ -30,6 +30,7 @@ def editor(home: Home, shell: str) -> str:
 def test_the_path_is_told_whether_the_file_is_there_or_not(home: Home):
     home.paths.config_file.unlink()
     assert home.run("config", "path").out == f"{home.paths.config_file}\n"
+    assert home.json("config", "path") == {"path": str(home.paths.config_file), "exists": False}
 
 
 def test_every_value_is_shown_with_where_it_came_from(home: Home):
@@ -101,6 +102,10 @@ def test_an_editor_that_changes_nothing_fails_or_is_missing_changes_nothing(home
     assert home.run("config", "edit", EDITOR="true").out == "nothing was changed\n"
     assert home.run("config", "edit", EDITOR="false").code == 1
     assert home.run("config", "edit", EDITOR="/no/such/editor").code == 1
+    unreadable = home.run("config", "edit", EDITOR="vi 'it")
+    assert (unreadable.code, unreadable.err.count("VISUAL or EDITOR names no program")) == (2, 1)
+    gone = home.run("config", "edit", EDITOR=editor(home, 'rm "$2"'))
+    assert (gone.code, "has left no file" in gone.err) == (1, True)
     assert home.paths.config_file.read_text() == before
 
 

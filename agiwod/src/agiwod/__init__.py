@@ -1,6 +1,4 @@
 """agiwod: the daemon that serves agiwo agents over JSON-RPC."""
 
-from typing import Final
-
-__version__: Final = "0.1.0"
+__version__ = "0.1.0"
 """What `agiwod --version` says. Here because asking the installation for it takes longer than a handshake."""

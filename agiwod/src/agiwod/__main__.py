@@ -2,7 +2,7 @@
 
 import sys
 
-from agiwod.cli.entry import main
+from agiwod.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

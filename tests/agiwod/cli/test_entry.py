@@ -1,5 +1,8 @@
 """The border of the command: what nobody foresaw becomes a line and a file, and never a traceback."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +31,50 @@ def test_an_internal_error_is_one_line_and_names_the_file_that_has_the_rest(
 def test_a_failure_says_what_happened_and_what_to_do(capsys: pytest.CaptureFixture[str]):
     assert CommandFailed("it rains", hint="take an umbrella", code=ExitCode.USAGE).report() == 2
     assert capsys.readouterr().err == "agiwod: it rains\n  take an umbrella\n"
+
+
+def test_every_line_of_a_failure_is_beneath_its_first(capsys: pytest.CaptureFixture[str]):
+    CommandFailed("it rains\n  here\nthere", hint="take an umbrella").report()
+    assert capsys.readouterr().err == "agiwod: it rains\n  here\n  there\n  take an umbrella\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_as_one_that_nobody_uses(tmp_path: Path, closed: str):
+    command = f'"{sys.executable}" -m agiwod config path {closed}'
+    done = subprocess.run(["bash", "-c", command], check=False, env={**os.environ, "AGIWOD_HOME": str(tmp_path)})
+    assert done.returncode == 0
+
+
+def test_a_disk_that_is_full_is_named_where_the_output_goes_to_it(tmp_path: Path):
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no file that is always full")
+    with full.open("w") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-m", "agiwod", "config", "show"],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "AGIWOD_HOME": str(tmp_path)},
+        )
+    assert done.returncode == 1
+    assert done.stderr == "agiwod: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("module", ["agiwo_protocol.paths", "agiwod.cli.entry", "agiwod.cli.tree"])
+def test_ctrl_c_while_a_command_is_loaded_is_no_traceback(module: str):
+    """An interrupt at a certain place: the import of that module is where it comes."""
+    program = (
+        "import builtins, sys\n"
+        "load = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        f"    if name == {module!r}: raise KeyboardInterrupt\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "sys.argv = ['agiwod', 'status']\n"
+        "from agiwod.cli import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

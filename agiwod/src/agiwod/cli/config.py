@@ -8,6 +8,7 @@ import typer
 from agiwo_protocol.paths import Paths, locate
 
 from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.listing import AsJson
 
 if TYPE_CHECKING:
     from agiwod.settings import Settings
@@ -16,15 +17,16 @@ config = typer.Typer(help="The settings, and where each came from.", no_args_is_
 
 
 @config.command("path")
-def show_path() -> None:
+def show_path(as_json: AsJson = False) -> None:
     """Print the path of config.toml, whether it is there or not."""
-    print(locate().config_file)
+    file = locate().config_file
+    print(json.dumps({"path": str(file), "exists": file.exists()}) if as_json else file)
 
 
 @config.command("show")
 def show_config(
     with_origin: Annotated[bool, typer.Option("--origin", help="Also who set each value, and where.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print every setting. Keys and other secrets are never shown."""
     from agiwod.cli.table import show_table

@@ -1,17 +1,22 @@
 """The daemon from the terminal: `serve`, `stdio`, `start`, `stop`, `restart`, `status`. Itself it is `agiwod.app`."""
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.listing import AsJson
 
 if TYPE_CHECKING:
     from agiwo_protocol.paths import Paths
 
 _LAST_DEEDS: Final = 15.0
 """Seconds beyond the drain's end in which a daemon closes its store."""
+
+_SILENCE: Final = 1.0
+"""Seconds after which somebody who waits wants to know for what."""
 
 _FIELDS: Final = ("running", "pid", "socket", "tcp", "http", "tokenFile", "version", "uptimeSeconds", "dataDir")
 """What `status --json` always has, null where there is nothing to say."""
@@ -52,7 +57,7 @@ def start() -> None:
 def stop(
     now: Annotated[bool, typer.Option("--now", help="Do not wait for runs; they go on at the next start.")] = False,
 ) -> None:
-    """Stop the daemon once its runs have ended, or its drain time is over. Unfinished runs go on at the next start."""
+    """Stop the daemon when its runs have ended. Those that take too long go on at the next start."""
     from agiwo_protocol.paths import locate
 
     paths = locate()
@@ -65,7 +70,7 @@ def stop(
 def restart(
     now: Annotated[bool, typer.Option("--now", help="Do not wait for runs; they go on in the new daemon.")] = False,
 ) -> None:
-    """Stop the daemon as `stop` does, and start it with its present settings. Starts one where none runs."""
+    """Stop the daemon as `stop` does, and start it anew. It takes the present settings; where none runs, one starts."""
     from agiwo_protocol.paths import locate
 
     from agiwod.cli.config import load_or_fail
@@ -90,11 +95,22 @@ def _end(paths: "Paths", *, now: bool) -> int | None:
         return None
     with Ending(status["pid"]) as ending:
         seconds = _ask_to_stop(0.0 if now else None)
+        if seconds > _SILENCE and not ending.wait(_SILENCE):
+            _say_what_is_waited_for(seconds)
         if not ending.wait(seconds + _LAST_DEEDS):
             raise CommandFailed(
                 f"the daemon (pid {status['pid']}) was told to stop and is still there", hint=f"see {paths.log_file}"
             )
     return status["pid"]
+
+
+def _say_what_is_waited_for(seconds: float) -> None:
+    print(
+        f"the daemon finishes its runs, for {seconds:.0f} s at most; `agiwod stop --now` does not wait, and they go on "
+        "at the next start",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _ask_to_stop(drain: float | None) -> float:
@@ -118,7 +134,7 @@ def _ask_to_stop(drain: float | None) -> float:
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell whether the daemon runs, and where."""
     from agiwo_protocol.paths import locate

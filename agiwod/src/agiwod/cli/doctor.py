@@ -8,6 +8,7 @@ import typer
 from agiwo_protocol.paths import Paths, locate
 
 from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.listing import AsJson
 
 if TYPE_CHECKING:
     from agiwod.cli.checks.finding import Check, Finding, Patient
@@ -16,7 +17,7 @@ _WIDTH: Final = 24
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
     reads_weights: Annotated[bool, typer.Option("--hash", help="Also read the local weights whole.")] = False,
 ) -> None:
     """Look for what is wrong, and say what to do. Code 1 when something does not work. Shows no secret."""

@@ -35,6 +35,8 @@ class Draft:
             with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as draft:
                 draft.write(before)
         self._run_editor()
+        if not self.path.is_file():
+            raise CommandFailed(f"the editor has left no file at {self.path}; the settings are as before")
         if self.path.read_bytes() != before:
             return True
         self.path.unlink()
@@ -64,8 +66,17 @@ def _editor() -> list[str]:
 
     named = variable("VISUAL") or variable("EDITOR")
     if named:
-        return shlex.split(named)
+        return _words(named)
     found = next((path for name in _EDITORS if (path := shutil.which(name))), None)
     if found is None:
         raise CommandFailed("there is no editor", hint="name one in VISUAL or EDITOR", code=ExitCode.USAGE)
     return [found]
+
+
+def _words(command: str) -> list[str]:
+    """A command line as the shell would read it, as far as that goes without one."""
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        named = f"VISUAL or EDITOR names no program: {command!r} ({error})"
+        raise CommandFailed(named, hint="the settings are as before", code=ExitCode.USAGE) from None

@@ -1,15 +1,22 @@
 """Where `agiwod` begins, and the border where its failures become words. Knows of one command: the one in haste."""
 
+import errno
+import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from agiwo_protocol.paths import locate
 
-from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
+
+_UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a stream says that goes to a disk which is full or broken."""
 
 
-def main() -> int:
+def run() -> int:
     """Run the command that `sys.argv` names; return its exit code, unless the command tree has already exited."""
+    _open_closed_streams()
     try:
         if sys.argv[1:] in (["stdio"], ["stdio", "--standalone"]):
             # An editor waits for this one: it must not wait for typer too.
@@ -21,17 +28,25 @@ def main() -> int:
         app(prog_name="agiwod")
     except CommandFailed as failure:
         return failure.report()
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
     except Exception as error:
         return _unforeseen(error).report()
     return ExitCode.OK
 
 
+def _open_closed_streams() -> None:
+    """Have all three streams, as programs expect: else a file or a socket of ours would pass for one of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # In this order the lowest free descriptor, which is the one we get, is the one that is missing.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def _unforeseen(error: Exception) -> CommandFailed:
-    """A file that cannot be used is named; anything else is our own fault, and the traceback goes to a file."""
+    """What the system refuses is told; anything else is our own fault, and the traceback goes to a file."""
     if isinstance(error, OSError) and error.filename:
-        return CommandFailed(f"{error.filename}: {error.strerror}")
+        return CommandFailed(f"{error.filename}: {error.strerror}", hint=DOCTOR)
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        return CommandFailed(f"the output cannot be written: {error.strerror}")
     try:
         file = _write_down(error)
     except OSError as unwritable:

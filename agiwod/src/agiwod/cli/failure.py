@@ -27,5 +27,6 @@ class CommandFailed(Exception):
 
     def report(self) -> int:
         """Say it on stderr; return the exit code."""
-        print(f"agiwod: {self.message}", *([self.hint] if self.hint else []), sep="\n  ", file=sys.stderr)
+        lines = [*f"agiwod: {self.message}".splitlines(), *([self.hint] if self.hint else [])]
+        print("\n  ".join(line.strip() for line in lines), file=sys.stderr)
         return int(self.code)

@@ -8,7 +8,7 @@ from agiwo_protocol import errors as wire
 from agiwo_protocol.paths import Paths, locate
 
 from agiwod import app
-from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
 from agiwod.opening import Opening
 from agiwod.settings import Settings, load_settings
 
@@ -46,7 +46,8 @@ def _guarded(serve: Callable[[Callable[[], Settings], Paths], None], overrides: 
     except ConfigError as error:
         raise CommandFailed(str(error), code=ExitCode.USAGE) from error
     except Conflict as error:
-        raise CommandFailed(str(error), hint="`agiwod status` tells about it, `agiwod stop` ends it") from error
+        hint = f"it may be of another AGIWOD_HOME, or serve one editor alone; `kill {error.pid}` ends it"
+        raise CommandFailed(str(error), hint=hint if error.pid else DOCTOR) from error
     except AgiwoError as error:
         raise CommandFailed(str(error)) from error
     except OSError as error:

@@ -19,7 +19,7 @@ def logs(
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, metavar="N", help="How many of the last lines.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="As they are in the file, a JSON object a line.")] = False,
 ) -> None:
-    """Print the daemon's log: its last lines, and with -f all that come."""
+    """Print the last lines of the daemon's log. With -f, all that come after them too."""
     from agiwod.cli.tail import Tail
 
     file = locate().log_file

@@ -27,7 +27,7 @@ def daemon_status(paths: Paths) -> dict[str, Any] | None:
             line.sendall(_QUESTION)
             with line.makefile("rb") as answers:
                 answer = answers.readline()
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return None
     except ConnectionError:
         # It was there, and ended while it was asked.

@@ -115,8 +115,7 @@ def _stillborn(code: int, words: Path, paths: Paths) -> CommandFailed:
     if "Traceback (most recent call last)" in said:
         said = f"{said.splitlines()[-1]}\n  the whole story is in {words}"
     lines = said.removeprefix("agiwod: ").splitlines()[:_QUOTED]
-    return CommandFailed(
-        "\n".join(lines) or f"the daemon ended with code {code} and said nothing; its log is {paths.log_file}",
-        hint=DOCTOR,
-        code=ExitCode.USAGE if code == ExitCode.USAGE else ExitCode.FAILED,
-    )
+    if code == ExitCode.USAGE:
+        return CommandFailed("\n".join(lines), code=ExitCode.USAGE)
+    message = "\n".join(lines) or f"the daemon ended with code {code} and said nothing; its log is {paths.log_file}"
+    return CommandFailed(message, hint=None if len(lines) > 1 else DOCTOR)
