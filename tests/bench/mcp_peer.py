@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -11,12 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from platformdirs import user_cache_path
+from interpreter import interpreter_with
 
 VERSION = "2.3.0"
-INSTALLING = 300.0
-"""Seconds that the package index may take."""
-
 # In an interpreter of its own: none of its imports are to be had here.
 SERVER = """
 import anyio
@@ -43,22 +39,7 @@ anyio.run(main)
 
 def installed() -> Path | None:
     """The interpreter that has the peer, installed on first use in this user's cache; None when that cannot be."""
-    home = user_cache_path("agiwod-bench") / f"mcp-{VERSION}-py{sys.version_info.major}{sys.version_info.minor}"
-    python, done = home / "bin" / "python", home / "installed"
-    if done.exists():
-        return python
-    commands = (
-        ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
-        ["uv", "pip", "install", "--quiet", "--python", str(python), f"mcp=={VERSION}"],
-    )
-    try:
-        for command in commands:
-            subprocess.run(command, check=True, timeout=INSTALLING, cwd=Path.home())
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"mcp {VERSION} cannot be installed, so nothing is compared with it: {error}")
-        return None
-    done.touch()
-    return python
+    return interpreter_with(f"mcp-{VERSION}", [f"mcp=={VERSION}"])
 
 
 class McpPeer:
