@@ -70,6 +70,7 @@ class Request:
 
     def __init__(self, account: Account, limit: int = 9) -> None:
         self.began, self.end = asyncio.Event(), asyncio.Event()
+        self.error: ModelError | None = None
         self._account, self._limit = account, limit
         self.task = asyncio.ensure_future(self._run())
 
@@ -77,6 +78,8 @@ class Request:
         async with self._account.turn(ASKED, limit=self._limit, patience=60):
             self.began.set()
             await self.end.wait()
+            if self.error is not None:
+                raise self.error
 
     @property
     def is_under_way(self) -> bool:
@@ -127,12 +130,38 @@ async def test_one_who_is_cancelled_as_its_turn_comes_gives_it_back(begin: Begin
     assert (first.is_under_way, second.is_under_way) == (False, True)
 
 
-async def test_who_gets_no_turn_in_time_is_told_so(begin: Begin) -> None:
+async def test_one_who_is_cancelled_before_its_turn_comes_does_not_take_it(begin: Begin) -> None:
     account = account_of("a")
-    await begin(account, 1, limit=1)
-    with pytest.raises(ModelError, match="1 requests that are under way") as caught:
-        await ask(account, limit=1, patience=0.01)
-    assert (caught.value.kind, caught.value.sent) == ("overloaded", False)
+    async with account.turn(ASKED, limit=1, patience=60):
+        first, second = await begin(account, 2, limit=1)
+        first.task.cancel()
+    await settle()
+    assert (first.is_under_way, second.is_under_way) == (False, True)
+
+
+async def test_who_waits_for_others_to_end_waits_however_short_its_patience(begin: Begin) -> None:
+    account = account_of("a")
+    (first,) = await begin(account, 1, limit=1)
+    waiting = asyncio.ensure_future(ask(account, limit=1, patience=0))
+    await settle()
+    assert not waiting.done()
+
+    first.end.set()
+    await waiting
+
+
+async def test_who_waits_is_told_when_a_pause_is_longer_than_its_patience(clock: Clock, begin: Begin) -> None:
+    account = account_of("a")
+    (failing,) = await begin(account, 1, limit=1)
+    hasty = asyncio.ensure_future(ask(account, limit=1, patience=5))
+    (patient,) = await begin(account, 1, limit=1)
+    failing.error = failure("rate_limited", 20)
+    failing.end.set()
+    with pytest.raises(ModelError, match="oops"):
+        await failing.task
+    with pytest.raises(ModelError, match="not asked for 20 s") as caught:
+        await hasty
+    assert (caught.value.sent, patient.task.done()) == (False, False)
 
 
 async def test_accounts_do_not_hold_one_another_up(begin: Begin) -> None:

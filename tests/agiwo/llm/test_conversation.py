@@ -117,7 +117,8 @@ def odd(chance: random.Random) -> list[Message]:
         match chance.choice(["user", "assistant", "calls", "tool", "system"]):
             case "calls":
                 calls = [call(chance.choice(ids), chance.choice(["{}", "{", ""])) for _ in range(chance.randint(1, 3))]
-                return says(*calls, content=chance.choice(contents))
+                message = says(*calls, content=chance.choice(contents))
+                return message if chance.random() < 0.8 else {k: message[k] for k in ("role", "tool_calls")}
             case "tool":
                 return result(chance.choice(ids), chance.choice(["", "2"]))
             case role:

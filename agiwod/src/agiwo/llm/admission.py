@@ -13,6 +13,9 @@ from agiwo.llm.refusal import Asked
 LONGEST_WAIT = 120.0
 """Seconds that a request may be held back on a provider's wish; who is asked for more patience is told so instead."""
 
+_LONGEST_QUEUE = 3600.0
+"""Seconds that a request waits for others to end; none takes longer than its own deadline, so this is never reached."""
+
 _LONGEST_PAUSE = 3600.0
 """Seconds that an account is closed at most, whatever a provider asks for: then somebody looks again."""
 
@@ -35,10 +38,11 @@ def account_of(name: str) -> "Account":
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
-    turn: asyncio.Future[None]
+    turn: asyncio.Future[bool]
     limit: int
+    patience: float
 
 
 class Account:
@@ -65,7 +69,7 @@ class Account:
         """The right to make one request; given back at the end of the block, whose ModelError counts as its failure.
 
         Raises:
-            ModelError: not within `patience` seconds, or not for longer than that; nothing was sent.
+            ModelError: nobody may ask for longer than `patience` seconds; nothing was sent.
         """
         await self._enter(asked, limit, patience)
         try:
@@ -88,25 +92,22 @@ class Account:
         if not self._waiting and self._is_free(limit):
             self._under_way += 1
             return
-        if self._closed_for() > patience:
-            raise self._refusal(asked)
-        waiter = _Waiter(self._loop.create_future(), limit)
+        waiter = _Waiter(self._loop.create_future(), limit, patience)
         self._waiting.append(waiter)
         self._let_in()
         try:
-            async with asyncio.timeout(patience):
-                await waiter.turn
-        except BaseException as error:
+            async with asyncio.timeout(_LONGEST_QUEUE):
+                if not await waiter.turn:
+                    raise self._refusal(asked)
+        except (asyncio.CancelledError, TimeoutError):
             self._withdraw(waiter)
-            if isinstance(error, TimeoutError):
-                raise self._refusal(asked) from None
             raise
 
     def _withdraw(self, waiter: _Waiter) -> None:
-        if waiter.turn.done() and not waiter.turn.cancelled():
-            self._under_way -= 1  # its turn had come, too late
-        else:
+        if waiter in self._waiting:
             self._waiting.remove(waiter)
+        elif not waiter.turn.cancelled() and waiter.turn.result():
+            self._under_way -= 1  # its turn had come, too late
         self._let_in()
 
     def _is_free(self, limit: int) -> bool:
@@ -116,11 +117,11 @@ class Account:
         return self._open_at - self._loop.time()
 
     def _let_in(self) -> None:
+        for waiter in [each for each in self._waiting if self._closed_for() > each.patience]:
+            self._waiting.remove(waiter)
+            _settle(waiter, False)
         while self._waiting and self._is_free(self._waiting[0].limit):
-            waiter = self._waiting.popleft()
-            if not waiter.turn.done():
-                self._under_way += 1
-                waiter.turn.set_result(None)
+            self._under_way += _settle(self._waiting.popleft(), True)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -128,10 +129,7 @@ class Account:
             self._timer = self._loop.call_at(self._open_at, self._let_in)
 
     def _refusal(self, asked: Asked) -> ModelError:
-        remaining = self._closed_for()
-        if remaining <= 0:
-            message = f"{asked.host}: no turn among {self._under_way} requests that are under way"
-            return ModelError("overloaded", message, provider=asked.provider, sent=False)
+        remaining = max(0.0, self._closed_for())
         kind = "overloaded" if self._faults >= _FAULTS else "rate_limited"
         message = f"{asked.host}: {self._why}; not asked for {remaining:.0f} s"
         return ModelError(kind, message, provider=asked.provider, retry_after=remaining, sent=False)
@@ -162,6 +160,14 @@ class Account:
             return False
         self._reserve -= 1
         return True
+
+
+def _settle(waiter: _Waiter, has_turn: bool) -> bool:
+    """Tell one who waits; False when it has gone meanwhile."""
+    if waiter.turn.done():
+        return False
+    waiter.turn.set_result(has_turn)
+    return True
 
 
 _accounts: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Account]] = WeakKeyDictionary()

@@ -78,7 +78,7 @@ class OpenAIModel(HostedModel):
 
     def message(self, message: Message) -> Message:
         """One message as it is sent. Thoughts stay here: most servers refuse what they do not know."""
-        is_plain = type(message["content"]) is str and "reasoning_content" not in message
+        is_plain = type(message.get("content")) is str and "reasoning_content" not in message
         return message if is_plain and "reasoning_signature" not in message else plain(message)
 
     def decoder(self) -> Decode:
