@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agiwod.cli.listing import AsJson, show_answer
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agiwo_client import Client
     from agiwo_protocol import session
 
 sessions = typer.Typer(help="The conversations: list, show, fork and rewind them.", no_args_is_help=True)
 
-_JSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
 _SESSION = Annotated[str, typer.Argument(metavar="SESSION", help="The conversation's id.")]
 _RUN = Annotated[str, typer.Option("--at", metavar="RUN", help="The run that the history is to end with.")]
 _SEQ = Annotated[int | None, typer.Option(min=0, help="The last event of that run that counts; 0: not even its first.")]
@@ -20,27 +23,22 @@ _SEQ = Annotated[int | None, typer.Option(min=0, help="The last event of that ru
 @sessions.command("list")
 def list_sessions(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the one used last first.")] = 20,
-    as_json: _JSON = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the conversations, the one used last first."""
     from agiwo_protocol import session
 
-    from agiwod.cli.table import show_table
-    from agiwod.cli.talk import talk
+    head = ("session", "agent", "used", "last run")
+    show_answer(session.LIST, session.ListParams(limit=limit), head, _rows, as_json=as_json)
 
-    async def ask(client: "Client") -> session.ListResult:
-        return await client.call(session.LIST, session.ListParams(limit=limit))
 
-    found = talk(ask)
-    if as_json:
-        print(json.dumps(found.to_wire()))
-        return
-    rows = [(each.session_id, each.agent_id, each.updated_at[:19], each.head or "") for each in found.sessions]
-    show_table(("session", "agent", "used", "last run"), rows)
+def _rows(found: "session.ListResult") -> "Iterator[tuple[str, ...]]":
+    for each in found.sessions:
+        yield each.session_id, each.agent_id, each.updated_at[:19], each.head or ""
 
 
 @sessions.command("show")
-def show_session(session_id: _SESSION, as_json: _JSON = False) -> None:
+def show_session(session_id: _SESSION, as_json: AsJson = False) -> None:
     """Show what was said and done in a conversation."""
     from agiwo_protocol import session
 
@@ -76,28 +74,24 @@ async def _history(client: "Client", session_id: str) -> list["session.HistoryIt
 
 
 @sessions.command("fork")
-def fork_session(session_id: _SESSION, at: _RUN, seq: _SEQ = None, as_json: _JSON = False) -> None:
+def fork_session(session_id: _SESSION, at: _RUN, seq: _SEQ = None, as_json: AsJson = False) -> None:
     """Begin a conversation that goes on from a point of this one; this one stays as it is."""
     from agiwo_protocol import session
 
     from agiwod.cli.talk import talk
 
-    async def ask(client: "Client") -> session.Session:
-        return await client.call(session.FORK, session.ForkParams(session_id=session_id, at=at, seq=seq))
-
-    fork = talk(ask)
+    params = session.ForkParams(session_id=session_id, at=at, seq=seq)
+    fork = talk(lambda client: client.call(session.FORK, params))
     print(json.dumps(fork.to_wire()) if as_json else fork.session_id)
 
 
 @sessions.command("rewind")
-def rewind_session(session_id: _SESSION, at: _RUN, seq: _SEQ = None, as_json: _JSON = False) -> None:
+def rewind_session(session_id: _SESSION, at: _RUN, seq: _SEQ = None, as_json: AsJson = False) -> None:
     """Go back to a point of a conversation; the runs behind it stay, and can be forked."""
     from agiwo_protocol import session
 
     from agiwod.cli.talk import talk
 
-    async def ask(client: "Client") -> session.Session:
-        return await client.call(session.REWIND, session.RewindParams(session_id=session_id, at=at, seq=seq))
-
-    rewound = talk(ask)
+    params = session.RewindParams(session_id=session_id, at=at, seq=seq)
+    rewound = talk(lambda client: client.call(session.REWIND, params))
     print(json.dumps(rewound.to_wire()) if as_json else f"{session_id} goes on from {at}")
