@@ -1,13 +1,24 @@
 """The agent as its users hold it: run it, stream it, start it and keep the handle."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from agent_lab import calls
-from agiwo.agent import Agent, AgentOptions, EventType, RunError, RunHandle, TerminationReason
+from agiwo.agent import (
+    AbortSignal,
+    Agent,
+    AgentOptions,
+    EventType,
+    RunError,
+    RunHandle,
+    RunStatus,
+    TerminationReason,
+)
 from agiwo.errors import ConfigError, Conflict, CursorExpired
 from agiwo.schema.stream import StreamEvent
 from agiwo.testing import RecordingTool, ScriptedModel
@@ -90,6 +101,62 @@ async def is_free(agent: Agent, session: str) -> None:
     """Fail unless the session's next run begins, which it does when those before it are over."""
     async with asyncio.timeout(5):
         await until_it_speaks(await agent.start("hi", session_id=session))
+
+
+async def test_an_abort_signal_ends_a_run_whose_model_says_nothing_more(agents: Any) -> None:
+    signal = AbortSignal()
+    handle = await agents.make(HANGING).start("hi", abort_signal=signal)
+    await until_it_speaks(handle)
+    signal.abort("enough")
+    assert (await handle.wait(5)).termination_reason == TerminationReason.CANCELLED
+    events = await drain(handle.stream())
+    assert events[-1].data["reason"] == "enough"
+
+
+async def test_an_abort_signal_ends_a_run_whose_tool_hangs(agents: Any) -> None:
+    signal, tool = AbortSignal(), RecordingTool(gate=asyncio.Event())
+    running = asyncio.create_task(agents.make(calls("record"), tools=[tool]).run("hi", abort_signal=signal))
+    await tool.started.wait()
+    signal.abort()
+    assert (await asyncio.wait_for(running, 5)).termination_reason == TerminationReason.CANCELLED
+
+
+async def test_a_signal_that_was_raised_before_ends_the_run_and_one_raised_after_it_ends_nothing(agents: Any) -> None:
+    signal = AbortSignal()
+    agent = agents.make(HELLO)
+    assert (await agent.run("hi", abort_signal=signal)).response == "hello world"
+    signal.abort()
+    assert (await agent.run("hi", abort_signal=signal)).termination_reason == TerminationReason.CANCELLED
+
+
+async def test_a_failed_run_is_kept_as_a_failed_run(agents: Any) -> None:
+    agent = agents.make({"error": {"kind": "auth", "message": "wrong key"}})
+    output = await agent.run("hi")
+    assert (await agent.run_step_storage.get_run(output.run_id)).status == RunStatus.FAILED
+
+
+async def test_nothing_is_printed_and_no_prompt_is_logged(
+    agents: Any, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await agents.make(HELLO, system_prompt="Keep the secret.").run("my secret question")
+    assert capsys.readouterr().out == ""
+    assert "secret" not in caplog.text
+
+
+async def test_an_agent_makes_no_folders_wherever_its_id_points(
+    agents: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    child = agents.make(HELLO, id="../child")
+    await agents.make(calls(("___child", {"task": "hi"})), HELLO, id="../../parent", tools=[child.as_tool()]).run("hi")
+    assert entries(tmp_path) == []
+    assert child.model.requests
+
+
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 # run_stream
@@ -211,6 +278,14 @@ async def test_closing_an_agent_ends_what_it_is_doing(agents: Any) -> None:
     await until_it_speaks(await agent.start("hi"))
     async with asyncio.timeout(5):
         await agent.close()
+
+
+async def test_no_answer_is_lost_when_many_runs_of_one_session_are_started_at_once(agents: Any) -> None:
+    agent = agents.make(HELLO)
+    await asyncio.gather(*(agent.run(str(number), session_id="s") for number in range(5)))
+    steps = await agent.run_step_storage.get_steps("s")
+    assert [step.sequence for step in steps] == list(range(1, 11))
+    assert sorted(step.content for step in steps[::2]) == list("01234")
 
 
 # Making one

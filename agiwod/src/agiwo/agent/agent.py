@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from agiwo import ids
@@ -27,12 +28,18 @@ from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import RunOutput, StreamEvent
 from agiwo.schema.tool import ExecutionContext
 from agiwo.tool.base import BaseTool
+from agiwo.tool.builtin import builtin_tool
 from agiwo.tool.executor import ToolExecutor
 from agiwo.tool.function import tool
+
+_DEFAULT_TOOLS = ("calculator", "current_time", "http_request")
+"""The builtin tools that can do no harm."""
 
 
 class Agent:
     """An agent that runs in this process. `tools` takes tools and plain functions.
+
+    Without `tools` it has `calculator`, `current_time` and `http_request`; with an empty list it has none.
 
     Its runs are kept where `options.run_step_storage` says: in memory until `close`, or in a file. One agent serves any
     number of runs at the same time; runs of one session go one after the other.
@@ -53,8 +60,8 @@ class Agent:
         self.id, self.description, self.model = id, description, model
         self.system_prompt, self.options = system_prompt, options or AgentOptions()
         self.hooks = hooks or AgentHooks()
-        self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in tools or ()]
-        self.maker = ids.fresh("maker")
+        given = map(builtin_tool, _DEFAULT_TOOLS) if tools is None else tools
+        self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in given]
         self._agents = {each.name: each for each in self.tools if isinstance(each, AgentTool)}
         self._executor = ToolExecutor(self.tools, policy=self.options.approval_policy)
         self._home: Home | None = None
@@ -62,6 +69,11 @@ class Agent:
         self.program = AgentProgram(
             model, system_prompt, self._executor, self.hooks, self._agents.values(), patience=patience
         )
+
+    @cached_property
+    def maker(self) -> str:
+        """Names this object, where there are several of one id."""
+        return ids.fresh("maker")
 
     def plan(self, ancestors: tuple[str, ...] = ()) -> Plan:
         """The agent's description as each run stores it; `ancestors` are the agents of the runs above."""
@@ -193,7 +205,9 @@ class Agent:
     async def _start(self, spec: RunSpec, run: str, signal: AbortSignal | None) -> RunHandle:
         engine, home = await self._enter()
         cursor = await engine.start(spec, run=run)
-        if signal is not None:
+        if signal is not None and signal.is_aborted():
+            await engine.cancel(run, signal.reason or "")
+        elif signal is not None:
             home.obey(signal, run)
         return RunHandle(engine, cursor, spec, home.observers.of(run))
 
