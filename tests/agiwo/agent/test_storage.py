@@ -195,13 +195,15 @@ async def test_runs_are_listed_by_user_and_session_the_newest_first(agents: Any)
     assert [run.user_input for run in await store.list_runs(session_id="s0")] == ["other", "2", "0"]
 
 
-async def test_no_step_of_a_long_session_is_lost(agents: Any) -> None:
+@pytest.mark.parametrize("turns", [30, pytest.param(520, marks=pytest.mark.soak)])
+async def test_no_step_of_a_long_session_is_lost_and_the_model_sees_all_of_it(agents: Any, turns: int) -> None:
     agent = agents.make(DONE)
-    for number in range(30):
+    for number in range(turns):
         await agent.run(str(number), session_id="s")
     steps = await agent.run_step_storage.get_steps("s", limit=None)
-    assert [step.sequence for step in steps] == list(range(1, 61))
-    assert [step.content for step in steps[::2]] == [str(number) for number in range(30)]
+    assert [step.sequence for step in steps] == list(range(1, 2 * turns + 1))
+    assert [step.content for step in steps[::2]] == [str(number) for number in range(turns)]
+    assert conversation(agent)[::2] == [str(number) for number in range(turns)]
 
 
 async def test_the_store_cannot_be_written_past_the_runs(agents: Any) -> None:

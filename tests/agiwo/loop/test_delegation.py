@@ -84,9 +84,13 @@ async def test_an_agent_that_is_cancelled_gives_an_error(lab: Lab) -> None:
 async def test_arguments_that_do_not_fit_start_no_agent(lab: Lab, arguments: str) -> None:
     child = agent_in(lab, {"text": "42"}, id="child")
     agent = agent_in(lab, calls(("child", arguments)), DONE, tools=[as_tool(child)])
-    assert (await lab.result(await ask(lab, agent))).response == "Done."
-    assert told(agent)[0].startswith("Error: ")
+    assert (await lab.result(await ask(lab, agent, session="s"))).response == "Done."
+    (error,) = told(agent)
+    assert error.startswith("Error: ")
     assert len(await lab.heads()) == 1
+    later = agent_in(lab, DONE, id="later")
+    await lab.result(await ask(lab, later, session="s"))
+    assert told(later) == [error]
 
 
 # Circles and depth

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agiwo.durable import DurableContext
+from agiwo.errors import EffectFailed
 from agiwo.loop.plan import Delegate, Plan
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
@@ -14,20 +15,23 @@ from agiwo.schema.run import RunResult, RunSpec, RunStatus
 async def delegate(
     ctx: DurableContext, plan: Plan, key: str, call: Mapping[str, Any], target: Delegate
 ) -> Mapping[str, Any]:
-    """Have the agent behind the call do it; gives what the model is told.
-
-    Raises:
-        EffectFailed: the arguments are wrong, or the agent is not there any more.
-    """
-    refusal = _refusal(ctx, plan, target)
-    if refusal:
-        output: dict[str, Any] = {"content": f"Error: {refusal}", "isError": True}
-        return await ctx.step(f"{key}/run", "told", {"item": key, "call": dict(call), "output": output})
-    spec = RunSpec.from_json(await ctx.step(f"{key}/child", "child", dict(call)))
+    """Have the agent behind the call do it; gives what the model is told, which is recorded as what the call gave."""
+    if refusal := _refusal(ctx, plan, target):
+        return await _tell(ctx, key, call, {"content": f"Error: {refusal}", "isError": True})
+    try:
+        spec = RunSpec.from_json(await ctx.step(f"{key}/child", "child", dict(call)))
+    except EffectFailed as error:
+        return await _tell(ctx, key, call, {"content": f"Error: {error}", "isError": True})
     child = await ctx.spawn(f"{key}/spawn", spec)
     result = (await ctx.wait(f"{key}/wait", [child]))[child]
     assert result
-    told = {"item": key, "call": dict(call), "output": _output(target, result), "durationMs": result.duration_ms}
+    return await _tell(ctx, key, call, _output(target, result), result.duration_ms)
+
+
+async def _tell(
+    ctx: DurableContext, key: str, call: Mapping[str, Any], output: Mapping[str, Any], duration_ms: int = 0
+) -> Mapping[str, Any]:
+    told = {"item": key, "call": dict(call), "output": dict(output), "durationMs": duration_ms}
     return await ctx.step(f"{key}/run", "told", told)
 
 
