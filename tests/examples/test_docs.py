@@ -25,6 +25,9 @@ PROVIDERS = ("OPENAI", "ANTHROPIC", "DEEPSEEK", "NVIDIA", "ACME")
 
 ANSWER = "The capital of France is Paris."
 
+CALLED = {"roll_dice": "{}", "researcher": '{"task": "Find it."}', "critic": '{"task": "What is wrong with it?"}'}
+"""The tools and agents of the pages that a model would call, and how."""
+
 INSTALL = "pip install uv && "
 """What a reader does first and this machine has done."""
 
@@ -48,12 +51,14 @@ def blocks(page: Path) -> list[Block]:
 
 
 def choose(request: Received) -> Answer:
-    """Call the tool that rolls dice, once, when there is one; else say where Paris is, on whichever wire."""
+    """Call the tool or the agent of a page, once, when there is one; else say where Paris is, on whichever wire."""
     if request.path.endswith("/messages"):
         return fake_messages.says(ANSWER[:12], ANSWER[12:])
     tools = [each["function"]["name"] for each in request.body.get("tools", ())]
-    if "roll_dice" in tools and request.body["messages"][-1]["role"] == "user":
-        call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "roll_dice", "arguments": "{}"}}
+    called = next((name for name in CALLED if name in tools), None)
+    if called and request.body["messages"][-1]["role"] == "user":
+        function = {"name": called, "arguments": CALLED[called]}
+        call = {"index": 0, "id": "call_1", "type": "function", "function": function}
         return Answer([START, delta(tool_calls=[call]), delta("tool_calls"), usage(7, 3), DONE])
     return says(ANSWER[:12], ANSWER[12:])
 
