@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, Protocol
 import orjson
 
 from agiwo.schema.event import NewEvent
-from agiwo.schema.record import Record
+from agiwo.schema.growing import plain
+from agiwo.schema.past import NO_PAST, Past
 from agiwo.schema.run import RunResult, RunSpec, RunStatus, TerminationReason, Usage
 
 SPEC: Final = "spec"
@@ -66,7 +67,7 @@ class RunView:
 
     id: str
     spec: RunSpec
-    past: Sequence[Sequence[Record]] = ()
+    past: Past = NO_PAST
 
 
 class StepScope(Protocol):
@@ -223,9 +224,12 @@ class Engine(Protocol):
         ...
 
 
+_DIGESTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+
+
 def digest(effect: str, arg: Any) -> str:
     """A short name for what a step was asked to do, to hold a replay against."""
-    data = orjson.dumps([effect, arg], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=repr)
+    data = orjson.dumps([effect, arg], option=_DIGESTED, default=plain)
     return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 

@@ -1,14 +1,13 @@
 """Who may run when: sessions, slots that waits give up, agents that come and go, stores that refuse for a while."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from agiwo.durable import DurableContext, StepResult, StepScope
 from agiwo.errors import Conflict, StorageError
 from agiwo.schema.event import ITEM_COMPLETED, LOG, RUN_QUEUED, RUN_RESUMED, RUN_STARTED
-from agiwo.schema.record import Record
+from agiwo.schema.past import Past
 from agiwo.schema.run import RunSpec, RunStatus
 from engine_lab import Lab, echo, hang
 
@@ -24,7 +23,7 @@ async def _say(ctx: DurableContext) -> Any:
     return await ctx.step("say", "echo", ctx.run.spec.input)
 
 
-def _said(past: Sequence[Sequence[Record]]) -> list[Any]:
+def _said(past: Past) -> list[Any]:
     return [record.data["value"] for run in past for record in run if record.key == "say"]
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 from agiwo.agent.run_step_storage import RunStepStorage, chosen
 from agiwo.agent.steps import run_steps
 from agiwo.durable import SPEC
-from agiwo.engine.start import past_records
+from agiwo.engine.pasts import Pasts
 from agiwo.engine.terminal import result_of
 from agiwo.errors import ConfigError
 from agiwo.journal.base import Journal
@@ -67,7 +67,7 @@ class JournalView(RunStepStorage):
         journal = await self._journal()
         session = await journal.session(session_id)
         steps: list[StepRecord] = []
-        for records in await past_records(journal, session and session.head):
+        for records in await Pasts(journal).up_to(session and session.head):
             if records:
                 steps += run_steps(records[0].run, records, len(steps))
         return chosen(steps, start_seq, end_seq, run_id, agent_id, limit, ascending)

@@ -16,7 +16,7 @@ from agiwo.agent.steps import MODEL_KEY, Steps, whole_text
 from agiwo.clock import SystemClock
 from agiwo.durable import SPEC, STEP, Programs, RunView
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.engine.start import BASE
+from agiwo.engine.pasts import BASE
 from agiwo.engine.terminal import result_of
 from agiwo.loop.history import BEFORE_RUN
 from agiwo.schema.content import read_input

@@ -12,9 +12,10 @@ from agiwo.durable import SPEC, Outcome, Program, Programs
 from agiwo.engine.context import Context, Spawn
 from agiwo.engine.execution import Execution
 from agiwo.engine.feed import Feed
+from agiwo.engine.pasts import BASE, Pasts
 from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
-from agiwo.engine.start import BASE, start_run
+from agiwo.engine.start import start_run
 from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
@@ -51,6 +52,7 @@ class Driver:
         self._tasks, self._spawn, self._tell_run, self._give_up = tasks, spawn, on_run, give_up
         self._slots = asyncio.Semaphore(max_concurrent)
         self._lanes = Lanes()
+        self._pasts = Pasts(storage.journal)
         self._holders: dict[str, asyncio.Future[None]] = {}
 
     def take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
@@ -117,7 +119,7 @@ class Driver:
             execution.stopwatch.hold()
 
     async def _run(self, execution: Execution, program: Program) -> None:
-        await start_run(execution, self._storage.journal)
+        await start_run(execution, self._storage.journal, self._pasts)
         execution.is_looping = True
         context = Context(execution, program, self._spawn)
         await self._finish(execution, await self._outcome(execution, program.main(context)))

@@ -1,18 +1,15 @@
 """The beginning of a run: its records before the loop, and what its session said before it. Drives nothing."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from agiwo.durable import SPEC
 from agiwo.engine.execution import Execution
+from agiwo.engine.pasts import BASE, Pasts, point_of
 from agiwo.journal.base import Journal
 from agiwo.schema.event import ITEM_COMPLETED, RUN_QUEUED, RUN_RESUMED, RUN_STARTED, NewEvent
-from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session
+from agiwo.schema.record import Batch, Entry, Point, RunHead, Session
 from agiwo.schema.run import RunSpec, RunStatus
-
-BASE: Final = "base"
-"""Key and type of the internal record that says where the run's session stood when it started."""
 
 
 def new_run(id: str, spec: RunSpec, version: str | None, at: float) -> Batch:
@@ -23,7 +20,7 @@ def new_run(id: str, spec: RunSpec, version: str | None, at: float) -> Batch:
     return Batch(id, entries, RunStatus.QUEUED, create=head)
 
 
-async def start_run(execution: Execution, journal: Journal) -> None:
+async def start_run(execution: Execution, journal: Journal, pasts: Pasts) -> None:
     """Record that a run starts, or that it goes on, and give it its session's past."""
     execution.status = RunStatus.RUNNING if execution.interruption is None else RunStatus.CANCELLING
     if base := execution.keyed.get(BASE):
@@ -32,7 +29,7 @@ async def start_run(execution: Execution, journal: Journal) -> None:
         point = point_of(base)
     else:
         point = await _start_first(execution, journal)
-    execution.view = replace(execution.view, past=await past_records(journal, point))
+    execution.view = replace(execution.view, past=await pasts.up_to(point))
 
 
 async def _start_first(execution: Execution, journal: Journal) -> Point | None:
@@ -55,25 +52,3 @@ async def _start_first(execution: Execution, journal: Journal) -> Point | None:
 
 def _about(spec: RunSpec) -> dict[str, Any]:
     return {"agentId": spec.agent, "sessionId": spec.session, "model": spec.plan.get("model")}
-
-
-async def past_records(journal: Journal, point: Point | None) -> list[list[Record]]:
-    """The records of a session's runs up to a point of it, oldest run first."""
-    past: list[list[Record]] = []
-    while point:
-        records = await journal.load(point.run)
-        past.append(_until(records, point.seq))
-        base = next((record for record in records if record.key == BASE), None)
-        point = base and point_of(base)
-    return past[::-1]
-
-
-def point_of(base: Record) -> Point | None:
-    """Where the session stood when the run started that this `base` record is of."""
-    return Point(**base.data["point"]) if base.data["point"] else None
-
-
-def _until(records: Sequence[Record], seq: int | None) -> list[Record]:
-    """The records up to the event with that seq, with the internal ones that were committed after it."""
-    beyond = (at for at, record in enumerate(records) if seq is not None and record.seq and record.seq > seq)
-    return list(records[: next(beyond, None)])

@@ -3,7 +3,7 @@
 Keys beside the call's own: `{turn}.{i}/judge` for the rules, `/asked`, `/approval` and `/unanswered` for the question.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from agiwo.errors import Interrupted
 from agiwo.loop.plan import Plan
 from agiwo.schema.approval import TOPIC, Answer, Approval, approval_id
 from agiwo.schema.event import APPROVAL_RESOLVED
+from agiwo.schema.past import Past
 from agiwo.schema.record import Record
 
 Call = Mapping[str, Any]
@@ -33,10 +34,14 @@ class Permission:
     for_session: bool = False
 
 
-def allowed_before(past: Iterable[Sequence[Record]]) -> set[str]:
+def allowed_before(past: Past) -> set[str]:
     """The tools that somebody allowed for the whole of the session, in its earlier runs."""
-    records = (record for run in past for record in run if record.type == APPROVAL_RESOLVED)
-    return {record.data["name"] for record in records if record.data["outcome"] == "allow_session"}
+    return set(past.fold(_with_allowed, set[str]))
+
+
+def _with_allowed(allowed: set[str], records: Sequence[Record]) -> set[str]:
+    answers = (record.data for record in records if record.type == APPROVAL_RESOLVED)
+    return allowed.union(answer["name"] for answer in answers if answer["outcome"] == "allow_session")
 
 
 async def permit(ctx: DurableContext, plan: Plan, key: str, call: Call, allowed: frozenset[str]) -> Permission:

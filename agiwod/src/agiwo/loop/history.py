@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agiwo.durable import INTERRUPTED, SPEC, STEP, STEP_FAILED
+from agiwo.schema.growing import Growing
+from agiwo.schema.past import Past
 from agiwo.schema.record import Record
 
 Message = dict[str, Any]
@@ -71,9 +73,14 @@ def tool_message(call: str, content: str) -> Message:
     return {"role": "tool", "tool_call_id": call, "content": content}
 
 
-def past_messages(past: Sequence[Sequence[Record]]) -> list[Message]:
+def past_messages(past: Past) -> Growing[Message]:
     """The conversation of a session's earlier runs, valid for every provider: each tool call has one result."""
-    return [message for records in past for message in _run_messages(records)]
+    return past.fold(_with_run, Growing[Message]).copy()
+
+
+def _with_run(messages: Growing[Message], records: Sequence[Record]) -> Growing[Message]:
+    messages.extend(_run_messages(records))
+    return messages
 
 
 def _run_messages(records: Sequence[Record]) -> Iterator[Message]:

@@ -114,7 +114,7 @@ class AgentLoop:
     async def _ask(self, key: str, *, tools: bool) -> Mapping[str, Any]:
         """Make a model call and take its answer into the conversation."""
         name = key.partition("/")[0]
-        request = {"messages": list(self._messages), "tools": tools, "turn": name, "request": self._requests}
+        request = {"messages": self._messages.copy(), "tools": tools, "turn": name, "request": self._requests}
         try:
             answer: Mapping[str, Any] = await self._ctx.step(key, "model", request)
         except Interrupted as stop:

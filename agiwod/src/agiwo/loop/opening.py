@@ -6,6 +6,7 @@ from agiwo.loop.history import Message, past_messages, user_message
 from agiwo.loop.hooks import BEFORE_RUN, MEMORY_RETRIEVE
 from agiwo.loop.memory import remind
 from agiwo.loop.plan import Plan
+from agiwo.schema.growing import Growing
 
 
 class Opening:
@@ -13,7 +14,7 @@ class Opening:
 
     def __init__(self, ctx: DurableContext, plan: Plan) -> None:
         self._ctx, self._plan = ctx, plan
-        self.messages: list[Message] = past_messages(ctx.run.past)
+        self.messages: Growing[Message] = past_messages(ctx.run.past)
 
     async def run(self) -> None:
         """Let the hooks look at what the user said, and take it into the conversation.

@@ -5,7 +5,7 @@ import asyncio
 from agiwo import ids
 from agiwo.clock import Clock
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.engine.start import past_records
+from agiwo.engine.pasts import Pasts
 from agiwo.errors import Conflict, NotFound
 from agiwo.schema.event import ITEM_COMPLETED
 from agiwo.schema.record import Record, Session
@@ -63,7 +63,7 @@ class Sessions:
         Raises:
             NotFound: there is no such session.
         """
-        past = await past_records(self._journal, (await self.get(id)).head)
+        past = await Pasts(self._journal).up_to((await self.get(id)).head)
         return [record for records in past for record in records if record.type == ITEM_COMPLETED]
 
     async def list(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
