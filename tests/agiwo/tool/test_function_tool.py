@@ -57,6 +57,13 @@ def test_the_name_the_docstring_and_the_annotations_are_the_definition() -> None
     }
 
 
+def test_a_function_is_read_once_however_many_tools_are_made_of_it() -> None:
+    def double(number: int) -> int:
+        return 2 * number
+
+    assert tool(double).get_parameters() is tool(name="twice")(double).get_parameters()
+
+
 def test_a_decorator_with_options_sets_them() -> None:
     definition = add.get_definition()
 
