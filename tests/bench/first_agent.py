@@ -1,4 +1,4 @@
-"""What it takes to have a first agent: a fresh process imports a driver's framework and makes one, and says its CPU.
+"""What a first agent costs: a fresh process imports a driver's framework, makes one with a model, and says its CPU.
 
     python first_agent.py DRIVER        `httpx2` in the place of a driver is only imported: that is the floor
 
@@ -16,7 +16,7 @@ def main(name: str) -> None:
         __import__("httpx2")
     else:
         driver = __import__(f"drivers.{name}", fromlist=["Driver"]).Driver("http://127.0.0.1:9/v1")
-        assert driver.construct()
+        assert driver.first()
     print(time.process_time() - before)
 
 

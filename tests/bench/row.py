@@ -41,7 +41,7 @@ ROWS = {
     row.name: row
     for row in (
         Row("construct", "an agent with a tool", "µs", 1e3, [Work("construct", times=1000)], 0, "agno"),
-        Row("import", "the first agent of a fresh process", "ms", 1e3, [], 1.5, "all"),
+        Row("import", "import, and an agent with a model", "ms", 1e3, [], 1.5, "all"),
         Row("run", "one run, one answer", "ms", 50, [Work("run", "text3", times=20)], 1.5, "all"),
         Row("delta", "a delta of 10,000 in a stream", "µs", 100, [Work("stream", "text10000")], 1.5, "all"),
         Row("steps", "a run of 20 tool steps", "ms", 1e3 / 3, [TWENTY], 1.5, "all"),

@@ -19,6 +19,10 @@ from drivers.addition import Calls
 class Driver(Protocol):
     """What a module in `drivers` has under this name; it is made with the provider's base URL."""
 
+    def first(self) -> object:
+        """A new agent with a model alone."""
+        ...
+
     def construct(self) -> object:
         """A new agent with a tool."""
         ...

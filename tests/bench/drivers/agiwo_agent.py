@@ -23,6 +23,10 @@ class Driver:
             self._agents[model] = Agent("bench", "", self._named(model), tools=[add], options=options)
         return self._agents[model]
 
+    def first(self) -> object:
+        """An agent with a model, and nothing else."""
+        return Agent("bench", "", self._model)
+
     def construct(self) -> object:
         """An agent with a tool; the model is there."""
         return Agent("bench", "", self._model, tools=[add])

@@ -23,6 +23,10 @@ class Driver:
             self._agents[model] = Agent(model=self._named(model), tools=[add], telemetry=False)
         return self._agents[model]
 
+    def first(self) -> object:
+        """An agent with a model, and nothing else."""
+        return Agent(model=self._model, telemetry=False)
+
     def construct(self) -> object:
         """An agent with a tool; the model is there."""
         return Agent(model=self._model, tools=[add], telemetry=False)

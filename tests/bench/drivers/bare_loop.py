@@ -30,6 +30,10 @@ class Driver:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
         self._client = httpx2.AsyncClient(timeout=60, limits=limits)
 
+    def first(self) -> object:
+        """A loop is there at once."""
+        return self
+
     def construct(self) -> object:
         """A loop has no agent; this is what one would be made of."""
         return [TOOL]

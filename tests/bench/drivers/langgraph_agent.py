@@ -27,6 +27,10 @@ class Driver:
             self._agents[model] = create_agent(self._named(model), [add])
         return self._agents[model]
 
+    def first(self) -> object:
+        """An agent with a model, and nothing else."""
+        return create_agent(self._model, [])
+
     def construct(self) -> object:
         """An agent with a tool; the model is there."""
         return create_agent(self._model, [add])

@@ -25,6 +25,10 @@ class Driver:
             self._agents[model] = Agent(name="bench", model=named, tools=[function_tool(add)])
         return self._agents[model]
 
+    def first(self) -> object:
+        """An agent with a model, and nothing else."""
+        return Agent(name="bench", model=self._model)
+
     def construct(self) -> object:
         """An agent with a tool; the model is there."""
         return Agent(name="bench", model=self._model, tools=[function_tool(add)])

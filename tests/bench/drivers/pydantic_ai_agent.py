@@ -24,6 +24,10 @@ class Driver:
             self._agents[model] = Agent(OpenAIChatModel(model, provider=self._provider), tools=[add])
         return self._agents[model]
 
+    def first(self) -> object:
+        """An agent with a model, and nothing else."""
+        return Agent(self._model)
+
     def construct(self) -> object:
         """An agent with a tool; the model is there."""
         return Agent(self._model, tools=[add])
