@@ -65,10 +65,12 @@ class Agent:
         self._agents = {each.name: each for each in self.tools if isinstance(each, AgentTool)}
         self._executor = ToolExecutor(self.tools, policy=self.options.approval_policy)
         self._home: Home | None = None
-        patience = self.options.stream_cleanup_timeout
-        self.program = AgentProgram(
-            model, system_prompt, self._executor, self.hooks, self._agents.values(), patience=patience
-        )
+
+    @cached_property
+    def program(self) -> AgentProgram:
+        """What an engine runs for this agent."""
+        agents, patience = self._agents.values(), self.options.stream_cleanup_timeout
+        return AgentProgram(self.model, self.system_prompt, self._executor, self.hooks, agents, patience=patience)
 
     @cached_property
     def maker(self) -> str:

@@ -28,7 +28,12 @@ class HookSteps:
 
     def __init__(self, hooks: AgentHooks) -> None:
         self._hooks = hooks
-        self.effects: Mapping[str, Effect] = {
+
+    @property
+    def effects(self) -> Mapping[str, Effect]:
+        """Those that are steps of their own, by name."""
+        # Made for who asks: kept in here they would be a ring, which only the garbage collector can take apart.
+        return {
             "before_run": self._before_run,
             "memory_retrieve": self._memory_retrieve,
             "before_tool_call": self._before_tool_call,

@@ -1,11 +1,18 @@
 """How an agent runs: its limits, and where its runs are kept. Not what it says or knows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
 from agiwo.errors import ConfigError
 from agiwo.loop.plan import Limits
 from agiwo.tool.policy import Policy
+
+# Whoever says nothing shares these: making them anew would be the larger part of making options.
+_NO_RULES = Policy()
+_IN_MEMORY = RunStepStorageConfig(config=MappingProxyType[str, Any]({}))
+_UNTRACED = TraceStorageConfig(config=MappingProxyType[str, Any]({}))
 
 
 @dataclass
@@ -29,14 +36,14 @@ class AgentOptions:
     max_output_tokens: int = 8196
     enable_termination_summary: bool = True
     termination_summary_prompt: str = ""
-    approval_policy: Policy = field(default_factory=Policy)
+    approval_policy: Policy = _NO_RULES
     approval_timeout: float | None = None
     enable_skill: bool = False
     skills_dir: str = "~/.agent/skills"
     relevant_memory_max_token: int = 2048
     stream_cleanup_timeout: float = 300.0
-    run_step_storage: RunStepStorageConfig = field(default_factory=RunStepStorageConfig)
-    trace_storage: TraceStorageConfig = field(default_factory=TraceStorageConfig)
+    run_step_storage: RunStepStorageConfig = _IN_MEMORY
+    trace_storage: TraceStorageConfig = _UNTRACED
 
     def __post_init__(self) -> None:
         if self.max_steps < 1:

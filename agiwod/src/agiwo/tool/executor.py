@@ -30,7 +30,7 @@ _ERROR = 2000
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
-_EFFECTS = ", ".join(get_args(Effect))
+_EFFECTS: tuple[str, ...] = get_args(Effect)
 
 
 class ToolExecutor:
@@ -215,8 +215,9 @@ def _require_usable(definition: ToolDefinition) -> None:
         raise ConfigError(f"a tool cannot be named {definition.name!r}; a name has letters, digits, '_' and '-'")
     if limit is not None and (not isinstance(limit, int | float) or not limit > 0):
         raise ConfigError(f"tool {definition.name!r}: timeout_seconds is {limit!r}; it must be above 0, or None")
-    if definition.effect not in get_args(Effect):
-        raise ConfigError(f"tool {definition.name!r}: effect is {definition.effect!r}; it must be one of {_EFFECTS}")
+    if definition.effect not in _EFFECTS:
+        known = ", ".join(_EFFECTS)
+        raise ConfigError(f"tool {definition.name!r}: effect is {definition.effect!r}; it must be one of {known}")
     try:
         write_json(definition.parameters)
     except TypeError as error:

@@ -54,9 +54,9 @@ def signature_of(function: Callable[..., Any], tool: str) -> Signature:
     """
     if not inspect.isfunction(function):
         return _read_signature(function, tool)
-    if function not in _known:
-        _known[function] = _read_signature(function, tool)
-    return _known[function]
+    if (known := _known.get(function)) is None:
+        known = _known[function] = _read_signature(function, tool)
+    return known
 
 
 _known: WeakKeyDictionary[Callable[..., Any], Signature] = WeakKeyDictionary()
