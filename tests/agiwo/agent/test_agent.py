@@ -280,6 +280,22 @@ async def test_closing_an_agent_ends_what_it_is_doing(agents: Any) -> None:
         await agent.close()
 
 
+async def test_who_waits_for_a_run_or_reads_it_hears_that_its_agent_was_closed(agents: Any) -> None:
+    agent = agents.make(HANGING)
+    handle = await agent.start("hi")
+    await until_it_speaks(handle)
+    waiting = [
+        asyncio.create_task(handle.wait()),
+        asyncio.create_task(drain(handle.stream())),
+        asyncio.create_task(agent.run("hi")),
+    ]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await agent.close()
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(each) for each in ended] == [Conflict] * 3
+
+
 async def test_no_answer_is_lost_when_many_runs_of_one_session_are_started_at_once(agents: Any) -> None:
     agent = agents.make(HELLO)
     await asyncio.gather(*(agent.run(str(number), session_id="s") for number in range(5)))

@@ -148,7 +148,7 @@ class Agent:
     ) -> RunHandle:
         """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`."""
         spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata)
-        return await self._start(spec, ids.fresh("run"), abort_signal)
+        return await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal)
 
     async def attach(self, run_id: str) -> RunHandle:
         """The handle of a run that was started before, also by an earlier process over the same file.
@@ -160,7 +160,7 @@ class Agent:
         cursor = await engine.events(run_id)
         records = await engine.journal.load(run_id)
         spec = next(RunSpec.from_json(record.data["spec"]) for record in records if record.key == SPEC)
-        return RunHandle(engine, cursor, spec, home.observers.of(run_id))
+        return RunHandle(engine, home, cursor, spec)
 
     async def run(
         self,
@@ -179,12 +179,11 @@ class Agent:
         spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata)
         if context is not None:
             spec = _below(context, spec)
-        run = ids.fresh("run")
+        run, (engine, home) = ids.fresh("run"), await self._enter()
         try:
-            return await (await self._start(spec, run, abort_signal)).wait()
+            return await (await _start(engine, home, spec, run, abort_signal)).wait()
         except asyncio.CancelledError:
             with suppress(NotFound, StorageError):
-                engine, _ = await self._enter()
                 await engine.cancel(run, "the caller was cancelled")
             raise
 
@@ -204,38 +203,6 @@ class Agent:
         async for event in handle.stream():
             yield event
 
-    async def fork(self, session_id: str, *, at: str, seq: int | None = None) -> str:
-        """The id of a new session that goes on from the run `at` of this one, or from event `seq` of that run.
-
-        With `seq` 0 it goes on from the moment before the run. Nothing is copied, and the session stays as it is.
-
-        Raises:
-            NotFound: no such session, or no such run in it.
-            Conflict: the run is still going and no `seq` was given.
-            CursorExpired: the run has not had that many events.
-        """
-        engine, _ = await self._enter()
-        return (await engine.branching.fork(session_id, at, seq)).id
-
-    async def rewind(self, session_id: str, *, at: str, seq: int | None = None) -> None:
-        """Let the session go on from there itself; what lies behind stays, and can be forked.
-
-        Raises:
-            NotFound, CursorExpired: as `fork`.
-            Conflict: a run of the session is going, or waits to go.
-        """
-        engine, _ = await self._enter()
-        await engine.branching.rewind(session_id, at, seq)
-
-    async def _start(self, spec: RunSpec, run: str, signal: AbortSignal | None) -> RunHandle:
-        engine, home = await self._enter()
-        cursor = await engine.start(spec, run=run)
-        if signal is not None and signal.is_aborted():
-            await engine.cancel(run, signal.reason or "")
-        elif signal is not None:
-            home.obey(signal, run)
-        return RunHandle(engine, cursor, spec, home.observers.of(run))
-
     async def _enter(self) -> tuple[EmbeddedEngine, Home]:
         home = self._home = self._home or home_for(self.options.run_step_storage)
         return await home.enter(self), home
@@ -250,6 +217,15 @@ class Agent:
             await home.leave(self)
         await self._executor.close()
         await self.model.close()
+
+
+async def _start(engine: EmbeddedEngine, home: Home, spec: RunSpec, run: str, signal: AbortSignal | None) -> RunHandle:
+    cursor = await engine.start(spec, run=run)
+    if signal is not None and signal.is_aborted():
+        await engine.cancel(run, signal.reason or "")
+    elif signal is not None:
+        home.obey(signal, run)
+    return RunHandle(engine, home, cursor, spec)
 
 
 def _below(context: ExecutionContext, spec: RunSpec) -> RunSpec:

@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, Mapping
 
 from agiwo import ids
+from agiwo.agent.home import Home
 from agiwo.agent.model_step import STEER
-from agiwo.agent.observer import Observer
 from agiwo.agent.observers import has_seen
 from agiwo.agent.reader import TreeReader
 from agiwo.engine.cursor import Cursor
@@ -17,8 +17,9 @@ from agiwo.schema.stream import RunOutput, StreamEvent
 class RunHandle:
     """One run. Any number of readers may stream it, each from any seq; none of them can slow or end it."""
 
-    def __init__(self, engine: EmbeddedEngine, first: Cursor, spec: RunSpec, observer: Observer | None = None) -> None:
-        self._engine, self._spec, self._observer = engine, spec, observer
+    def __init__(self, engine: EmbeddedEngine, home: Home, first: Cursor, spec: RunSpec) -> None:
+        self._engine, self._home, self._spec = engine, home, spec
+        self._observer = home.observers.of(first.run)
         self._first: Cursor | None = first
         self.run_id, self.session_id = first.run, spec.session
 
@@ -30,10 +31,13 @@ class RunHandle:
 
         Raises:
             CursorExpired: the run has not had that many events.
+            Conflict: the agent was closed before the run had ended.
         """
         begins = {self.run_id: after} if isinstance(after, int) else dict(after)
         cursor = await self._cursor(begins.get(self.run_id, 0))
-        async for event in TreeReader(self._engine, cursor, self._spec, begins):
+        reader = TreeReader(self._engine, cursor, self._spec, begins)
+        self._home.readers.add(reader)
+        async for event in reader:
             if event.name in TERMINAL_EVENTS and event.run_id == self.run_id:
                 for late in await has_seen(self._observer):
                     yield late
@@ -50,6 +54,7 @@ class RunHandle:
 
         Raises:
             TimeoutError: it was still going after `timeout` seconds.
+            Conflict: the agent was closed before the run had ended.
         """
         result = await self._engine.result(self.run_id, timeout)
         await has_seen(self._observer)

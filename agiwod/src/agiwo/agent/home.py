@@ -1,13 +1,14 @@
 """Where the runs of agents live: one journal, one engine over it, and who runs there. Decides nothing about runs."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakSet
 
 from agiwo.abort import AbortSignal
 from agiwo.agent.observers import LINGER, Observers
+from agiwo.agent.reader import TreeReader
 from agiwo.agent.storage import RunStepStorageConfig
 from agiwo.durable import Program
 from agiwo.engine.embedded import EmbeddedEngine
@@ -17,8 +18,6 @@ from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
 
 if TYPE_CHECKING:
     from agiwo.agent.agent import Agent
-
-_T = TypeVar("_T")
 
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
 
@@ -35,7 +34,9 @@ class Home:
         self._residents: list[Agent] = []
         self._engine: EmbeddedEngine | None = None
         self._door = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._entering: set[asyncio.Task[EmbeddedEngine]] = set()
+        self._watches: set[asyncio.Task[None]] = set()
+        self.readers: WeakSet[TreeReader] = WeakSet()
         self.observers = Observers(self, self._observes)
 
     def find(self, spec: RunSpec) -> Program | None:
@@ -59,13 +60,10 @@ class Home:
         if self._engine is not None and agent in self._residents:
             return self._engine
         # A caller that goes away in the middle must not leave a store that is half open.
-        return await asyncio.shield(self._own(self._let_in(agent), f"open the store of {agent.id}"))
-
-    def _own(self, work: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        entering = asyncio.create_task(self._let_in(agent), name=f"open the store of {agent.id}")
+        self._entering.add(entering)
+        entering.add_done_callback(self._entering.discard)
+        return await asyncio.shield(entering)
 
     async def _let_in(self, agent: "Agent") -> EmbeddedEngine:
         async with self._door:
@@ -92,7 +90,9 @@ class Home:
     def obey(self, signal: AbortSignal, run: str) -> None:
         """Cancel a run when the signal is raised while it goes on."""
         assert self._engine
-        self._own(_cancel_on(signal, self._engine, run), f"abort signal of {run}")
+        watch = asyncio.create_task(_cancel_on(signal, self._engine, run), name=f"abort signal of {run}")
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
 
     async def leave(self, agent: "Agent") -> None:
         """Have nothing run for this agent any more.
@@ -109,10 +109,12 @@ class Home:
             if self._residents:
                 await self._cancel_runs(self._engine, agent)
                 return
-            for task in self._tasks:
-                task.cancel()
+            for watch in self._watches:
+                watch.cancel()
             engine, self._engine = self._engine, None
             await engine.close()
+            for reader in self.readers:
+                reader.close()
             await self.observers.close()
             await engine.journal.close()
 

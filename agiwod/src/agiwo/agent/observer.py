@@ -138,11 +138,18 @@ class Observer:
         """Every event of the run and of those below it; of a run below another one that other's hook hears."""
         if self._hooks.on_event is None or spec.parent is not None:
             return
-        is_new = self._head.head <= 1
-        cursor = await self._engine.events(self._head.run, 0 if is_new else self._head.head)
-        async for event in TreeReader(self._engine, cursor, spec, {}):
+        after = {} if self._head.head <= 1 else await self._heads(self._head)
+        cursor = await self._engine.events(self._head.run, after.get(self._head.run, 0))
+        async for event in TreeReader(self._engine, cursor, spec, after):
             if event.data.get("hook") != "on_event":  # else one that fails would be told of each failure, and fail
                 await self._call("on_event", event)
+
+    async def _heads(self, head: RunHead) -> dict[str, int]:
+        """How far a recovered run, and those below it, had come: what was told then is not told again."""
+        heads = {head.run: head.head}
+        for child in await self._engine.journal.runs(parent=head.run):
+            heads |= await self._heads(child)
+        return heads
 
     # Calling
 

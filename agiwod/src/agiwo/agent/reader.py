@@ -8,6 +8,7 @@ from agiwo.agent.steps import item_step
 from agiwo.durable import RunView
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.errors import Conflict
 from agiwo.schema.event import (
     APPROVAL_REQUESTED,
     CHILD_FINISHED,
@@ -50,6 +51,7 @@ class TreeReader:
     """The events of a run and of those below it, up to the run's terminal one.
 
     What a child says stands between the events of its parent that tell that it was spawned and that it finished.
+    Iterating raises `Conflict` when the reader is closed before the run has ended.
     """
 
     def __init__(self, engine: EmbeddedEngine, root: Cursor, spec: RunSpec, after: Mapping[str, int]) -> None:
@@ -60,6 +62,12 @@ class TreeReader:
         self._news = asyncio.Event()
         self._news.set()
         root.on_wake = self._wake
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Nothing more will come here: end with what is there."""
+        self._is_closed = True
+        self._news.set()
 
     def _wake(self, cursor: Cursor) -> None:
         self._news.set()
@@ -73,6 +81,8 @@ class TreeReader:
             for branch in list(self._branches.values()):
                 for event in await self._pull(branch):
                     yield event
+            if self._is_closed and not self._root.cursor.finished:
+                raise Conflict(f"the agent was closed before run {self._root.run.id} had ended")
 
     async def _pull(self, branch: _Branch) -> list[StreamEvent]:
         """Everything that the run has said since, with what its children said in its place."""

@@ -74,6 +74,7 @@ class EmbeddedEngine:
         self._submits: dict[str, asyncio.Task[Cursor]] = {}
         # Sessions that are being created: creating one twice would lose where its history ends.
         self._new_sessions: set[str] = set()
+        self._endings: set[Ending] = set()
 
     # Asking for runs
 
@@ -90,6 +91,7 @@ class EmbeddedEngine:
 
         Raises:
             StorageError: the store refuses writes; nothing was accepted.
+            Conflict: the engine was closed meanwhile.
         """
         id = run or ids.fresh("run")
         if run and await self.journal.run(run):
@@ -97,7 +99,10 @@ class EmbeddedEngine:
         submit = self._submits[id] = self._tasks.start(self._submit(id, spec), f"{id} submit")
         submit.add_done_callback(lambda done: self._submits.pop(id, None))
         # A caller that goes away in the middle must not leave a run that is recorded and that nobody drives.
-        return await asyncio.shield(submit)
+        await asyncio.wait({submit})
+        if submit.cancelled():
+            raise Conflict("the engine was closed before the run was recorded")
+        return submit.result()
 
     async def _submit(self, id: str, spec: RunSpec) -> Cursor:
         spec = self._without_secrets(spec)
@@ -261,13 +266,16 @@ class EmbeddedEngine:
         Raises:
             TimeoutError: it was still going after `timeout` seconds.
             NotFound: no such run.
+            Conflict: the engine was closed before the run had ended.
         """
         async with asyncio.timeout(timeout):
             ending = Ending(self.journal, run)
+            self._endings.add(ending)
             try:
                 await ending.look()
                 return await ending.result()
             finally:
+                self._endings.discard(ending)
                 ending.close()
 
     async def events(self, run: str, after: int = 0, on_wake: Callable[[Cursor], None] | None = None) -> Cursor:
@@ -354,6 +362,8 @@ class EmbeddedEngine:
     async def close(self) -> None:
         """Stop driving. Unfinished runs stay as they are recorded and go on when they are recovered."""
         self._driver.is_closing = True
+        for ending in self._endings:
+            ending.give_up()
         self._tasks.cancel()
         await asyncio.gather(*(execution.close() for execution in self._executions.values()))
         await self._tasks.wait()

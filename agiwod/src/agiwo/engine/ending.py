@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from agiwo.engine.terminal import result_of
-from agiwo.errors import NotFound
+from agiwo.errors import Conflict, NotFound
 from agiwo.journal.base import Journal
 from agiwo.schema.event import TERMINAL_EVENTS
 from agiwo.schema.record import Record
@@ -32,12 +32,21 @@ class Ending:
             self._settle()
 
     async def result(self) -> RunResult:
-        """How the run ended, once it has."""
+        """How the run ended, once it has.
+
+        Raises:
+            Conflict: the engine was closed before that.
+        """
         await self.over
         head = await self._journal.run(self._run)
         assert head
         records = await self._journal.read(self._run, head.head - 1, 1)
         return result_of(head, records[-1])
+
+    def give_up(self) -> None:
+        """Let who waits know that this process will not see the end."""
+        if not self.over.done():
+            self.over.set_exception(Conflict(f"the engine was closed before run {self._run} had ended"))
 
     def close(self) -> None:
         """Watch no longer."""

@@ -45,4 +45,5 @@ def result_of(head: RunHead, record: Record) -> RunResult:
         data.get("reason"),
         data.get("durationMs", 0),
         data.get("counts") or {},
+        record.at,
     )

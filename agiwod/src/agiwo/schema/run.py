@@ -174,6 +174,7 @@ class RunResult:
     reason: str | None = None
     duration_ms: int = 0
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    ended_at: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the record of a wait."""
@@ -189,6 +190,7 @@ class RunResult:
             "reason": self.reason,
             "durationMs": self.duration_ms,
             "counts": dict(self.counts),
+            "endedAt": self.ended_at,
         }
 
     @classmethod
@@ -207,4 +209,5 @@ class RunResult:
             data.get("reason"),
             data.get("durationMs", 0),
             data.get("counts") or {},
+            data.get("endedAt"),
         )

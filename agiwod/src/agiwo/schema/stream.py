@@ -124,8 +124,10 @@ class RunOutput:
 
 
 def _metrics(result: RunResult) -> RunMetrics:
-    usage, counts = result.usage, result.counts
+    usage, counts, end = result.usage, result.counts, result.ended_at
     return RunMetrics(
+        start_at=None if end is None else end - result.duration_ms / 1000,
+        end_at=end,
         duration_ms=result.duration_ms,
         total_tokens=usage.total_tokens,
         input_tokens=usage.input_tokens,
