@@ -136,6 +136,20 @@ def test_sigterm_waits_for_a_run_and_a_second_one_does_not(home: Home):
     assert events_of(home.run("runs", "attach", run, "--json"))[-1]["type"] == "run/completed"
 
 
+def test_who_needs_a_daemon_that_is_about_to_end_is_told_and_waits_for_the_next(home: Home):
+    home.run("start")
+    pid = home.pid()
+    assert pid is not None
+    with home.process("ask", "--agent", "slow", "tell") as asking, followed(home) as log:
+        assert asking.stdout is not None
+        asking.stdout.read(10)
+        os.kill(pid, signal.SIGTERM)
+        log.await_event("draining")
+        ran = home.run("ask", "hi")
+    assert (ran.code, ran.out) == (0, "Paris is the capital.\n")
+    assert ran.err.startswith(f"the daemon (pid {pid}) is about to end, and waits for its runs; `agiwod stop --now`")
+
+
 def test_after_a_hangup_new_runs_are_of_the_new_agents_and_a_run_under_way_keeps_its_own(home: Home):
     home.path.joinpath("hold.json").write_text(HOLD)
     home.path.joinpath("other.json").write_text('{"turns": [{"text": "new"}], "repeat": true}')

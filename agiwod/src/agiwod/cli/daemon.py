@@ -8,15 +8,13 @@ import typer
 
 from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.listing import AsJson
+from agiwod.cli.starter import NOT_TO_WAIT, SILENCE
 
 if TYPE_CHECKING:
     from agiwo_protocol.paths import Paths
 
 _LAST_DEEDS: Final = 15.0
 """Seconds beyond the drain's end in which a daemon closes its store."""
-
-_SILENCE: Final = 1.0
-"""Seconds after which somebody who waits wants to know for what."""
 
 _FIELDS: Final = ("running", "pid", "socket", "tcp", "http", "tokenFile", "version", "uptimeSeconds", "dataDir")
 """What `status --json` always has, null where there is nothing to say."""
@@ -95,22 +93,13 @@ def _end(paths: "Paths", *, now: bool) -> int | None:
         return None
     with Ending(status["pid"]) as ending:
         seconds = _ask_to_stop(0.0 if now else None)
-        if seconds > _SILENCE and not ending.wait(_SILENCE):
-            _say_what_is_waited_for(seconds)
+        if seconds > SILENCE and not ending.wait(SILENCE):
+            print(f"the daemon finishes its runs, for {seconds:.0f} s at most; {NOT_TO_WAIT}", file=sys.stderr)
         if not ending.wait(seconds + _LAST_DEEDS):
             raise CommandFailed(
                 f"the daemon (pid {status['pid']}) was told to stop and is still there", hint=f"see {paths.log_file}"
             )
     return status["pid"]
-
-
-def _say_what_is_waited_for(seconds: float) -> None:
-    print(
-        f"the daemon finishes its runs, for {seconds:.0f} s at most; `agiwod stop --now` does not wait, and they go on "
-        "at the next start",
-        file=sys.stderr,
-        flush=True,
-    )
 
 
 def _ask_to_stop(drain: float | None) -> float:

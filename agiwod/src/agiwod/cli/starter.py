@@ -22,6 +22,12 @@ _DEADLINE: Final = 60.0
 _LOOK_AGAIN: Final = 0.05
 """Seconds between looks at a daemon that comes or goes; nothing can be waited for before its socket is there."""
 
+SILENCE: Final = 1.0
+"""Seconds after which somebody who waits wants to know for what."""
+
+NOT_TO_WAIT: Final = "`agiwod stop --now` ends it at once, and unfinished runs go on at the next start"
+"""What to do about a daemon that drains."""
+
 _QUOTED: Final = 20
 """Lines of a daemon's last words that are shown."""
 
@@ -83,13 +89,15 @@ def _start_alone(paths: Paths) -> Started:
 
 def _await_farewell(paths: Paths) -> dict[str, Any] | None:
     """The daemon that takes requests, or None once there is none: one that is about to end is waited for."""
-    deadline = time.monotonic() + _DEADLINE
+    begun, is_told = time.monotonic(), False
     while (status := daemon_status(paths)) is not None and status["state"] == "draining":
-        if time.monotonic() > deadline:
-            raise CommandFailed(
-                f"the daemon (pid {status['pid']}) is about to end, and waits for its runs",
-                hint="`agiwod stop --now` ends it at once; unfinished runs go on at the next start",
-            )
+        waited = time.monotonic() - begun
+        what = f"the daemon (pid {status['pid']}) is about to end, and waits for its runs"
+        if waited > _DEADLINE:
+            raise CommandFailed(what, hint=NOT_TO_WAIT)
+        if waited > SILENCE and not is_told:
+            print(f"{what}; {NOT_TO_WAIT}", file=sys.stderr, flush=True)
+            is_told = True
         time.sleep(_LOOK_AGAIN)
     return status
 
