@@ -203,6 +203,29 @@ class Agent:
         async for event in handle.stream():
             yield event
 
+    async def fork(self, session_id: str, *, at: str, seq: int | None = None) -> str:
+        """The id of a new session that goes on from the run `at` of this one, or from event `seq` of that run.
+
+        With `seq` 0 it goes on from the moment before the run. Nothing is copied, and the session stays as it is.
+
+        Raises:
+            NotFound: no such session, or no such run in it.
+            Conflict: the run is still going and no `seq` was given.
+            CursorExpired: the run has not had that many events.
+        """
+        engine, _ = await self._enter()
+        return (await engine.branching.fork(session_id, at, seq)).id
+
+    async def rewind(self, session_id: str, *, at: str, seq: int | None = None) -> None:
+        """Let the session go on from there itself; what lies behind stays, and can be forked.
+
+        Raises:
+            NotFound, CursorExpired: as `fork`.
+            Conflict: a run of the session is going, or waits to go.
+        """
+        engine, _ = await self._enter()
+        await engine.branching.rewind(session_id, at, seq)
+
     async def _enter(self) -> tuple[EmbeddedEngine, Home]:
         home = self._home = self._home or home_for(self.options.run_step_storage)
         return await home.enter(self), home
