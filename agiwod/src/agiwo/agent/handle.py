@@ -37,11 +37,14 @@ class RunHandle:
         cursor = await self._cursor(begins.get(self.run_id, 0))
         reader = TreeReader(self._engine, cursor, self._spec, begins)
         self._home.readers.add(reader)
-        async for event in reader:
-            if event.name in TERMINAL_EVENTS and event.run_id == self.run_id:
+        async for events in reader:
+            last = events.pop()
+            for event in events:
+                yield event
+            if last.name in TERMINAL_EVENTS and last.run_id == self.run_id:
                 for late in await has_seen(self._observer):
                     yield late
-            yield event
+            yield last
 
     async def _cursor(self, after: int) -> Cursor:
         if after == 0 and self._first is not None:

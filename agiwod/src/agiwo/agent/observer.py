@@ -140,9 +140,10 @@ class Observer:
             return
         after = {} if self._head.head <= 1 else await self._heads(self._head)
         cursor = await self._engine.events(self._head.run, after.get(self._head.run, 0))
-        async for event in TreeReader(self._engine, cursor, spec, after):
-            if event.data.get("hook") != "on_event":  # else one that fails would be told of each failure, and fail
-                await self._call("on_event", event)
+        async for events in TreeReader(self._engine, cursor, spec, after):
+            for event in events:
+                if event.data.get("hook") != "on_event":  # else one that fails would be told of that, and fail
+                    await self._call("on_event", event)
 
     async def _heads(self, head: RunHead) -> dict[str, int]:
         """How far a recovered run, and those below it, had come: what was told then is not told again."""

@@ -26,7 +26,6 @@ from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import EventType, StepDelta, StreamEvent
 
 _TYPES = {
-    ITEM_DELTA: EventType.STEP_DELTA,
     ITEM_COMPLETED: EventType.STEP_COMPLETED,
     RUN_STARTED: EventType.RUN_STARTED,
     RUN_COMPLETED: EventType.RUN_COMPLETED,
@@ -51,7 +50,8 @@ class TreeReader:
     """The events of a run and of those below it, up to the run's terminal one.
 
     What a child says stands between the events of its parent that tell that it was spawned and that it finished.
-    Iterating raises `Conflict` when the reader is closed before the run has ended.
+    Iterating gives what has come since, as lists of events, and raises `Conflict` when the reader is closed before the
+    run has ended.
     """
 
     def __init__(self, engine: EmbeddedEngine, root: Cursor, spec: RunSpec, after: Mapping[str, int]) -> None:
@@ -72,15 +72,15 @@ class TreeReader:
     def _wake(self, cursor: Cursor) -> None:
         self._news.set()
 
-    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+    async def __aiter__(self) -> AsyncIterator[list[StreamEvent]]:
         if self._begins_at:
             await self._follow_earlier()
         while not self._root.cursor.finished:
             await self._news.wait()
             self._news.clear()
             for branch in list(self._branches.values()):
-                for event in await self._pull(branch):
-                    yield event
+                if told := await self._pull(branch):
+                    yield told
             if self._is_closed and not self._root.cursor.finished:
                 raise Conflict(f"the agent was closed before run {self._root.run.id} had ended")
 
@@ -89,6 +89,9 @@ class TreeReader:
         told: list[StreamEvent] = []
         while page := await branch.cursor.pull(merge=False):
             for event in page:
+                if event.type == ITEM_DELTA:
+                    told.append(_told_delta(branch.run, event))
+                    continue
                 if event.type == CHILD_FINISHED:
                     told += await self._pull_child(event)
                 elif event.is_terminal and branch is self._root:
@@ -152,7 +155,7 @@ def _told(run: RunView, event: Event) -> StreamEvent:
         event.type,
         event.seq,
         event.item,
-        _delta(event) if event.type == ITEM_DELTA else None,
+        None,
         event.data,
         spec.parent,
         spec.depth,
@@ -166,12 +169,28 @@ def _type(event: Event) -> EventType:
     return _TYPES.get(event.type, EventType.RUN_EVENT)
 
 
-def _delta(event: Event) -> StepDelta:
-    data = event.data
+def _told_delta(run: RunView, event: Event) -> StreamEvent:
+    # Most events of a stream are deltas, so they take the shortest way.
+    spec, data = run.spec, event.data
     if data["kind"] == "text":
-        return StepDelta(data["text"])
-    if data["kind"] == "reasoning":
-        return StepDelta(None, data["text"])
-    if data["kind"] == "toolArguments":
-        return StepDelta(tool_calls=[{"item": event.item, "function": {"arguments": data["text"]}}])
-    return StepDelta()
+        delta = StepDelta(data["text"])
+    elif data["kind"] == "reasoning":
+        delta = StepDelta(None, data["text"])
+    elif data["kind"] == "toolArguments":
+        delta = StepDelta(tool_calls=[{"item": event.item, "function": {"arguments": data["text"]}}])
+    else:
+        delta = StepDelta()
+    return StreamEvent(
+        EventType.STEP_DELTA,
+        event.run,
+        spec.session,
+        spec.agent,
+        event.at,
+        ITEM_DELTA,
+        None,
+        event.item,
+        delta,
+        data,
+        spec.parent,
+        spec.depth,
+    )
