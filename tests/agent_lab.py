@@ -10,7 +10,7 @@ from agiwo.agent import Agent, AgentHooks, AgentOptions
 from agiwo.llm.base import Message
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.event import ITEM_COMPLETED
-from agiwo.testing import ScriptedModel
+from agiwo.testing import RecordingTool, ScriptedModel
 from agiwo.tool import BaseTool
 from engine_lab import Lab
 
@@ -36,6 +36,14 @@ class CheckedModel(ScriptedModel):
         assert not isinstance(self.turns, str)
         turns: Any = self.turns
         return bool(turns[self.requests[-1].turn].get("hang"))
+
+
+class Careful(RecordingTool):
+    """A tool that asks before each call."""
+
+    def needs_approval(self, arguments: Mapping[str, Any]) -> bool:
+        """Always."""
+        return True
 
 
 def check_conversation(messages: Sequence[Message]) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         AgentHooks,
         AgentOptions,
         AgentTool,
+        Answer,
+        Approval,
         InMemoryRunStepStorage,
         RunHandle,
         RunOutput,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
         TraceStorageConfig,
         as_tool,
     )
-    from agiwo.tool import BaseTool, ToolResult, tool
+    from agiwo.tool import BaseTool, Policy, Rule, ToolResult, tool
 
 __all__ = [
     "AbortSignal",
@@ -33,8 +35,12 @@ __all__ = [
     "AgentHooks",
     "AgentOptions",
     "AgentTool",
+    "Answer",
+    "Approval",
     "BaseTool",
     "InMemoryRunStepStorage",
+    "Policy",
+    "Rule",
     "RunHandle",
     "RunOutput",
     "RunStepStorage",
@@ -50,6 +56,8 @@ __all__ = [
 _HOMES: Final = {
     "AbortSignal": "agiwo.abort",
     "BaseTool": "agiwo.tool",
+    "Policy": "agiwo.tool",
+    "Rule": "agiwo.tool",
     "ToolResult": "agiwo.tool",
     "tool": "agiwo.tool",
 }

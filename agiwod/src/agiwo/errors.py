@@ -2,7 +2,7 @@
 
 AgiwoError
 ├── ConfigError            the caller's settings cannot work; the message says which and what to do
-├── NotFound               no such run, session, agent, model, tool, blob
+├── NotFound               no such run, session, agent, model, tool, blob, approval
 ├── Conflict               somebody else was first, or the thing is in another state
 ├── CursorExpired          the reader's position is above the head or of another journal
 ├── StorageError           the disk refused; retryable, nothing was recorded
@@ -30,7 +30,7 @@ class ConfigError(AgiwoError):
 
 
 class NotFound(AgiwoError):
-    """There is no such thing. `kind` is run, session, agent, model, tool or blob."""
+    """There is no such thing. `kind` is run, session, agent, model, tool, blob or approval."""
 
     def __init__(self, kind: str, id: str, hint: str = "") -> None:
         super().__init__(f"no {kind} {id!r}" + (f"; {hint}" if hint else ""))

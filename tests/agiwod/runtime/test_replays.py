@@ -1,23 +1,26 @@
 """Finished runs done once more: what is taken from their records, what is asked anew, and what is never done twice."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agiwo.agent import Agent
+from agiwo.agent import Agent, AgentOptions
 from agiwo.engine.transcript import difference
 from agiwo.errors import Conflict, CursorExpired, NotFound
 from agiwo.journal.sqlite import open_sqlite
+from agiwo.schema.approval import Answer
 from agiwo.schema.event import ITEM_COMPLETED
 from agiwo.schema.record import Point
 from agiwo.schema.run import RunResult
 from agiwo.testing import RecordingTool, ScriptedModel
+from agiwo.tool import Policy, Rule
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.runs import Ask
-from daemon_lab import LiveModel, running
+from daemon_lab import PATIENCE, LiveModel, running
 
 pytestmark = pytest.mark.anyio
 
@@ -199,3 +202,63 @@ async def test_the_end_of_a_run_once_more_asks_nobody(scripts: Scripts) -> None:
         rerun, result = await again(daemon, run, scripts.model(), start=head)
         assert (result.response, result.usage.total_tokens) == ("done", 0)
         assert difference(await told(daemon, run), await told(daemon, rerun), "before", "now") == []
+
+
+# Approvals
+
+
+def careful_clerk(tool: RecordingTool, *turns: Turn, rule: Rule) -> Agent:
+    model = ScriptedModel(turns=turns, repeat=True)
+    return Agent("clerk", "Asks first.", model, [tool], options=AgentOptions(approval_policy=Policy((rule,))))
+
+
+async def answered(daemon: Daemon, answer: Answer) -> str:
+    """A run whose one question got that answer."""
+    run = (await daemon.runs.start(Ask("clerk", "go", session="s"))).head.run
+    async with asyncio.timeout(PATIENCE):
+        while not (questions := await daemon.approvals.list(run)):  # noqa: ASYNC110 - it has no event of its own here
+            await asyncio.sleep(0)
+    await daemon.approvals.respond(questions[0].id, answer)
+    await daemon.runs.wait(run)
+    return run
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer("allow_once"),
+        Answer("allow_once", arguments={"n": 2}),
+        Answer("deny", "not today"),
+    ],
+)
+async def test_what_somebody_has_answered_is_not_asked_again(scripts: Scripts, answer: Answer) -> None:
+    tool = RecordingTool(results=["acted"])
+    agent = careful_clerk(tool, calls(n=1), says("done"), rule=Rule("record", "ask"))
+    async with running(agent) as daemon:
+        run = await answered(daemon, answer)
+        rerun, result = await again(daemon, run, scripts.model(calls(n=1), says("done")))
+        assert result.response == "done"
+        assert difference(await told(daemon, run), await told(daemon, rerun), "before", "now") == []
+        assert len(tool.calls) == (answer.option != "deny")
+        assert [type for type, _ in await told(daemon, rerun) if type.startswith("approval/")] == []
+
+
+async def test_nobody_is_asked_about_a_new_call_that_is_not_run(scripts: Scripts) -> None:
+    tool = RecordingTool(results=["acted"])
+    agent = careful_clerk(tool, says("nothing to do"), rule=Rule("record", "ask"))
+    async with running(agent) as daemon:
+        rerun, _ = await again(daemon, await ran(daemon), scripts.model(calls(n=1), says("tried")))
+        assert (await outputs(daemon, rerun))[0].startswith("Not run:")
+
+
+async def test_an_agent_that_was_not_allowed_to_be_called_is_not_called_again(scripts: Scripts) -> None:
+    helper = Agent("helper", "Helps.", ScriptedModel(turns=[says("helped")], repeat=True))
+    options = AgentOptions(approval_policy=Policy((Rule("helper", "ask"),)))
+    turns = [calls("helper", task="help"), says("done")]
+    agent = Agent("clerk", "Asks first.", ScriptedModel(turns=turns), [helper.as_tool()], options=options)
+    async with running(agent) as daemon:
+        run = await answered(daemon, Answer("deny", "not today"))
+        rerun, result = await again(daemon, run, scripts.model(*turns))
+        assert result.response == "done"
+        assert (await outputs(daemon, rerun))[0].endswith(": not today")
+        assert await daemon.runs.list(parent=rerun) == []

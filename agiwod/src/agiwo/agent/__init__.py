@@ -2,12 +2,14 @@
 
 from agiwo.abort import AbortSignal
 from agiwo.agent.agent import Agent
+from agiwo.agent.approver import Approver
 from agiwo.agent.as_tool import AgentTool, as_tool
 from agiwo.agent.handle import RunHandle
 from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.options import AgentOptions
 from agiwo.agent.run_step_storage import InMemoryRunStepStorage, RunStepStorage
 from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
+from agiwo.schema.approval import Answer, Approval
 from agiwo.schema.content import ContentPart, ContentType, UserInput
 from agiwo.schema.memory import MemoryRecord
 from agiwo.schema.metrics import RunMetrics, StepMetrics
@@ -23,6 +25,9 @@ __all__ = [
     "AgentHooks",
     "AgentOptions",
     "AgentTool",
+    "Answer",
+    "Approval",
+    "Approver",
     "ContentPart",
     "ContentType",
     "EventType",

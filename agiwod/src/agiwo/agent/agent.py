@@ -9,6 +9,7 @@ from typing import Any
 
 from agiwo import ids
 from agiwo.abort import AbortSignal
+from agiwo.agent.approver import Approver
 from agiwo.agent.as_tool import AgentTool
 from agiwo.agent.handle import RunHandle
 from agiwo.agent.home import Home, home_for
@@ -43,6 +44,10 @@ class Agent:
 
     Its runs are kept where `options.run_step_storage` says: in memory until `close`, or in a file. One agent serves any
     number of runs at the same time; runs of one session go one after the other.
+
+    `on_approval` is asked about each call that needs somebody's word, also about those of agents behind its tools that
+    have none of their own. It runs beside the run and may take its time; others may answer first, and then it is
+    cancelled. Several calls of one answer are asked about at the same time.
     """
 
     def __init__(
@@ -54,12 +59,13 @@ class Agent:
         system_prompt: str = "",
         options: AgentOptions | None = None,
         hooks: AgentHooks | None = None,
+        on_approval: Approver | None = None,
     ) -> None:
         if not id:
             raise ConfigError("an agent needs an id")
         self.id, self.description, self.model = id, description, model
         self.system_prompt, self.options = system_prompt, options or AgentOptions()
-        self.hooks = hooks or AgentHooks()
+        self.hooks, self.on_approval = hooks or AgentHooks(), on_approval
         given = map(builtin_tool, _DEFAULT_TOOLS) if tools is None else tools
         self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in given]
         self._agents = {each.name: each for each in self.tools if isinstance(each, AgentTool)}
@@ -70,15 +76,20 @@ class Agent:
     def program(self) -> AgentProgram:
         """What an engine runs for this agent."""
         agents, patience = self._agents.values(), self.options.stream_cleanup_timeout
-        return AgentProgram(self.model, self.system_prompt, self._executor, self.hooks, agents, patience=patience)
+        return AgentProgram(
+            self.model, self.system_prompt, self._executor, self.hooks, agents, patience, self.on_approval
+        )
 
     @cached_property
     def maker(self) -> str:
         """Names this object, where there are several of one id."""
         return ids.fresh("maker")
 
-    def plan(self, ancestors: tuple[str, ...] = ()) -> Plan:
-        """The agent's description as each run stores it; `ancestors` are the agents of the runs above."""
+    def plan(self, ancestors: tuple[str, ...] = (), *, asks: bool = True) -> Plan:
+        """The agent's description as each run stores it; `ancestors` are the agents of the runs above.
+
+        `asks` says that there is somebody who can answer questions; else there is only `on_approval`.
+        """
         return Plan(
             self.model.name,
             self.system_prompt,
@@ -90,6 +101,7 @@ class Agent:
             self.options.relevant_memory_max_token,
             self.maker,
             self._executor.judged,
+            asks or self.on_approval is not None,
             approval_timeout=self.options.approval_timeout,
         )
 
@@ -101,13 +113,14 @@ class Agent:
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         ancestors: tuple[str, ...] = (),
+        asks: bool = True,
     ) -> RunSpec:
-        """What a run of this agent is asked to do; without a session it gets a new one."""
+        """What a run of this agent is asked to do; without a session it gets a new one. `asks` is as in `plan`."""
         return RunSpec(
             agent=self.id,
             session=session_id or ids.fresh("ses"),
             input=stored_input(user_input),
-            plan=self.plan(ancestors).to_json(),
+            plan=self.plan(ancestors, asks=asks).to_json(),
             timeout=self.options.run_timeout,
             user_id=user_id,
             metadata=metadata or {},
@@ -146,7 +159,10 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         abort_signal: AbortSignal | None = None,
     ) -> RunHandle:
-        """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`."""
+        """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`.
+
+        A call that needs somebody's word waits for `on_approval`, or for the handle's `answer`.
+        """
         spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata)
         return await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal)
 
@@ -174,9 +190,10 @@ class Agent:
     ) -> RunOutput:
         """Run to the end; a model that fails shows in the output's `error`. Cancelling the caller cancels the run.
 
+        Without `on_approval` there is nobody to ask: the model is told so of each call that needs somebody's word.
         With the `context` of a tool call the run is below that call's: it is for the same user, one level deeper.
         """
-        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata)
+        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False)
         if context is not None:
             spec = _below(context, spec)
         run, (engine, home) = ids.fresh("run"), await self._enter()
@@ -196,11 +213,12 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         abort_signal: AbortSignal | None = None,
     ) -> AsyncGenerator[StreamEvent]:
-        """Run, and iterate over the events up to the terminal one. Leaving early only stops reading."""
-        handle = await self.start(
-            user_input, session_id=session_id, user_id=user_id, metadata=metadata, abort_signal=abort_signal
-        )
-        async for event in handle.stream():
+        """Run, and iterate over the events up to the terminal one. Leaving early only stops reading.
+
+        Without `on_approval` there is nobody to ask, as in `run`.
+        """
+        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False)
+        async for event in (await self._start(spec, ids.fresh("run"), abort_signal)).stream():
             yield event
 
     async def fork(self, session_id: str, *, at: str, seq: int | None = None) -> str:

@@ -67,6 +67,7 @@ class AgentTool(BaseTool):
             user_id=parent.user_id,
             metadata=parent.metadata,
             ancestors=(*parent.plan.get("ancestors", ()), parent.agent),
+            asks=parent.plan.get("asks", True),
         )
 
     async def execute(

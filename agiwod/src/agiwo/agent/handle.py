@@ -1,14 +1,18 @@
 """A run of an agent while it goes on, and after: watch it, wait for it, steer it, stop it."""
 
 from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 from agiwo import ids
 from agiwo.agent.home import Home
 from agiwo.agent.model_step import STEER
 from agiwo.agent.observers import has_seen
 from agiwo.agent.reader import TreeReader
+from agiwo.engine.approvals import open_below, respond
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.errors import NotFound
+from agiwo.schema.approval import Answer, Approval, Option, run_of
 from agiwo.schema.event import TERMINAL_EVENTS
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import RunOutput, StreamEvent
@@ -72,6 +76,33 @@ class RunHandle:
         message = ids.fresh("msg")
         await self._engine.send(self.run_id, message, STEER, {"content": text})
         return message
+
+    async def approvals(self) -> list[Approval]:
+        """The calls of the run and of those below it that wait for somebody's word, oldest first."""
+        return await open_below(self._engine, self.run_id)
+
+    async def answer(
+        self, approval_id: str, option: Option, *, reason: str = "", arguments: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Say whether such a call may run; False when somebody else had answered, or the question was over.
+
+        On a `deny` the model is told the `reason`; else `arguments` may take the place of its own.
+
+        Raises:
+            NotFound: neither the run nor one below it has asked that.
+            ToolError: the tool does not take those arguments; the question stays open.
+            ValueError: such an answer makes no sense.
+        """
+        answer = Answer(option, reason, arguments)
+        if not await self._is_below(run_of(approval_id)):
+            raise NotFound("approval", approval_id)
+        return (await respond(self._engine, approval_id, answer)).is_ours
+
+    async def _is_below(self, run: str | None) -> bool:
+        while run and run != self.run_id:
+            head = await self._engine.journal.run(run)
+            run = head.parent if head else None
+        return bool(run)
 
     async def cancel(self, reason: str = "") -> bool:
         """Stop the run and all below it; False when it had ended already. `wait` tells when it has."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakSet
 
 from agiwo.abort import AbortSignal
+from agiwo.agent.approvers import Approvers
 from agiwo.agent.observers import LINGER, Observers
 from agiwo.agent.reader import TreeReader
 from agiwo.agent.storage import RunStepStorageConfig
@@ -14,6 +15,7 @@ from agiwo.durable import Program
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import AgiwoError
 from agiwo.journal import open_journal
+from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Home:
         self._watches: set[asyncio.Task[None]] = set()
         self.readers: WeakSet[TreeReader] = WeakSet()
         self.observers = Observers(self, self._observes)
+        self._approvers = Approvers(self, self._can_ask)
 
     def find(self, spec: RunSpec) -> Program | None:
         """The program of a run; see `Programs`."""
@@ -50,6 +53,9 @@ class Home:
 
     def _observes(self, agent: str) -> bool:
         return any(each.program.hooks.observes for each in self._agents() if each.id == agent)
+
+    def _can_ask(self) -> bool:
+        return any(agent.on_approval for agent in self._agents())
 
     async def enter(self, agent: "Agent") -> EmbeddedEngine:
         """The engine that runs this agent. Unfinished runs of an earlier process go on from now on.
@@ -77,7 +83,12 @@ class Home:
 
     async def _open(self) -> EmbeddedEngine:
         journal = await open_journal(self._storage.storage_type, **self._storage.options)
-        engine = EmbeddedEngine(journal, self, on_run=lambda head: self.observers.follow(engine, head))
+
+        def follow(head: RunHead) -> None:
+            self.observers.follow(engine, head)
+            self._approvers.follow(engine, head)
+
+        engine = EmbeddedEngine(journal, self, on_run=follow)
         await engine.recover()
         return engine
 
@@ -115,6 +126,7 @@ class Home:
             await engine.close()
             for reader in self.readers:
                 reader.close()
+            await self._approvers.close()
             await self.observers.close()
             await engine.journal.close()
 

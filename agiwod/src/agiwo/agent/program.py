@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from agiwo.agent.approver import Approver
 from agiwo.agent.as_tool import AgentTool
 from agiwo.agent.child_step import ChildStep
 from agiwo.agent.hook_step import HookSteps
@@ -18,7 +19,10 @@ from agiwo.tool.executor import ToolExecutor
 
 
 class AgentProgram:
-    """The `Program` of one agent. Holds no state of any run. A hook that looks on has `patience` seconds."""
+    """The `Program` of one agent. Holds no state of any run. A hook that looks on has `patience` seconds.
+
+    `on_approval` is who can be asked about a call; None: whoever else can.
+    """
 
     version = LOOP_VERSION
 
@@ -30,8 +34,9 @@ class AgentProgram:
         hooks: AgentHooks | None = None,
         agents: Iterable[AgentTool] = (),
         patience: float = 300.0,
+        on_approval: Approver | None = None,
     ) -> None:
-        self.hooks, self.patience = hooks or AgentHooks(), patience
+        self.hooks, self.patience, self.on_approval = hooks or AgentHooks(), patience, on_approval
         steps = HookSteps(self.hooks)
         schemas = [definition.to_openai_schema() for definition in executor.definitions.values()]
         self.effects: Mapping[str, Effect] = {

@@ -11,6 +11,7 @@ from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import Conflict
 from agiwo.schema.event import (
     APPROVAL_REQUESTED,
+    APPROVAL_RESOLVED,
     CHILD_FINISHED,
     CHILD_SPAWNED,
     ITEM_COMPLETED,
@@ -166,6 +167,8 @@ def _told(run: RunView, event: Event) -> StreamEvent:
 def _type(event: Event) -> EventType:
     if event.type == LOG and "hook" in event.data:
         return EventType.ERROR
+    if event.type == APPROVAL_RESOLVED and event.data["outcome"] in ("deny", "expired"):
+        return EventType.TOOL_AUTH_DENIED
     return _TYPES.get(event.type, EventType.RUN_EVENT)
 
 

@@ -11,7 +11,7 @@ from agiwo.engine.operation import SPAWN
 from agiwo.errors import Conflict, CursorExpired, NotFound
 from agiwo.journal.base import Journal
 from agiwo.loop.items import parsed_arguments, tool_call_item
-from agiwo.schema.event import ITEM_COMPLETED, NewEvent
+from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, ITEM_COMPLETED, NewEvent
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec, Usage
 
@@ -73,14 +73,14 @@ class Rerun:
 
     Those are the model's answers before seq `start`, which cost nothing, and the results of the same tool calls,
     wherever they come. A call that was not made then is run if the tool only reads; else the model is told that it was
-    not. The same holds for the runs of other agents below it.
+    not. The same holds for the runs of other agents below it. Nobody is asked about a call that is not run.
     """
 
     def __init__(self, program: Program, journal: Journal, run: str, start: int) -> None:
         self.version = program.version
         self._program, self._journal, self._run, self._start = program, journal, run, start
         self._earlier: _Earlier | None = None
-        own = {"model": self._model, "tool": self._tool, "child": self._child}
+        own = {"model": self._model, "tool": self._tool, "child": self._child, "judge": self._judge}
         self.effects: Mapping[str, Effect] = {name: own.get(name, effect) for name, effect in program.effects.items()}
 
     async def main(self, ctx: DurableContext) -> Outcome:
@@ -100,6 +100,16 @@ class Rerun:
             value = {"content": _NOT_RUN, "isError": True}
             return StepResult(value, [tool_call_item(f"{scope.run.id}.{arg['item']}", arg, value)])
         return await self._program.effects["tool"](scope, arg)
+
+    async def _judge(self, scope: StepScope, arg: Any) -> StepResult:
+        earlier, is_agent = await self._records(), arg["name"] in scope.run.spec.plan.get("agents", {})
+        found = earlier.result(scope.key, arg)
+        if found is None and (is_agent or not _does_something(scope.run.spec, arg["name"])):
+            return await self._program.effects["judge"](scope, arg)
+        # A recorded refusal is a result, too; but of an agent there are only runs, and this one had none.
+        reason = earlier.refusal(scope.key, arg) if found and is_agent else None
+        verdict = {"action": "allow" if reason is None else "deny", "reason": reason or ""}
+        return StepResult({**verdict, "arguments": parsed_arguments(arg["arguments"])})
 
     async def _child(self, scope: StepScope, arg: Any) -> StepResult:
         earlier = await self._records()
@@ -147,10 +157,17 @@ class _Earlier:
         self._items: defaultdict[str, list[Record]] = defaultdict(list)
         self._steps: dict[str, Record] = {}
         self._spawned: dict[str, str] = {}
+        self._asked: dict[str, Mapping[str, Any]] = {}
+        self._refused: dict[str, str] = {}
         limit = next((record.position for record in records if (record.seq or 0) >= start), len(records) + 1)
         for record in records:
-            if record.type == ITEM_COMPLETED and record.item:
-                self._items[record.item.removeprefix(f"{record.run}.")].append(record)
+            item = (record.item or "").removeprefix(f"{record.run}.")
+            if record.type == ITEM_COMPLETED and item:
+                self._items[item].append(record)
+            elif record.type == APPROVAL_REQUESTED:
+                self._asked[item] = record.data["subject"]
+            elif record.type == APPROVAL_RESOLVED and not record.data["outcome"].startswith("allow"):
+                self._refused[item] = record.data.get("reason") or record.data["outcome"]
             elif record.type == STEP and record.key:
                 self._steps[record.key] = record
             elif record.type == SPAWN and record.key:
@@ -173,6 +190,11 @@ class _Earlier:
             return None
         return _Step(self._steps[nearest].data["value"], self._items[nearest.partition("/")[0]])
 
+    def refusal(self, key: str, call: Mapping[str, Any]) -> str | None:
+        """Why somebody did not allow the same call, if they did not."""
+        nearest = self._nearest(key, call)
+        return self._refused.get(nearest.partition("/")[0]) if nearest else None
+
     def child(self, key: str, call: Mapping[str, Any]) -> Mapping[str, Any]:
         """Which run a child's does once more, as its metadata names it: that of the same call, or none at all."""
         nearest = self._nearest(key, call)
@@ -188,9 +210,13 @@ class _Earlier:
     def _calls_by_what_they_ask(self) -> Mapping[str, list[str]]:
         found: defaultdict[str, list[str]] = defaultdict(list)
         for key in sorted(filter(_RESULT.fullmatch, self._steps), key=_place):
-            for item in self._items[key.partition("/")[0]]:
-                # As the item tells it, and not as the model asked: a hook may have changed the arguments.
-                found[digest(item.data["name"], item.data["arguments"])].append(key)
+            place = key.partition("/")[0]
+            # As the item tells it, and not as the model asked: a hook may have changed the arguments. Somebody who was
+            # asked may have changed them too, but after the hook: then both are what the call asked.
+            asked = [item.data for item in self._items[place]]
+            asked += [self._asked[place]] if place in self._asked else []
+            for what in {digest(each["name"], each["arguments"]) for each in asked}:
+                found[what].append(key)
         return found
 
 

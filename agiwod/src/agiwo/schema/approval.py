@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, NewEvent
 
@@ -64,6 +64,12 @@ class Answer:
     reason: str = ""
     arguments: Mapping[str, Any] | None = None
     by: str = ""
+
+    def __post_init__(self) -> None:
+        if self.option not in get_args(Option):
+            raise ValueError(f"there is no option {self.option!r}; there are {', '.join(get_args(Option))}")
+        if self.option == "deny" and self.arguments is not None:
+            raise ValueError("arguments go with an answer that allows the call")
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the run's mailbox."""

@@ -117,6 +117,10 @@ class Agents:
         family = (agent for each in self._registered.values() for agent in each.agent.family())
         return any(agent.hooks.observes for agent in family if agent.id == id)
 
+    def can_ask(self) -> bool:
+        """Whether one of them has code of its own that is asked about calls."""
+        return any(agent.on_approval for each in self._registered.values() for agent in each.agent.family())
+
     def replace(self, others: "Agents") -> "Agents":
         """Have the agents of `others` in the place of these; return what is to be closed once no run uses it."""
         here = {id(each.agent) for each in others.list()}
@@ -139,4 +143,13 @@ class Agents:
 
 
 def _variant(agent: Agent, model: Model) -> Agent:
-    return Agent(agent.id, agent.description, model, agent.tools, agent.system_prompt, agent.options, agent.hooks)
+    return Agent(
+        agent.id,
+        agent.description,
+        model,
+        agent.tools,
+        agent.system_prompt,
+        agent.options,
+        agent.hooks,
+        agent.on_approval,
+    )

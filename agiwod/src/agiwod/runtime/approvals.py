@@ -1,24 +1,14 @@
 """The questions whether tool calls may run: which are open, and answering them. The first answer counts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from agiwo.engine.approvals import Resolution, question_in, respond
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.errors import Conflict, NotFound
-from agiwo.schema.approval import TOPIC, Answer, Approval, Outcome, run_of
+from agiwo.schema.approval import Answer, Approval
 from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, TERMINAL_EVENTS
 from agiwo.schema.record import Record, RunHead
 
 from agiwod.runtime.events import Events
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """How a question ended, and whose answer it was; `is_ours` when it was the one just given."""
-
-    outcome: Outcome
-    by: str
-    is_ours: bool
 
 
 class Approvals:
@@ -55,8 +45,7 @@ class Approvals:
     def _note(self, record: Record) -> None:
         """Take up what a record says of the questions."""
         if record.type == APPROVAL_REQUESTED:
-            approval = Approval.from_event(record.run, record.item or "", record.data, record.at)
-            self._open[approval.id] = approval
+            self._open[record.data["approvalId"]] = question_in(record)
         elif record.type == APPROVAL_RESOLVED:
             self._open.pop(record.data["approvalId"], None)
 
@@ -74,31 +63,7 @@ class Approvals:
 
         Raises:
             NotFound: no such question was asked.
+            ToolError: the tool does not take the arguments of the answer; nothing was answered.
             StorageError: the store refuses.
         """
-        records = await self._engine.journal.load(run_of(id))
-        approval = _asked(id, records)
-        if approval is None:
-            raise NotFound("approval", id)
-        try:
-            event = approval.resolved(answer.option, by=answer.by, reason=answer.reason)
-            said = {"approvalId": id, **answer.to_json()}
-            if await self._engine.send_first(approval.run, id, TOPIC, said, event):
-                return Resolution(answer.option, answer.by, is_ours=True)
-        except Conflict:
-            pass  # its run has ended
-        return _resolution(id, await self._engine.journal.load(approval.run))
-
-
-def _asked(id: str, records: Sequence[Record]) -> Approval | None:
-    for record in records:
-        if record.type == APPROVAL_REQUESTED and record.data["approvalId"] == id:
-            return Approval.from_event(record.run, record.item or "", record.data, record.at)
-    return None
-
-
-def _resolution(id: str, records: Sequence[Record]) -> Resolution:
-    for record in records:
-        if record.type == APPROVAL_RESOLVED and record.data["approvalId"] == id:
-            return Resolution(record.data["outcome"], record.data.get("by", ""), is_ours=False)
-    return Resolution("cancelled", "", is_ours=False)
+        return await respond(self._engine, id, answer)

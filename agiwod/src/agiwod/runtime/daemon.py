@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agiwo.agent.approvers import Approvers
 from agiwo.agent.observers import Observers
 from agiwo.clock import Clock, SystemClock
 from agiwo.engine.embedded import EmbeddedEngine
@@ -93,6 +94,7 @@ class Daemon:
         )
         self._milestones = Milestones(journal, self.events)
         self._observers = Observers(agents, agents.observes)
+        self._approvers = Approvers(agents, agents.can_ask)
         self.approvals = Approvals(self.engine, self.events)
         self.sessions = Sessions(self.engine, agents, self.clock)
         self.runs = Runs(self.engine, agents, self.check_open)
@@ -225,6 +227,7 @@ class Daemon:
         self.ended.set()
         retiring = list(self._retiring)
         await self.engine.close()
+        await self._approvers.close()
         await self._observers.close()
         for task in retiring:
             task.cancel()
@@ -235,6 +238,7 @@ class Daemon:
     def _on_run(self, head: RunHead) -> None:
         self._milestones.follow(head)
         self._observers.follow(self.engine, head)
+        self._approvers.follow(self.engine, head)
         self.approvals.follow(head)
 
     def _on_storage(self, trouble: str | None) -> None:

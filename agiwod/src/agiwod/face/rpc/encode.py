@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agiwo.engine.approvals import Resolution
 from agiwo.schema.approval import Approval as OpenApproval
 from agiwo.schema.event import Event
 from agiwo.schema.record import Record, RunHead
@@ -15,7 +16,6 @@ from agiwo_protocol.item import Usage as WireUsage
 
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.agents import Registered
-from agiwod.runtime.approvals import Resolution
 from agiwod.runtime.clients import Client
 from agiwod.runtime.events import DaemonEvent
 from agiwod.runtime.models import KnownModel

@@ -1,7 +1,9 @@
 """approval/…: calls that wait for somebody's word."""
 
+from agiwo.errors import ToolError
 from agiwo.schema.approval import Answer
 from agiwo_protocol import approval
+from agiwo_protocol.errors import InvalidParams
 
 from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
@@ -19,5 +21,7 @@ async def list_approvals(connection: Connection, params: approval.ListParams) ->
 async def respond(connection: Connection, params: approval.RespondParams) -> approval.RespondResult:
     """Answer one; the first answer counts."""
     answer = Answer(params.option_id, params.reason or "", params.arguments, by=connection.client_name)
-    found = await connection.daemon.approvals.respond(params.approval_id, answer)
-    return encode.resolution(found)
+    try:
+        return encode.resolution(await connection.daemon.approvals.respond(params.approval_id, answer))
+    except ToolError as error:
+        raise InvalidParams(str(error), errors=[{"path": "arguments", "message": str(error)}]) from None
