@@ -18,6 +18,7 @@ PROMISED = {
         *["ContentPart", "ContentType", "UserInput", "EventType", "MessageRole", "Run", "RunMetrics", "RunStatus"],
         *["StepDelta", "StepMetrics", "StepRecord", "MemoryRecord", "ExecutionContext", "AbortSignal"],
     ],
+    "agiwo.llm": ["Model", "StreamChunk", "OpenAIModel", "AnthropicModel", "DeepseekModel", "NvidiaModel"],
     "agiwo.tool": ["BaseTool", "ToolDefinition", "ToolResult", "AgentTool", "as_tool"],
 }
 

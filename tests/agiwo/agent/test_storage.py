@@ -19,6 +19,7 @@ from agiwo.agent import (
     TraceStorageConfig,
 )
 from agiwo.errors import ConfigError, NotFound
+from agiwo.journal.sqlite import SqliteJournal
 from agiwo.testing import RecordingTool, ScriptedModel
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +123,18 @@ async def test_each_of_several_agents_with_one_id_runs_with_its_own_model(agents
     several = [agents.make({"text": f"Number {n}."}, options=options) for n in range(3)]
     outputs = await asyncio.gather(*(agent.run("go") for agent in several))
     assert [output.response for output in outputs] == ["Number 0.", "Number 1.", "Number 2."]
+
+
+async def test_a_file_is_as_durable_as_the_one_who_wants_most_of_those_who_share_it(
+    agents: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "data.db"
+    await agents.make(DONE, id="one", options=kept_in(file)).run("go")
+    journal = await SqliteJournal.open(file)
+    assert journal.durability == "normal"
+    await agents.make(DONE, id="other", options=kept_in(file, durability="full")).run("go")
+    assert journal.durability == "full"
+    await journal.close()
 
 
 async def test_closing_one_agent_leaves_the_others_over_its_file_alone(agents: Any, tmp_path: Path) -> None:

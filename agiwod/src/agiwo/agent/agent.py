@@ -218,7 +218,8 @@ class Agent:
         Without `on_approval` there is nobody to ask, as in `run`.
         """
         spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False)
-        async for event in (await self._start(spec, ids.fresh("run"), abort_signal)).stream():
+        handle = await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal)
+        async for event in handle.stream():
             yield event
 
     async def fork(self, session_id: str, *, at: str, seq: int | None = None) -> str:

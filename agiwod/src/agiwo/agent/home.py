@@ -78,6 +78,7 @@ class Home:
             if self._engine is None:
                 self._engine = await self._open()
             else:
+                await self._strengthen(agent.options.run_step_storage)
                 await self._resume(self._engine, agent)
             return self._engine
 
@@ -91,6 +92,12 @@ class Home:
         engine = EmbeddedEngine(journal, self, on_run=follow)
         await engine.recover()
         return engine
+
+    async def _strengthen(self, storage: RunStepStorageConfig) -> None:
+        """Make commits as durable as the newcomer wants them: whoever opens a file wanting more, gets it for all."""
+        if storage != self._storage:
+            journal = await open_journal(storage.storage_type, **storage.options)
+            await journal.close()
 
     async def _resume(self, engine: EmbeddedEngine, newcomer: "Agent") -> None:
         """Let go on what was suspended because this agent, or one behind its tools, was missing."""

@@ -167,6 +167,8 @@ def _told(run: RunView, event: Event) -> StreamEvent:
 def _type(event: Event) -> EventType:
     if event.type == LOG and "hook" in event.data:
         return EventType.ERROR
+    if event.type == APPROVAL_RESOLVED and event.data["outcome"] == "deny":
+        return EventType.TOOL_AUTH_DENIED
     if event.type == APPROVAL_RESOLVED and event.data["outcome"] in ("deny", "expired"):
         return EventType.TOOL_AUTH_DENIED
     return _TYPES.get(event.type, EventType.RUN_EVENT)

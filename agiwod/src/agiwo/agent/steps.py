@@ -53,8 +53,8 @@ class Steps:
         return _step(self._run, role, id, at, sequence=self.count, **others)
 
 
-def item_step(run: RunView, item: str, data: Mapping[str, Any], at: float, sequence: int = 0) -> StepRecord:
-    """The step that a completed item tells of by itself."""
+def item_step(run: RunView, item: str, data: Mapping[str, Any], at: float, sequence: int = 0) -> StepRecord | None:
+    """The step that a completed item tells of by itself; None for what nobody said."""
     kind = data["kind"]
     if kind == "userMessage":
         return _step(run, MessageRole.USER, item, at, sequence=sequence, content=_said(data["content"]))
@@ -73,6 +73,8 @@ def item_step(run: RunView, item: str, data: Mapping[str, Any], at: float, seque
             name=data["name"],
             metrics=ended,
         )
+    if kind not in ("agentMessage", "reasoning"):
+        return None
     text = whole_text(data.get("text"))
     if kind == "reasoning":
         return _step(run, MessageRole.ASSISTANT, item, at, sequence=sequence, reasoning_content=text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agiwo.errors import ConfigError, ModelError, NotFound
 from agiwo.llm.base import Message, Model, Timeouts
 from agiwo.llm.endpoint import Vendor
+from agiwo.schema.chunk import StreamChunk
 
 if TYPE_CHECKING:
     from agiwo.llm.anthropic import AnthropicModel
@@ -27,6 +28,7 @@ __all__ = [
     "NvidiaModel",
     "OpenAIModel",
     "ScriptedModel",
+    "StreamChunk",
     "Timeouts",
     "Vendor",
     "resolve_model",
