@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from agiwo.agent import (
     MemoryRecord,
     MessageRole,
     RunOutput,
+    RunStepStorageConfig,
     StepRecord,
     StreamEvent,
     TerminationReason,
@@ -185,6 +187,38 @@ async def test_memory_is_written_of_what_took_the_place_of_the_input(agents: Any
     agent = agents.make(DONE, hooks=AgentHooks(on_before_run=shout, on_memory_write=diary.write))
     await agent.run("go")
     assert diary.seen["write"][0][0] == "GO"
+
+
+async def test_arguments_that_could_not_be_read_are_told_as_none(agents: Any) -> None:
+    diary = Diary()
+    agent = agents.make(calls(("record", "{")), DONE, tools=[RecordingTool()], hooks=diary.hooks())
+    await agent.run("go")
+    ((_, _, arguments, result),) = diary.seen["after_tool"]
+    assert (arguments, result.input_args, result.is_success) == ({}, {}, False)
+
+
+async def test_a_hook_sees_a_run_that_goes_on_in_the_next_process_from_there_on(agents: Any, tmp_path: Path) -> None:
+    options = AgentOptions(run_step_storage=RunStepStorageConfig("sqlite", {"db_path": tmp_path / "data.db"}))
+    hanging = {"text": "so far", "hang": True}
+    first, second = Diary(), Diary()
+    tools = [RecordingTool(effect="read")]
+    agent = agents.make(calls("record"), hanging, tools=tools, hooks=first.hooks(), options=options)
+    handle = await agent.start("go", session_id="s")
+    async for event in handle.stream():
+        if event.delta and event.delta.content:
+            break
+    await agent.close()
+    again = agents.make(calls("record"), DONE, tools=tools, hooks=second.hooks(), options=options)
+    await (await again.attach(handle.run_id)).wait(5)
+    assert [args[0].sequence for name in first.seen if name.startswith("step") for args in first.seen[name]] == [
+        1,
+        2,
+        3,
+    ]
+    assert second.names == ["before_llm", "after_llm", "step assistant", "after_run", "write"]
+    assert second.seen["step assistant"][0][0].sequence == 4
+    seen = [event.seq for (event,) in (*first.seen["event"], *second.seen["event"]) if event.seq]
+    assert seen == list(range(1, 1 + len(seen)))
 
 
 # What goes wrong

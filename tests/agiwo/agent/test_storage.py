@@ -10,9 +10,12 @@ import pytest
 from agent_lab import CheckedModel, calls
 from agiwo.agent import (
     Agent,
+    AgentHooks,
     AgentOptions,
+    ExecutionContext,
     MessageRole,
     RunHandle,
+    RunOutput,
     RunStatus,
     RunStepStorageConfig,
     TerminationReason,
@@ -159,8 +162,15 @@ async def test_a_run_of_an_agent_that_is_missing_goes_on_once_it_is_there(agents
     assert (await stranger.run("hello")).response == "Done."
     runs = stranger.run_step_storage
     assert (await runs.get_run(handle.run_id)).status == RunStatus.SUSPENDED
-    again = agents.make(DONE, DONE, id="missing", options=options)
+    ended = asyncio.Event()
+
+    async def note(output: RunOutput, context: ExecutionContext) -> None:
+        if context.run_id == handle.run_id:
+            ended.set()
+
+    again = agents.make(DONE, DONE, id="missing", options=options, hooks=AgentHooks(on_after_run=note))
     assert (await (await again.attach(handle.run_id)).wait(5)).response == "Done."
+    await asyncio.wait_for(ended.wait(), 5)
 
 
 def test_an_agent_in_memory_can_be_used_from_one_event_loop_after_another() -> None:

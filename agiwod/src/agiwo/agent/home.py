@@ -52,7 +52,8 @@ class Home:
         return (agent for resident in self._residents for agent in resident.family())
 
     def _observes(self, agent: str) -> bool:
-        return any(each.program.hooks.observes for each in self._agents() if each.id == agent)
+        known = [each.hooks.observes for each in self._agents() if each.id == agent]
+        return any(known) or not known  # who is missing may have hooks once it is there
 
     def _can_ask(self) -> bool:
         return any(agent.on_approval for agent in self._agents())

@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
 from agiwo.agent.execution_context import run_context
 from agiwo.agent.history import steps_before
@@ -55,7 +55,9 @@ class Observer:
         try:
             records = await self._engine.journal.load(self._head.run)
             spec = RunSpec.from_json(next(record for record in records if record.type == SPEC).data["spec"])
-            program = self._programs.find(spec)
+            while (program := self._programs.find(spec)) is None and not self._is_closing:
+                self._news.clear()
+                await self._news.wait()  # the run is suspended until its agent is there
             if isinstance(program, AgentProgram):
                 self._hooks, self._patience = program.hooks, program.patience
                 await self._tell(spec, records)
@@ -186,13 +188,14 @@ class Observer:
 
 
 def _tool_call(record: Record) -> tuple[str, str, Any, ToolResult]:
-    """What `on_after_tool_call` is told of a completed call."""
+    """What `on_after_tool_call` is told of a completed call; arguments that could not be read are none."""
     data, output = record.data, record.data["output"]
+    arguments = cast(dict[str, Any], data["arguments"]) if isinstance(data["arguments"], dict) else {}
     content, seconds = whole_text(output["content"]), data["durationMs"] / 1000
     result = ToolResult(
         tool_name=data["name"],
         tool_call_id=data["callId"],
-        input_args=data["arguments"],
+        input_args=arguments,
         content=content,
         output=output.get("value"),
         start_time=record.at - seconds,
@@ -202,4 +205,4 @@ def _tool_call(record: Record) -> tuple[str, str, Any, ToolResult]:
         error=content if output["isError"] else None,
         is_success=not output["isError"],
     )
-    return data["callId"], data["name"], data["arguments"], result
+    return data["callId"], data["name"], arguments, result

@@ -1,7 +1,9 @@
 """The observers of an engine's runs, one for each run whose agent has hooks that look on. Calls no hook itself."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from agiwo.agent.observer import Observer
 from agiwo.durable import Programs
@@ -9,12 +11,14 @@ from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.schema.record import RunHead
 from agiwo.schema.stream import StreamEvent
 
+log = logging.getLogger(__name__)
+
 LINGER = 1.0
 """Seconds that somebody who waits for a run also waits for its hooks; what takes longer goes on behind them."""
 
 
 class Observers:
-    """Owns the observers. `observes` tells by the id of an agent whether it has hooks that look on."""
+    """Owns the observers. `observes` tells by the id of an agent whether it may have hooks that look on."""
 
     def __init__(self, programs: Programs, observes: Callable[[str], bool]) -> None:
         self._programs, self._observes = programs, observes
@@ -25,7 +29,12 @@ class Observers:
         if not self._observes(head.agent):
             return
         observer = self._by_run[head.run] = Observer(engine, head, self._programs)
-        observer.task.add_done_callback(lambda done: self._by_run.pop(head.run, None))
+        observer.task.add_done_callback(partial(self._over, head.run))
+
+    def _over(self, run: str, done: asyncio.Task[None]) -> None:
+        self._by_run.pop(run, None)
+        if not done.cancelled() and (error := done.exception()):
+            log.error("run %s: its hooks look on no more", run, exc_info=error)
 
     def of(self, run: str) -> Observer | None:
         """The run's observer, while it has something to do."""

@@ -113,9 +113,10 @@ class Agents:
         return (made or family or [None])[0]
 
     def observes(self, id: str) -> bool:
-        """Whether an agent of that id has hooks that look on at its runs."""
+        """Whether an agent of that id has hooks that look on at its runs, or may have when it is there."""
         family = (agent for each in self._registered.values() for agent in each.agent.family())
-        return any(agent.hooks.observes for agent in family if agent.id == id)
+        known = [agent.hooks.observes for agent in family if agent.id == id]
+        return any(known) or not known
 
     def can_ask(self) -> bool:
         """Whether one of them has code of its own that is asked about calls."""
