@@ -21,7 +21,7 @@ from agiwo.agent import (
     TerminationReason,
     TraceStorageConfig,
 )
-from agiwo.errors import ConfigError, NotFound
+from agiwo.errors import ConfigError, Conflict, NotFound
 from agiwo.journal.sqlite import SqliteJournal
 from agiwo.testing import RecordingTool, ScriptedModel
 
@@ -89,22 +89,38 @@ async def test_a_run_that_was_not_finished_goes_on_when_its_agent_is_used_again(
         await second.attach("nobody")
 
 
-async def test_what_another_process_has_said_is_remembered(agents: Any, tmp_path: Path) -> None:
-    file = tmp_path / "data.db"
-    program = f"""
-import asyncio
+PROGRAM = """
+import asyncio, sys
 from agiwo import Agent, AgentOptions, RunStepStorageConfig
 from agiwo.testing import ScriptedModel
-storage = RunStepStorageConfig("sqlite", {{"db_path": {str(file)!r}}})
-agent = Agent("agent", "Talks.", ScriptedModel(turns=[{{"text": "From there."}}]), [], options=AgentOptions(
-    run_step_storage=storage))
+storage = RunStepStorageConfig("sqlite", {"db_path": sys.argv[1]})
+model = ScriptedModel(turns=[{"text": "From there."}])
+agent = Agent("agent", "Talks.", model, [], options=AgentOptions(run_step_storage=storage))
 async def main():
     await agent.run("one", session_id="s")
+    print("said", flush=True)
+    sys.stdin.read()
     await agent.close()
 asyncio.run(main())
 """
-    await anyio.run_process([sys.executable, "-c", program])
+"""Somebody else's process: it talks in the session `s` of a file, and stays until its stdin is closed."""
+
+
+async def test_a_session_that_a_living_process_uses_is_refused_and_free_when_it_has_gone(
+    agents: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "data.db"
     agent = agents.make(DONE, options=kept_in(file))
+    async with await anyio.open_process([sys.executable, "-c", PROGRAM, str(file)]) as other:
+        assert other.stdout
+        assert await other.stdout.receive() == b"said\n"
+        with pytest.raises(Conflict, match="another live process") as refused:
+            await agent.run("two", session_id="s")
+        assert refused.value.pid == other.pid
+        assert (await agent.run("two", session_id="mine")).response == "Done."
+        assert other.stdin
+        await other.stdin.aclose()
+        await other.wait()
     await agent.run("two", session_id="s")
     assert conversation(agent) == ["one", "From there.", "two"]
 
