@@ -49,7 +49,7 @@ def _agent(name: str, table: AgentSettings, settings: Settings) -> Agent:
         model=model,
         tools=list(_tools(name, table.tools, settings)),
         system_prompt=table.system_prompt,
-        options=AgentOptions(max_steps=table.max_steps),
+        options=AgentOptions(max_steps=table.max_steps, context_tokens=table.context_tokens),
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from agiwo_protocol.contract import Count, Wire
 
-ItemKind = Literal["userMessage", "agentMessage", "reasoning", "toolCall", "childRun", "plan"]
+ItemKind = Literal["userMessage", "agentMessage", "reasoning", "toolCall", "childRun", "plan", "compaction"]
 DeltaKind = Literal["text", "reasoning", "toolArguments", "toolOutput"]
 
 
@@ -112,8 +112,16 @@ class Plan(Wire):
     steps: list[Step]
 
 
+class Compaction(Wire):
+    """A summary that takes the place of so many older messages in what the model is sent from then on."""
+
+    kind: Literal["compaction"] = "compaction"
+    text: str
+    replaced: Count
+
+
 Item = Annotated[
-    UserMessage | AgentMessage | Reasoning | ToolCall | ChildRun | Plan,
+    UserMessage | AgentMessage | Reasoning | ToolCall | ChildRun | Plan | Compaction,
     Field(discriminator="kind"),
 ]
 """A completed item: the `data` of `item/completed`."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:f512f764b1c01219b01600a37d3f21b9165f42d1a91c9a0042c0c388fcc01128"
+SCHEMA_HASH: Final = "sha256:199cffff7a033163db878c98df1f59d88d8e6458ce024d09295bcd6af872ab57"
 
 CAPABILITIES: Final = (
     "agent",

@@ -103,6 +103,7 @@ class Agent:
             self._executor.judged,
             asks or self.on_approval is not None,
             approval_timeout=self.options.approval_timeout,
+            context_tokens=self.options.context_tokens,
         )
 
     def spec(

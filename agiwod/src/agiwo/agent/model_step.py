@@ -1,11 +1,11 @@
 """The effect of a model call: steering, retries, one streamed answer. Decides nothing about the run."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from agiwo.agent.answer import Answer
+from agiwo.agent.retrying import wait_to_retry
 from agiwo.clock import SystemClock
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ModelError
@@ -13,7 +13,7 @@ from agiwo.llm.base import Message, Model, turn_of_run
 from agiwo.llm.retry import Retries
 from agiwo.loop.history import user_message
 from agiwo.loop.items import steering_item
-from agiwo.schema.event import RUN_RETRYING, USAGE_UPDATED, NewEvent
+from agiwo.schema.event import USAGE_UPDATED, NewEvent
 
 STEER = "steer"
 """The topic of messages that join a conversation while it goes on."""
@@ -53,7 +53,7 @@ class ModelStep:
                 break
             except ModelError as error:
                 unsent += not error.sent
-                await self._wait_to_retry(scope, error, retries, requests - unsent + 1)
+                await wait_to_retry(scope, error, retries, requests - unsent + 1)
         value = answer.value(steering, requests - unsent)
         value["model"], value["provider"] = retries.model.name, retries.model.provider
         value["more"] = not value["toolCalls"] and not scope.close(STEER)
@@ -70,13 +70,3 @@ class ModelStep:
                 answer.take(chunk)
         scope.notice(USAGE_UPDATED, answer.usage.to_json())
         return answer
-
-    async def _wait_to_retry(self, scope: StepScope, error: ModelError, retries: Retries, attempt: int) -> None:
-        """Say that there will be another request and wait for its time; raise the error when there will be none."""
-        asked, delay = retries.model, retries.after(error)
-        if delay is None:
-            raise error
-        reason = str(error) if retries.model is asked else f"{error}; {retries.model.name} is asked instead"
-        data = {"attempt": attempt, "delay": round(delay, 3), "reason": reason, "kind": error.kind}
-        await scope.record(NewEvent(RUN_RETRYING, data))
-        await asyncio.sleep(delay)

@@ -26,6 +26,9 @@ class AgentOptions:
     `approval_policy` says by tool and arguments which calls run, which never do, and about which somebody is asked, who
     has `approval_timeout` seconds to answer (None: no limit); a call that no rule is about is judged by its tool.
 
+    `context_tokens` is how much the model can be sent: before a conversation fills it, its older part gives way to a
+    summary by the model (None: when the model refuses it as too long). What was replaced stays in the store.
+
     `relevant_memory_max_token` bounds what memories add to a message. `stream_cleanup_timeout` is how many seconds one
     call of a hook that looks on may take. `run_step_storage` is where runs are kept: agents of one process that name
     the same file share it.
@@ -40,6 +43,7 @@ class AgentOptions:
     approval_timeout: float | None = None
     enable_skill: bool = False
     skills_dir: str = "~/.agent/skills"
+    context_tokens: int | None = None
     relevant_memory_max_token: int = 2048
     stream_cleanup_timeout: float = 300.0
     run_step_storage: RunStepStorageConfig = _IN_MEMORY
@@ -52,6 +56,8 @@ class AgentOptions:
             raise ConfigError(f"run_timeout is {self.run_timeout!r}; it must be above 0 or None")
         if self.max_output_tokens < 1:
             raise ConfigError(f"max_output_tokens is {self.max_output_tokens!r}; it must be at least 1")
+        if self.context_tokens is not None and self.context_tokens < 1000:
+            raise ConfigError(f"context_tokens is {self.context_tokens!r}; it must be at least 1000 or None")
         if self.relevant_memory_max_token < 0:
             raise ConfigError(f"relevant_memory_max_token is {self.relevant_memory_max_token!r}; it must be at least 0")
         if self.approval_timeout is not None and self.approval_timeout <= 0:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from agiwo.agent.approver import Approver
 from agiwo.agent.as_tool import AgentTool
 from agiwo.agent.child_step import ChildStep
+from agiwo.agent.compact_step import CompactStep
 from agiwo.agent.hook_step import HookSteps
 from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.judge_step import JudgeStep
@@ -44,6 +45,7 @@ class AgentProgram:
             "tool": ToolStep(executor),
             "judge": JudgeStep(executor),
             "child": ChildStep({tool.name: tool for tool in agents}),
+            "compact": CompactStep(model),
             "told": told,
             **steps.effects,
         }

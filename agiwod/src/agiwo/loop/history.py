@@ -21,6 +21,7 @@ _AUDIO = {"audio/mpeg": "mp3", "audio/x-wav": "wav"}
 """What a format is called that is not called as its MIME type ends."""
 
 _MODEL_KEY = re.compile(r"(\d+|summary)/llm")
+_COMPACT_KEY = re.compile(r"\d+/compact")
 _TOOL_KEY = re.compile(r"(\d+)\.(\d+)/run")
 
 
@@ -79,17 +80,25 @@ def past_messages(past: Past) -> Growing[Message]:
 
 
 def _with_run(messages: Growing[Message], records: Sequence[Record]) -> Growing[Message]:
-    messages.extend(_run_messages(records))
+    keyed = {record.key: record for record in records if record.key}
+    last = next((key for key in reversed(keyed) if _MODEL_KEY.fullmatch(key)), None)
+    for record in records:
+        if record.type == SPEC:
+            messages.append(user_message(asked(record, records)))
+        elif record.key and record.type == STEP and _COMPACT_KEY.fullmatch(record.key):
+            messages = compacted(messages, record.data["value"])
+        elif record.key and (model := _MODEL_KEY.fullmatch(record.key)):
+            if record.type == STEP:
+                messages.extend(_turn_messages(model[1], record.data["value"], keyed))
+            elif record.key == last and (partial := partial_text(record)):  # else the run went on, and said it anew
+                messages.append({"role": "assistant", "content": partial})
     return messages
 
 
-def _run_messages(records: Sequence[Record]) -> Iterator[Message]:
-    results = {record.key: record for record in records if record.key and _TOOL_KEY.fullmatch(record.key)}
-    for record in records:
-        if record.type == SPEC:
-            yield user_message(asked(record, records))
-        elif record.key and (model := _MODEL_KEY.fullmatch(record.key)):
-            yield from _turn_messages(model[1], record, results)
+def compacted(messages: Growing[Message], value: Mapping[str, Any]) -> Growing[Message]:
+    """The messages with the summary in the place of those that it replaces."""
+    text = f"This conversation began earlier. Its older part, summarised:\n\n{value['summary']}"
+    return Growing([user_message(text), *messages[value["replaced"] :]])
 
 
 def asked(spec: Record, records: Sequence[Record]) -> Any:
@@ -99,16 +108,11 @@ def asked(spec: Record, records: Sequence[Record]) -> Any:
     return spec.data["spec"]["input"] if replaced is None else replaced
 
 
-def _turn_messages(turn: str, record: Record, results: Mapping[str, Record]) -> Iterator[Message]:
-    if record.type != STEP:
-        if partial := partial_text(record):
-            yield {"role": "assistant", "content": partial}
-        return
-    answer = record.data["value"]
+def _turn_messages(turn: str, answer: Mapping[str, Any], keyed: Mapping[str, Record]) -> Iterator[Message]:
     yield from (user_message(steering["content"]) for steering in answer["steering"])
     yield assistant_message(answer)
     for index, call in enumerate(answer["toolCalls"]):
-        yield tool_message(call["id"], _result_text(results.get(f"{turn}.{index}/run")))
+        yield tool_message(call["id"], _result_text(keyed.get(f"{turn}.{index}/run")))
 
 
 def _result_text(record: Record | None) -> str:

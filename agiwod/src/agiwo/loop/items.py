@@ -29,6 +29,12 @@ def steering_item(item: str, content: Any) -> NewEvent:
     return NewEvent(ITEM_COMPLETED, {"kind": "userMessage", "content": parts}, item)
 
 
+def compaction_item(item: str, value: Mapping[str, Any]) -> NewEvent:
+    """What takes the place of the older part of the conversation, and of how many messages."""
+    data = {"kind": "compaction", "text": value["summary"], "replaced": value["replaced"]}
+    return NewEvent(ITEM_COMPLETED, data, item)
+
+
 def tool_call_item(item: str, call: Mapping[str, Any], output: Mapping[str, Any], duration_ms: int = 0) -> NewEvent:
     """A tool call with its output."""
     data = {

@@ -1,7 +1,7 @@
 """The agent loop: ask the model, run the tools it calls, repeat until it answers or has to stop. Pure decisions.
 
 Keys: `{turn}/llm` for a model call, `{turn}/pause` for a pause that its provider wants, `summary/llm` for the last
-words of a run that had to stop; `opening` and `acting` name theirs.
+words of a run that had to stop; `opening`, `acting` and `compaction` name theirs.
 """
 
 from collections import Counter
@@ -13,6 +13,7 @@ from agiwo.durable import DurableContext, Outcome
 from agiwo.errors import EffectFailed, Interrupted
 from agiwo.loop.acting import Batch
 from agiwo.loop.approval import allowed_before
+from agiwo.loop.compaction import Compaction, is_too_long
 from agiwo.loop.history import assistant_message, tool_message, user_message
 from agiwo.loop.items import closed_item
 from agiwo.loop.opening import Opening
@@ -47,6 +48,7 @@ class AgentLoop:
         self._counts = Counter[str]()
         self._response: str | None = None
         self._allowed = allowed_before(ctx.run.past)
+        self._compaction = Compaction(ctx, plan.context_tokens)
         self._opening = Opening(ctx, plan)
         self._messages = self._opening.messages
 
@@ -92,20 +94,38 @@ class AgentLoop:
 
     async def _answer(self) -> Mapping[str, Any]:
         """The model's answer. While its provider wants a long pause the run sleeps, and then it is a new turn."""
+        if self._compaction.is_due(self._messages):
+            try:
+                await self._make_room()
+            except EffectFailed:  # the model may still take it as it is
+                self._requests += 1
         while True:
             try:
                 return await self._ask(f"{self._turn}/llm", tools=True)
             except EffectFailed as error:
-                await self._sleep_through(error)
-            self._turn, self._pauses = self._turn + 1, self._pauses + 1
+                if not is_too_long(error):
+                    await self._sleep_through(error)
+                self._requests += 1
+                self._turn, self._pauses = self._turn + 1, self._pauses + 1
+                if is_too_long(error) and not await self._make_room():
+                    raise
+
+    async def _make_room(self) -> bool:
+        """Let a summary take the place of the older part of the conversation; False when that is no help."""
+        shorter = await self._compaction.make_room(self._turn, self._messages, self._requests)
+        if shorter is None:
+            return False
+        self._messages = shorter
+        self._requests += self._compaction.requests
+        self._usage += self._compaction.usage
+        return True
 
     async def _sleep_through(self, error: EffectFailed) -> None:
         """Sleep as long as the provider wants; raise the error when there is nothing to wait for."""
         shortest, longest = _LONG
         seconds: float = error.detail.get("retryAfter", 0)
-        if not error.retryable or not shortest < seconds <= longest or self._pauses == _PAUSES:
+        if not error.retryable or not shortest < seconds <= longest or self._pauses >= _PAUSES:
             raise error
-        self._requests += 1
         key = f"{self._turn}/pause"
         self._ctx.emit(f"{key}/begun", NewEvent(RUN_SLEEPING, {"seconds": round(seconds, 3), "reason": str(error)}))
         await self._ctx.wait(key, [], timeout=seconds)
@@ -130,6 +150,7 @@ class AgentLoop:
         self._response = answer["text"] or self._response
         self._messages.extend(user_message(steering["content"]) for steering in answer["steering"])
         self._messages.append(assistant_message(answer))
+        self._compaction.learn(self._messages, Usage.from_json(answer["usage"]))
         return answer
 
     async def _summarise(self, reason: TerminationReason) -> Outcome:

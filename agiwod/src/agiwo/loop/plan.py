@@ -39,7 +39,8 @@ class Plan:
     made the plan, where several in one process have the same id.
 
     Calls of the tools in `judged` are held against the rules before they run; with `asks` there is somebody to ask
-    about them, who has `approval_timeout` seconds (None: any time).
+    about them, who has `approval_timeout` seconds (None: any time). A conversation that comes near `context_tokens` is
+    compacted.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Plan:
     judged: frozenset[str] = frozenset()
     asks: bool = True
     approval_timeout: float | None = None
+    context_tokens: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's spec."""
@@ -70,6 +72,7 @@ class Plan:
             "judged": sorted(self.judged),
             "asks": self.asks,
             "approvalTimeout": self.approval_timeout,
+            "contextTokens": self.context_tokens,
         }
 
     @classmethod
@@ -89,4 +92,5 @@ class Plan:
             frozenset(data.get("judged", ())),
             data.get("asks", True),
             data.get("approvalTimeout"),
+            data.get("contextTokens"),
         )

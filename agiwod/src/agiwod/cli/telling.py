@@ -179,6 +179,8 @@ def summary(item: Mapping[str, Any]) -> str:
             return f"({item.get('text', '')})"
         case "toolCall":
             return _outcome(item).text
+        case "compaction":
+            return f"[{item.get('replaced')} older messages, summarised: {item.get('text', '')}]"
         case kind:
             return f"[{kind}]"
 

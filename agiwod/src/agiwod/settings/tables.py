@@ -93,6 +93,7 @@ class AgentSettings(Table):
     tools: tuple[str, ...] = ("calculator", "current_time")
     skills: tuple[str, ...] = ("*",)
     max_steps: Annotated[int, Field(ge=1, le=100_000)] = 10
+    context_tokens: Annotated[int, Field(ge=1000)] | None = None
 
 
 class McpServerSettings(Table):
