@@ -1,13 +1,13 @@
 """A record's body as bytes: how an entry is written down and read back, its large strings set aside. Knows no store."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import orjson
 
 from agiwo.journal.blob import blob_name
-from agiwo.schema.record import Batch, Entry, Record, Session
+from agiwo.schema.record import Batch, Change, Entry, Record, Session
 
 _BLOB_ABOVE: Final = 128 * 1024
 """Bytes of a string above which it is kept once, by its hash, instead of in the body."""
@@ -31,7 +31,7 @@ def detached_session(session: Session) -> Session:
     Raises:
         TypeError: it is not JSON.
     """
-    return replace(session, meta=orjson.loads(orjson.dumps(session))["meta"])
+    return _with_meta(session, orjson.loads(orjson.dumps(session))["meta"])
 
 
 def detached_batch(batch: Batch, bodies: list[Body]) -> Batch:
@@ -47,6 +47,25 @@ def detached_batch(batch: Batch, bodies: list[Body]) -> Batch:
         bodies.append(body)
         entries.append(Entry(entry.type, body.data, entry.at, entry.key, entry.public, entry.item))
     return Batch(batch.run, tuple(entries), batch.status, batch.expect, batch.create)
+
+
+def copied(change: Change) -> Change:
+    """What `detached_session` and `detached_batch` make, for a store that writes nothing down.
+
+    Raises:
+        TypeError: something in it is not JSON.
+    """
+    if isinstance(change, Session):
+        return detached_session(change)
+    entries = change.entries
+    told = [(entry.data, entry.type, entry.at, entry.key, entry.item) for entry in entries]
+    # All of it at once: each call by itself would cost as much as what it does.
+    copies = orjson.loads(orjson.dumps((told, change.run, change.create)))[0]
+    own = [
+        Entry(entry.type, copy[0], entry.at, entry.key, entry.public, entry.item)
+        for entry, copy in zip(entries, copies, strict=True)
+    ]
+    return Batch(change.run, tuple(own), change.status, change.expect, change.create)
 
 
 def write_body(entry: Entry) -> Body:
@@ -69,6 +88,20 @@ def read_body(run: str, position: int, seq: int | None, body: dict[str, Any], bl
     for place, name in body.get("blobs", ()):
         _put(data, place, blob(name).decode())
     return Record(run, position, seq, body["type"], data, body["at"], body.get("key"), body.get("item"))
+
+
+def _with_meta(session: Session, meta: dict[str, Any]) -> Session:
+    # Written out, as wherever an append passes: `dataclasses.replace` costs as much as all the rest of it.
+    return Session(
+        session.id,
+        session.agent,
+        session.created_at,
+        session.updated_at,
+        session.head,
+        session.forked_from,
+        session.owner,
+        meta,
+    )
 
 
 def _fields(entry: Entry, data: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What appends make of the runs and sessions they touch: decides, numbers and refuses. Does no I/O."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agiwo.errors import Conflict, NotFound
 from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
@@ -88,7 +88,7 @@ class _Draft:
     def put(self, session: Session) -> None:
         """Create or replace a session; it is ours from now on."""
         self._own_session(session.id)
-        self.written.sessions[session.id] = replace(session, owner=self._ledger.owner)
+        self.written.sessions[session.id] = _owned(session, self._ledger.owner)
         self.written.taken.discard(session.id)
         self.owned_sessions.add(session.id)
 
@@ -105,7 +105,6 @@ class _Draft:
         updated_at = batch.entries[-1].at if batch.entries else head.updated_at
         status = batch.status or head.status
         owner = self._ledger.owner
-        # Written out: `dataclasses.replace` costs as much as all the rest of an append.
         moved = RunHead(
             head.run, head.session, head.agent, status, head.created_at, updated_at, head.parent, seq, owner
         )
@@ -117,7 +116,7 @@ class _Draft:
             if known is not None:
                 raise Conflict(f"run {batch.run} exists already")
             self._own_session(batch.create.session)
-            return Standing(replace(batch.create, run=batch.run, head=0))
+            return Standing(_unwritten(batch.create, batch.run))
         if known is None:
             raise NotFound("run", batch.run)
         self._own_run(known.head)
@@ -152,6 +151,28 @@ class _Draft:
         if key in self._ledger.keys or key in self.keys:
             raise Conflict(f"run {run} has a record with the key {entry.key!r} already")
         self.keys.add(key)
+
+
+# Written out, these two and the head in `write`: `dataclasses.replace` costs as much as all the rest of an append.
+
+
+def _owned(session: Session, owner: str) -> Session:
+    return Session(
+        session.id,
+        session.agent,
+        session.created_at,
+        session.updated_at,
+        session.head,
+        session.forked_from,
+        owner,
+        session.meta,
+    )
+
+
+def _unwritten(head: RunHead, run: str) -> RunHead:
+    return RunHead(
+        run, head.session, head.agent, head.status, head.created_at, head.updated_at, head.parent, 0, head.owner
+    )
 
 
 def _record(run: str, entry: Entry, position: int, seq: int) -> Record:

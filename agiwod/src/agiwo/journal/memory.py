@@ -8,7 +8,7 @@ from agiwo import ids
 from agiwo.errors import NotFound, StorageError
 from agiwo.journal.base import Listener
 from agiwo.journal.blob import blob_name
-from agiwo.journal.body import detached_batch, detached_session
+from agiwo.journal.body import copied
 from agiwo.journal.ledger import Ledger
 from agiwo.journal.listeners import Listeners
 from agiwo.schema.record import Change, Record, RunHead, Session
@@ -33,8 +33,7 @@ class MemoryJournal:
     async def append(self, *changes: Change) -> list[Record]:
         """As `Journal.append`."""
         self._check_open()
-        detached = [detached_session(c) if isinstance(c, Session) else detached_batch(c, []) for c in changes]
-        written = self._ledger.append(detached)
+        written = self._ledger.append([copied(change) for change in changes])
         for run in written.runs:
             self._records.setdefault(run, [])
         for record in written.records:
