@@ -13,10 +13,13 @@ _GLIMPSE = 2048
 """Characters of a long text that the item still shows, at each end."""
 
 
+def is_long(entry: Entry) -> bool:
+    """Whether the entry is an item with a text that is too long for it."""
+    return entry.type == ITEM_COMPLETED and _is_long(entry.data)
+
+
 async def spilled(journal: Journal, entry: Entry) -> Entry:
-    """The entry, with every over-long text of an item moved to a blob."""
-    if entry.type != ITEM_COMPLETED or not _is_long(entry.data):
-        return entry
+    """The entry, with every over-long text of it moved to a blob."""
     data: dict[str, Any] = await _spill(journal, entry.data)
     return Entry(entry.type, data, entry.at, entry.key, entry.public, entry.item)
 

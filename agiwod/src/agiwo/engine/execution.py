@@ -8,7 +8,7 @@ from typing import Any
 
 from agiwo.clock import Clock
 from agiwo.durable import INTERRUPTED, CancelScope, RunView
-from agiwo.engine.blobs import spilled
+from agiwo.engine.blobs import is_long, spilled
 from agiwo.engine.feed import Feed
 from agiwo.engine.mailbox import Mailbox
 from agiwo.engine.operation import INTERRUPTION, Operation, replayed
@@ -134,7 +134,7 @@ class Execution:
         emitted, self._emits = self._emits, {}
         at = self.clock.now()
         ahead = [Entry(event.type, event.data, at, key, True, event.item) for key, event in emitted.items()]
-        ready = [await spilled(self.storage.journal, entry) for entry in (*ahead, *entries)]
+        ready = [await spilled(self.storage.journal, each) if is_long(each) else each for each in (*ahead, *entries)]
         try:
             records = await self.storage.append(Batch(self.id, tuple(ready), status), *extra)
         except Conflict:

@@ -19,10 +19,11 @@ class Slot:
 
     async def take(self) -> None:
         """Get a slot, and count the time unless something is waited for."""
-        async with self._door:
-            if not self._is_held:
-                await self._slots.acquire()
-                self._is_held = True
+        if not self._is_held:
+            async with self._door:
+                if not self._is_held:
+                    await self._slots.acquire()
+                    self._is_held = True
         if not self._waits:
             self._stopwatch.go()
 
