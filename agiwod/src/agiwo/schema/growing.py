@@ -22,13 +22,17 @@ class Growing(list[_T]):
     @property
     def digest(self) -> str:
         """A short name for the content: equal lists have the same, however they came about."""
+        self._sum_up()
+        return self._sum.hex()
+
+    def _sum_up(self) -> None:
         for item in islice(self, self._summed, None):
             self._sum = blake2b(self._sum + orjson.dumps(item, default=repr, option=_OPTIONS), digest_size=12).digest()
         self._summed = len(self)
-        return self._sum.hex()
 
     def copy(self) -> "Growing[_T]":
         """Another list of the same content, for less than it would cost anew."""
+        self._sum_up()  # here, where it stays: the copies are many, and each would do it again
         other = Growing(self)
         other._sum, other._summed = self._sum, self._summed
         return other
