@@ -54,7 +54,10 @@ class Batch:
     async def _run_together(self, group: Sequence[int], work: Callable[[int], Awaitable[Result | None]]) -> None:
         if self.stop:
             return
-        found = await asyncio.gather(*map(work, group), return_exceptions=True)
+        if len(group) == 1:
+            found = [await _caught(work(group[0]))]  # a task of its own would only take time
+        else:
+            found = await asyncio.gather(*map(work, group), return_exceptions=True)
         for index, result in zip(group, found, strict=True):
             if isinstance(result, Interrupted):
                 self.stop = self.stop or result
@@ -110,3 +113,10 @@ class Batch:
         key = f"{self._turn}.{index}"
         item = tool_call_item(f"{self._ctx.run.id}.{key}", self._calls[index], {"content": content, "isError": True})
         self._ctx.emit(f"{key}/closed", item)
+
+
+async def _caught(work: Awaitable[Result | None]) -> Result | Exception | None:
+    try:
+        return await work
+    except Exception as error:
+        return error
