@@ -1,7 +1,7 @@
 """An agent as a run stores it: what the loop needs to know of it, as plain data."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from agiwo.schema.tool import ToolDefinition
@@ -62,9 +62,9 @@ class Plan:
         return {
             "model": self.model,
             "systemPrompt": self.system_prompt,
-            "tools": [asdict(tool) for tool in self.tools.values()],
-            "limits": asdict(self.limits),
-            "agents": {name: asdict(delegate) for name, delegate in self.agents.items()},
+            "tools": [_fields(tool) for tool in self.tools.values()],
+            "limits": _fields(self.limits),
+            "agents": {name: _fields(delegate) for name, delegate in self.agents.items()},
             "ancestors": list(self.ancestors),
             "hooks": sorted(self.hooks),
             "memoryTokens": self.memory_tokens,
@@ -94,3 +94,8 @@ class Plan:
             data.get("approvalTimeout"),
             data.get("contextTokens"),
         )
+
+
+def _fields(part: ToolDefinition | Limits | Delegate) -> dict[str, Any]:
+    # Not `asdict`, which copies all the way down what the journal is going to copy anyway.
+    return {name: getattr(part, name) for name in type(part).__slots__}
