@@ -8,6 +8,7 @@ from agiwo.errors import ToolError
 from agiwo.tool.arguments import ArgumentSchema, canonical, parse_arguments
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 SCHEMA = {
     "type": "object",
@@ -216,3 +217,39 @@ def test_arguments_pass_the_check_exactly_when_they_fit(arguments: dict[str, Any
 
     with contextlib.nullcontext() if fits else pytest.raises(ToolError, match="do not fit"):
         WEATHER.check(arguments)
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+TYPES = ["string", "integer", "number", "boolean", "null", "array", "object"]
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([1.0, 1.5, "", "text"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=5,
+)
+SCHEMAS: st.SearchStrategy[Any] = st.recursive(
+    st.fixed_dictionaries({}, optional={"type": st.sampled_from(TYPES), "enum": st.just([1, "text"])}),
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["array", "object", ["object", "null"]]),
+            "properties": st.dictionaries(NAMES, inner | st.booleans(), max_size=3),
+            "required": st.lists(NAMES, max_size=2, unique=True),
+            "additionalProperties": st.booleans() | inner,
+            "items": inner,
+            "minProperties": st.integers(0, 2),
+            "description": st.just("what it is for"),
+        },
+    ),
+    max_leaves=5,
+)
+
+
+@given(SCHEMAS, st.dictionaries(NAMES, VALUES, max_size=3))
+def test_arguments_fit_whenever_the_validator_says_so_and_never_else(
+    schema: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    validator: Any = Draft202012Validator(schema)
+    fits = validator.is_valid(arguments)
+
+    with contextlib.nullcontext() if fits else pytest.raises(ToolError, match="do not fit"):
+        ArgumentSchema("tool", schema).check(arguments)
