@@ -107,13 +107,22 @@ def test_restart_now_does_not_wait_for_a_run_and_its_reader_gets_every_word(home
     assert (begun + out).decode() == f"{WORDS}\n"
 
 
-def test_a_typo_takes_no_daemon_away_from_who_restarts_it(home: Home):
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ("log_levle = 1", "1: unknown key 'log_levle'"),
+        ('[agents.a]\ntools = ["hammer"]', "2: no tool 'hammer'"),
+        ('[storage]\nkind = "mongodb"\nuri = "mongodb://here"', "2: no journal of the kind 'mongodb'"),
+    ],
+)
+def test_a_fault_in_the_settings_takes_no_daemon_away_from_who_restarts_it(home: Home, config: str, fault: str):
     home.run("start")
     pid = home.pid()
-    configure(home, "log_levle = 1")
+    configure(home, config)
     ran = home.run("restart")
     assert ran.code == 2
-    assert ran.err.startswith(f"agiwod: {home.paths.config_file}:1: unknown key 'log_levle'")
+    assert ran.err.startswith(f"agiwod: {home.paths.config_file}:{fault}")
+    assert fault in home.run("doctor").out
     assert home.pid() == pid
 
 

@@ -11,6 +11,7 @@ from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.listing import AsJson
 
 if TYPE_CHECKING:
+    from agiwod.cli.draft import Draft
     from agiwod.settings import Settings
 
 config = typer.Typer(help="The settings, and where each came from.", no_args_is_help=True)
@@ -75,21 +76,30 @@ def load_or_fail(paths: Paths, file: Path | None = None) -> "Settings":
         raise CommandFailed(str(error), code=ExitCode.USAGE) from error
 
 
-def _check(paths: Paths, draft: Any) -> None:
-    """Whether a daemon could start with the draft: its agents are made too."""
+def rehearse_or_fail(paths: Paths, file: Path | None = None) -> None:
+    """Find out whether a daemon could begin with the settings.
+
+    Raises:
+        CommandFailed: it could not; the message says where the fault is.
+    """
     from agiwo.errors import AgiwoError
 
-    from agiwod.roster import build_agents
+    from agiwod.rehearsal import rehearse
 
-    hint = (
-        f"what you wrote is kept in {draft.path}, and the settings are as before; `agiwod config edit` goes on with it"
-    )
     try:
-        build_agents(load_or_fail(paths, draft.path))
-    except CommandFailed as failure:
-        raise CommandFailed(failure.message, hint=hint, code=failure.code) from failure
+        rehearse(load_or_fail(paths, file))
     except AgiwoError as error:
-        raise CommandFailed(str(error), hint=hint, code=ExitCode.USAGE) from error
+        raise CommandFailed(str(error), code=ExitCode.USAGE) from error
+
+
+def _check(paths: Paths, draft: "Draft") -> None:
+    try:
+        rehearse_or_fail(paths, draft.path)
+    except CommandFailed as failure:
+        kept = f"what you wrote is kept in {draft.path}, and the settings are as before"
+        raise CommandFailed(
+            failure.message, hint=f"{kept}; `agiwod config edit` goes on with it", code=failure.code
+        ) from failure
 
 
 def _entries(settings: "Settings") -> list[dict[str, Any]]:

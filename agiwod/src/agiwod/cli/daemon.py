@@ -71,12 +71,12 @@ def restart(
     """Stop the daemon as `stop` does, and start it anew. It takes the present settings; where none runs, one starts."""
     from agiwo_protocol.paths import locate
 
-    from agiwod.cli.config import load_or_fail
+    from agiwod.cli.config import rehearse_or_fail
     from agiwod.cli.starter import start_daemon
 
     paths = locate()
     # Before the old one ends: a typo must not take a daemon away that works.
-    load_or_fail(paths)
+    rehearse_or_fail(paths)
     old = _end(paths, now=now)
     started = start_daemon(paths)
     verb = "started" if old is None else f"restarted (pid {old} ended)"

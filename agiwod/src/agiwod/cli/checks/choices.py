@@ -21,10 +21,10 @@ def check_config(patient: Patient) -> Iterator[Finding]:
         return
     from agiwo.errors import AgiwoError
 
-    from agiwod.roster import build_agents
+    from agiwod.rehearsal import rehearse
 
     try:
-        agents = build_agents(patient.settings).list()
+        agents = rehearse(patient.settings).list()
     except AgiwoError as error:
         yield fault("config", str(error), _how_to_mend(str(error), file))
         return
