@@ -1,5 +1,6 @@
 """The agents that the settings name: tables, Python modules, and the words when one cannot be made."""
 
+import json
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -7,10 +8,14 @@ from pathlib import Path
 import pytest
 from agiwo.config import AgiwoSettings, use_settings
 from agiwo.errors import ConfigError, ModelError
+from agiwo.journal.memory import MemoryJournal
 from agiwo.llm import resolve_model
+from agiwo.tool.builtin import BUILTINS
 from agiwod.offer import find_model, offered_models, secrets
 from agiwod.roster import build_agents
 from agiwod.runtime.agents import Agents
+from agiwod.runtime.daemon import Daemon
+from agiwod.runtime.runs import Ask
 from agiwod.settings import Settings, load_settings
 
 pytestmark = pytest.mark.anyio
@@ -89,6 +94,15 @@ async def test_a_model_whose_key_is_missing_is_there_and_says_so_when_it_is_aske
     [
         ('[agents.a]\ntools = ["calculater"]', "config.toml:2: no tool 'calculater' for [agents.a]; did you mean"),
         ('[agents.a]\ntools = ["zzz"]', "there are calculator, current_time"),
+        (
+            '[agents.critic]\n[agents.a]\ntools = ["agent:critik"]',
+            "config.toml:3: no tool 'agent:critik' for [agents.a]; did",
+        ),
+        ('[agents.a]\ntools = ["agent:a"]', "config.toml:2: no tool 'agent:a' for [agents.a]; there are no others"),
+        (
+            '[agents.calculator]\n[agents.a]\ntools = ["*", "agent:*"]',
+            "config.toml:3: two tools are named 'calculator'",
+        ),
         ('default_agent = "c"\n[agents.a]', "default_agent is 'c', and there are a"),
         ('[python]\nagents = ["own_missing:agents"]', "config.toml:2: 'own_missing:agents' cannot be loaded"),
     ],
@@ -97,6 +111,72 @@ def test_an_agent_that_cannot_be_made_is_told_with_its_place(tmp_path: Path, tex
     with pytest.raises(ConfigError) as fault:
         build_agents(configured(tmp_path, text))
     assert words in str(fault.value)
+
+
+CIRCLE = """
+default_agent = "writer"
+[python]
+path = ["."]
+agents = ["own_agents:one"]
+[agents.writer]
+tools = ["calculator", "agent:*"]
+[agents.critic]
+description = "Finds what is wrong with a text"
+tools = ["agent:writer"]
+"""
+
+
+def test_a_configured_agent_has_others_behind_its_tools_but_never_itself(tmp_path: Path) -> None:
+    agents = build_agents(configured(tmp_path, CIRCLE, own_agents=PYTHON))
+    tools = agents.get("writer").agent.plan().tools
+    assert [(name, tools[name].description) for name in list(tools)[1:]] == [
+        ("critic", "Finds what is wrong with a text"),
+        ("one", "made in Python"),
+    ]
+    critic = agents.get("critic").agent
+    assert [(name, tool.description) for name, tool in critic.plan().tools.items()] == [
+        ("writer", "Asks the agent writer.")
+    ]
+    assert {agent.id for agent in critic.family()} == {"writer", "critic", "one"}
+
+
+def test_every_builtin_tool_is_no_agent(tmp_path: Path) -> None:
+    agents = build_agents(configured(tmp_path, '[agents.a]\ntools = ["*"]\n[agents.b]'))
+    assert list(agents.get("a").agent.plan().tools) == list(BUILTINS)
+
+
+SCRIPTED_CIRCLE = """
+[agents.writer]
+model = "scripted:writer.json"
+tools = ["agent:critic"]
+[agents.critic]
+model = "scripted:critic.json"
+tools = ["agent:writer"]
+"""
+
+
+async def test_configured_agents_call_each_other_and_a_circle_ends_with_an_error_for_the_model(tmp_path: Path) -> None:
+    for id, other in (("writer", "critic"), ("critic", "writer")):
+        call = {"name": other, "arguments": {"task": "Look."}}
+        turns = [{"toolCalls": [call]}, {"text": f"{id} is done"}]
+        (tmp_path / f"{id}.json").write_text(json.dumps({"turns": turns}))
+    daemon = Daemon(MemoryJournal(), build_agents(configured(tmp_path, SCRIPTED_CIRCLE)))
+    await daemon.start()
+    try:
+        run = (await daemon.runs.start(Ask("writer", "Write."))).head.run
+        assert await told(daemon, run) == ["critic is done"]
+        [below] = await daemon.runs.list(parent=run)
+        [refusal] = await told(daemon, below.head.run)
+        assert "at work above this call already (writer -> critic -> writer)" in refusal
+    finally:
+        await daemon.close()
+
+
+async def told(daemon: Daemon, run: str) -> list[str]:
+    """What the calls of a run gave."""
+    await daemon.runs.wait(run, 5)
+    events, _ = await daemon.runs.page(run, 0, 100)
+    return [event.data["output"]["content"] for event in events if event.data.get("kind") == "toolCall"]
 
 
 PYTHON = """

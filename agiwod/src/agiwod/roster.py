@@ -16,6 +16,7 @@ from agiwo.tool.builtin import BUILTINS, builtin_tool
 from agiwod.offer import find_model
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.settings import AgentSettings, Settings
+from agiwod.team import AGENT, Team
 
 _DEFAULT = "assistant"
 
@@ -26,44 +27,47 @@ def build_agents(settings: Settings) -> Agents:
     Raises:
         ConfigError: one of them cannot be made; the message says where it stands and what is wrong.
     """
+    python = list(_python_agents(settings))
+    team = Team(settings.agents, python)
     registered = [
-        *(Registered(_agent(name, table, settings), "config") for name, table in settings.agents.items()),
-        *(Registered(agent, "python") for agent in _python_agents(settings)),
+        *(Registered(_agent(name, table, settings, team), "config") for name, table in settings.agents.items()),
+        *(Registered(agent, "python") for agent in python),
     ]
     if not registered:
-        registered = [Registered(_agent(_DEFAULT, _ASSISTANT, settings), "builtin")]
+        registered = [Registered(_agent(_DEFAULT, _ASSISTANT, settings, team), "builtin")]
     return Agents(registered, default=settings.default_agent, resolve=lambda name: find_model(name, settings))
 
 
 _ASSISTANT = AgentSettings(description="A helpful assistant", system_prompt="You are a helpful assistant.")
 
 
-def _agent(name: str, table: AgentSettings, settings: Settings) -> Agent:
+def _agent(name: str, table: AgentSettings, settings: Settings, team: Team) -> Agent:
     try:
         model = find_model(table.model, settings)
     except NotFound as error:
         raise ConfigError(f"{settings.origin('agents', name, 'model')}: {error}") from None
-    return Agent(
-        id=name,
-        description=table.description,
-        model=model,
-        tools=list(_tools(name, table.tools, settings)),
-        system_prompt=table.system_prompt,
-        options=AgentOptions(max_steps=table.max_steps, context_tokens=table.context_tokens),
-    )
+    tools = list(_tools(name, table.tools, settings, team))
+    options = AgentOptions(max_steps=table.max_steps, context_tokens=table.context_tokens)
+    try:
+        agent = Agent(name, table.description, model, tools, table.system_prompt, options)
+    except ConfigError as error:
+        raise ConfigError(f"{settings.origin('agents', name, 'tools')}: {error}") from None
+    team.join(agent)
+    return agent
 
 
-def _tools(agent: str, patterns: Iterable[str], settings: Settings) -> Iterator[BaseTool]:
+def _tools(agent: str, patterns: Iterable[str], settings: Settings, team: Team) -> Iterator[BaseTool]:
     names: dict[str, None] = {}
     for pattern in patterns:
-        found = [name for name in BUILTINS if fnmatchcase(name, pattern)]
+        known = team.others(agent) if pattern.startswith(AGENT) else list(BUILTINS)
+        found = [name for name in known if fnmatchcase(name, pattern)]
         if not found and "*" not in pattern:
-            near = get_close_matches(pattern, BUILTINS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(BUILTINS)}"
+            near = get_close_matches(pattern, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'no others'}"
             where = settings.origin("agents", agent, "tools")
             raise ConfigError(f"{where}: no tool {pattern!r} for [agents.{agent}]; {hint}")
         names |= dict.fromkeys(found)
-    return map(builtin_tool, names)
+    return (team.tool(name) if name.startswith(AGENT) else builtin_tool(name) for name in names)
 
 
 def _python_agents(settings: Settings) -> Iterator[Agent]:

@@ -1,13 +1,16 @@
 """The registry of agents: which is meant, which is near, and which model a run asked for."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from agiwo.agent import Agent, AgentHooks, ExecutionContext, RunOutput
 from agiwo.errors import ConfigError, NotFound
+from agiwo.journal.memory import MemoryJournal
 from agiwo.schema.run import RunSpec
 from agiwo.testing import ScriptedModel
-from agiwod.runtime.agents import Agents, Registered
+from agiwod.runtime.agents import MODEL, Agents, Registered
+from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.runs import Ask
 from daemon_lab import running, scripted
 
@@ -59,11 +62,11 @@ async def test_a_run_can_ask_for_another_model_and_keeps_it() -> None:
     assert (variant.id, variant.model.name) == ("echo", "other")
     assert agents.with_model("echo", "other") is variant
     assert agents.with_model("echo", None) is agents.get("echo").agent
-    assert agents.find(variant.spec("hi", metadata={"model": "other"})) is variant.program
+    assert agents.find(RunSpec("echo", "s", "hi", {MODEL: "other"})) is variant.program
 
 
 async def test_the_program_of_a_run_whose_model_is_gone_is_not_found() -> None:
-    spec = RunSpec("echo", "s", "hi", metadata={"model": "nobody:knows"})
+    spec = RunSpec("echo", "s", "hi", {MODEL: "nobody:knows"})
     assert registry("echo").find(spec) is None
     assert registry().find(spec) is None
 
@@ -86,6 +89,34 @@ async def test_an_agent_behind_a_tool_runs_though_only_the_one_above_it_is_regis
         assert state.result
         assert state.result.response == "Done."
         assert [message["content"] for message in model.requests[-1].messages][-1] == "42"
+
+
+async def test_the_model_that_a_run_asked_for_is_not_that_of_the_agents_below_it(tmp_path: Path) -> None:
+    asked = ScriptedModel(id="asked", turns=[{"toolCalls": [TO_CHILD]}, {"text": "Done."}])
+    child = scripted("child", {"text": "42"})
+    parent = Agent("parent", "Delegates.", ScriptedModel(), [child.as_tool()])
+    agents = Agents([Registered(parent), Registered(child)], resolve=lambda name: asked)
+    daemon = Daemon(MemoryJournal(), agents)
+    await daemon.start()
+    try:
+        run = (await daemon.runs.start(Ask("parent", "go", model="asked"))).head.run
+        assert await model_and_answer(daemon, run) == ("asked", "Done.")
+        [below] = await daemon.runs.list(parent=run)
+        assert await model_and_answer(daemon, below.head.run) == ("script", "42")
+        again = (await daemon.replays.start(below.head.run)).head.run
+        assert await model_and_answer(daemon, again) == ("script", "42")
+    finally:
+        await daemon.close()
+
+
+TO_CHILD = {"name": "child", "arguments": {"task": "Six times seven?"}}
+
+
+async def model_and_answer(daemon: Daemon, run: str) -> tuple[str, str | None]:
+    """The model that a run names in its first event, and what it answered in the end."""
+    state = await daemon.runs.wait(run, 5)
+    events, _ = await daemon.runs.page(run, 0, 1)
+    return events[0].data["model"], state.result and state.result.response
 
 
 async def test_hooks_look_on_at_runs_that_clients_start() -> None:

@@ -1,7 +1,7 @@
 """An agent as a tool of another one. The loop runs it as a child run; called by hand it is an ordinary tool."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agiwo.abort import AbortSignal
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class AgentTool(BaseTool):
     """The tool that stands for an agent: named after it, unless another name is given.
 
+    Of an agent that is only made later, `agent` is a function that gives it, and name and description are given too.
+
     Below an agent its call is a run of its own with a session of its own, which survives a crash, is cancelled with
     the run above it, and whose events are in the stream of that run. It may be at most `max_depth` levels below the
     first run, and no agent is called below itself; either gives the model an error.
@@ -28,13 +30,23 @@ class AgentTool(BaseTool):
     effect = "idempotent"
 
     def __init__(
-        self, agent: "Agent", name: str | None = None, description: str | None = None, max_depth: int = 5
+        self,
+        agent: "Agent | Callable[[], Agent]",
+        name: str | None = None,
+        description: str | None = None,
+        max_depth: int = 5,
     ) -> None:
         if max_depth < 1:
             raise ConfigError(f"max_depth is {max_depth!r}; it must be at least 1")
-        self.agent, self.max_depth = agent, max_depth
-        self._name = name or re.sub(r"[^a-zA-Z0-9_-]", "_", agent.id)[:64]
-        self._description = description or agent.description or f"Asks the agent {agent.id}."
+        self.max_depth = max_depth
+        self._find = agent if callable(agent) else lambda: agent
+        self._name = name or re.sub(r"[^a-zA-Z0-9_-]", "_", self.agent.id)[:64]
+        self._description = description or self.agent.description or f"Asks the agent {self.agent.id}."
+
+    @property
+    def agent(self) -> "Agent":
+        """The agent that stands behind it."""
+        return self._find()
 
     def get_name(self) -> str:
         """The name that was given, else the agent's id with `_` for what a tool's name may not have."""

@@ -13,8 +13,8 @@ from agiwo.schema.run import RunSpec
 
 log = logging.getLogger(__name__)
 
-MODEL = "model"
-"""Where a run's metadata names the model that takes the place of its agent's own."""
+MODEL = "askedModel"
+"""Where a run's plan names the model that takes the place of its agent's own: of this agent, and of none below it."""
 
 _VARIANTS = 256
 """Agents with another model that are kept at hand. Clients may name any model; the oldest is made anew when needed."""
@@ -99,7 +99,7 @@ class Agents:
         try:
             if spec.parent is not None and (below := self._below(spec)):
                 return below.program
-            return self.with_model(spec.agent, None if spec.parent else spec.metadata.get(MODEL)).program
+            return self.with_model(spec.agent, spec.plan.get(MODEL)).program
         except AgiwoError as error:
             log.warning("a run of agent %s cannot go on: %s", spec.agent, error)
             return None

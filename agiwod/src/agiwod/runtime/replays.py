@@ -28,9 +28,7 @@ class Replays:
         spec = await spec_again(self._engine.journal, run, start)
         if model is not None:
             agent = self._agents.with_model(spec.agent, model)
-            spec = replace(
-                spec, plan={**spec.plan, "model": agent.model.name}, metadata={**spec.metadata, MODEL: model}
-            )
+            spec = replace(spec, plan={**spec.plan, "model": agent.model.name, MODEL: model})
         self._check()
         session = await self._engine.branching.fork(spec.session, run, seq=0)
         cursor = await self._engine.start(replace(spec, session=session.id))

@@ -221,4 +221,4 @@ def _limited(spec: RunSpec, ask: Ask) -> RunSpec:
         limits = dict(spec.plan.get("limits", {}))
         limits["max_steps"] = min(int(calls), limits.get("max_steps", int(calls)))
         spec = replace(spec, plan={**spec.plan, "limits": limits})
-    return replace(spec, metadata={**spec.metadata, MODEL: ask.model}) if ask.model else spec
+    return replace(spec, plan={**spec.plan, MODEL: ask.model}) if ask.model else spec
