@@ -2,6 +2,7 @@
 
 AgiwoError
 ├── ConfigError            the caller's settings cannot work; the message says which and what to do
+│   └── SchemaInvalid      nothing can be held against this JSON Schema; `path` says where
 ├── NotFound               no such run, session, agent, model, tool, blob, approval
 ├── Conflict               somebody else was first, or the thing is in another state
 ├── CursorExpired          the reader's position is above the head or of another journal
@@ -16,7 +17,10 @@ AgiwoError
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
+
+OUTPUT_INVALID: Final = "output_invalid"
+"""The kind of error of a run whose model gave no answer in the form that was asked for."""
 
 
 class AgiwoError(Exception):
@@ -27,6 +31,15 @@ class AgiwoError(Exception):
 
 class ConfigError(AgiwoError):
     """Settings that cannot work. The message names the setting and says what to do."""
+
+
+class SchemaInvalid(ConfigError):
+    """A JSON Schema that no answer can be held against. `path` is the place in it, `fault` what is wrong there."""
+
+    def __init__(self, path: str, fault: str) -> None:
+        place = f"{path[:200]}: " if path else ""
+        super().__init__(f"the schema of the output cannot be used: {place}{fault}")
+        self.path, self.fault = path, fault
 
 
 class NotFound(AgiwoError):

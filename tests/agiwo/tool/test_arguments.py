@@ -101,7 +101,7 @@ def test_every_fault_is_listed_with_its_place() -> None:
     assert sorted(lines[1:-1]) == [
         "- city: is missing; expected string",
         "- days: 0 is less than the minimum of 1",
-        "- town: there is no such parameter; there is: city, days",
+        "- town: there is no such name; there is: city, days",
     ]
     assert lines[-1] == 'You sent: {"days":0,"town":"Bonn"}'
 
@@ -141,7 +141,7 @@ PLACES = ArgumentSchema(
         ({"at": {"latitude": 1}}, "at.name: is missing; expected a value"),
         (
             {"at": {"latitude": 1, "name": "x", "lattitude": 2}},
-            "at.lattitude: there is no such parameter; did you mean 'latitude'?",
+            "at.lattitude: there is no such name; did you mean 'latitude'?",
         ),
         ({"at": {"latitude": "50.7", "name": "x"}}, 'at.latitude: expected number (in degrees), and got string "50.7"'),
         ({"tags": ["a", None]}, "tags[1]: expected string, and got null"),

@@ -16,6 +16,7 @@ from agiwo.agent.home import Home, home_for
 from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.journal_view import JournalView
 from agiwo.agent.options import AgentOptions
+from agiwo.agent.output_type import OutputType
 from agiwo.agent.program import AgentProgram
 from agiwo.agent.run_step_storage import RunStepStorage
 from agiwo.durable import SPEC
@@ -115,13 +116,15 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         ancestors: tuple[str, ...] = (),
         asks: bool = True,
+        output: OutputType | None = None,
     ) -> RunSpec:
         """What a run of this agent is asked to do; without a session it gets a new one. `asks` is as in `plan`."""
+        plan = self.plan(ancestors, asks=asks)
         return RunSpec(
             agent=self.id,
             session=session_id or ids.fresh("ses"),
             input=stored_input(user_input),
-            plan=self.plan(ancestors, asks=asks).to_json(),
+            plan=(replace(plan, output=output.plan) if output else plan).to_json(),
             timeout=self.options.run_timeout,
             user_id=user_id,
             metadata=metadata or {},
@@ -159,25 +162,41 @@ class Agent:
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         abort_signal: AbortSignal | None = None,
+        output_type: Any = None,
     ) -> RunHandle:
         """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`.
 
         A call that needs somebody's word waits for `on_approval`, or for the handle's `answer`.
-        """
-        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata)
-        return await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal)
 
-    async def attach(self, run_id: str) -> RunHandle:
+        With an `output_type` the run ends with an object of that type as its output: a model of pydantic, another type
+        that pydantic can check, or a JSON Schema. An answer that does not fit is asked for again, at most twice; then
+        the run fails, and the kind of its error is `output_invalid`.
+
+        Raises:
+            ConfigError: no answer can be checked for that type.
+        """
+        output = self._output(output_type)
+        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata, output=output)
+        return await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal, output)
+
+    def _output(self, output_type: Any) -> OutputType | None:
+        return None if output_type is None else self.program.output_types.of(output_type)
+
+    async def attach(self, run_id: str, *, output_type: Any = None) -> RunHandle:
         """The handle of a run that was started before, also by an earlier process over the same file.
+
+        Its output is JSON data, unless `output_type` says what to make of it.
 
         Raises:
             NotFound: no such run is kept where this agent's are.
+            ConfigError: no answer can be checked for that type.
         """
+        output = self._output(output_type)
         engine, home = await self._enter()
         cursor = await engine.events(run_id)
         records = await engine.journal.load(run_id)
         spec = next(RunSpec.from_json(record.data["spec"]) for record in records if record.key == SPEC)
-        return RunHandle(engine, home, cursor, spec)
+        return RunHandle(engine, home, cursor, spec, output)
 
     async def run(
         self,
@@ -188,18 +207,23 @@ class Agent:
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         abort_signal: AbortSignal | None = None,
+        output_type: Any = None,
     ) -> RunOutput:
         """Run to the end; a model that fails shows in the output's `error`. Cancelling the caller cancels the run.
 
         Without `on_approval` there is nobody to ask: the model is told so of each call that needs somebody's word.
         With the `context` of a tool call the run is below that call's: it is for the same user, one level deeper.
+        `output_type` is as in `start`.
         """
-        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False)
+        output = self._output(output_type)
+        spec = self.spec(
+            user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False, output=output
+        )
         if context is not None:
             spec = _below(context, spec)
         run, (engine, home) = ids.fresh("run"), await self._enter()
         try:
-            return await (await _start(engine, home, spec, run, abort_signal)).wait()
+            return await (await _start(engine, home, spec, run, abort_signal, output)).wait()
         except asyncio.CancelledError:
             with suppress(NotFound, StorageError):
                 await engine.cancel(run, "the caller was cancelled")
@@ -213,13 +237,18 @@ class Agent:
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         abort_signal: AbortSignal | None = None,
+        output_type: Any = None,
     ) -> AsyncGenerator[StreamEvent]:
         """Run, and iterate over the events up to the terminal one. Leaving early only stops reading.
 
-        Without `on_approval` there is nobody to ask, as in `run`.
+        Without `on_approval` there is nobody to ask, as in `run`. With an `output_type`, as in `start`, events that
+        bring more of the output have it in `partial`.
         """
-        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False)
-        handle = await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal)
+        output = self._output(output_type)
+        spec = self.spec(
+            user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False, output=output
+        )
+        handle = await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal, output)
         async for event in handle.stream():
             yield event
 
@@ -262,13 +291,20 @@ class Agent:
         await self.model.close()
 
 
-async def _start(engine: EmbeddedEngine, home: Home, spec: RunSpec, run: str, signal: AbortSignal | None) -> RunHandle:
+async def _start(
+    engine: EmbeddedEngine,
+    home: Home,
+    spec: RunSpec,
+    run: str,
+    signal: AbortSignal | None,
+    output: OutputType | None,
+) -> RunHandle:
     cursor = await engine.start(spec, run=run)
     if signal is not None and signal.is_aborted():
         await engine.cancel(run, signal.reason or "")
     elif signal is not None:
         home.obey(signal, run)
-    return RunHandle(engine, home, cursor, spec)
+    return RunHandle(engine, home, cursor, spec, output)
 
 
 def _below(context: ExecutionContext, spec: RunSpec) -> RunSpec:

@@ -1,12 +1,16 @@
 """A run of an agent while it goes on, and after: watch it, wait for it, steer it, stop it."""
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from agiwo import ids
 from agiwo.agent.home import Home
 from agiwo.agent.model_step import STEER
 from agiwo.agent.observers import has_seen
+from agiwo.agent.output_type import OutputType, made
+from agiwo.agent.partial import Partials
 from agiwo.agent.reader import TreeReader
 from agiwo.engine.approvals import open_below, respond
 from agiwo.engine.cursor import Cursor
@@ -21,8 +25,10 @@ from agiwo.schema.stream import RunOutput, StreamEvent
 class RunHandle:
     """One run. Any number of readers may stream it, each from any seq; none of them can slow or end it."""
 
-    def __init__(self, engine: EmbeddedEngine, home: Home, first: Cursor, spec: RunSpec) -> None:
-        self._engine, self._home, self._spec = engine, home, spec
+    def __init__(
+        self, engine: EmbeddedEngine, home: Home, first: Cursor, spec: RunSpec, output: OutputType | None = None
+    ) -> None:
+        self._engine, self._home, self._spec, self._output = engine, home, spec, output
         self._observer = home.observers.of(first.run)
         self._first: Cursor | None = first
         self.run_id, self.session_id = first.run, spec.session
@@ -41,7 +47,10 @@ class RunHandle:
         cursor = await self._cursor(begins.get(self.run_id, 0))
         reader = TreeReader(self._engine, cursor, self._spec, begins)
         self._home.readers.add(reader)
+        partials = self._partials()
         async for events in reader:
+            if partials is not None:
+                partials.mark(events)
             last = events.pop()
             for event in events:
                 yield event
@@ -49,6 +58,21 @@ class RunHandle:
                 for late in await has_seen(self._observer):
                     yield late
             yield last
+
+    async def partials(self) -> AsyncGenerator[Any]:
+        """The run's output as it grows, from the beginning; the last one is whole, if the run gives one at all.
+
+        Each is JSON data and unchecked: `wait` gives the object. What a model says before it gives an answer that fits
+        may be among them. Leaving early only stops reading.
+        """
+        async with aclosing(self.stream()) as events:
+            async for event in events:
+                if event.partial is not None:
+                    yield event.partial
+
+    def _partials(self) -> Partials | None:
+        output: Mapping[str, Any] | None = self._spec.plan.get("output")
+        return Partials(self.run_id, output["schema"].get("type")) if output else None
 
     async def _cursor(self, after: int) -> Cursor:
         if after == 0 and self._first is not None:
@@ -62,10 +86,14 @@ class RunHandle:
         Raises:
             TimeoutError: it was still going after `timeout` seconds.
             Conflict: the agent was closed before the run had ended.
+            RunError: the output that was recorded is none for its type any more.
         """
         result = await self._engine.result(self.run_id, timeout)
         await has_seen(self._observer)
-        return RunOutput.of(result)
+        ended = RunOutput.of(result)
+        if self._output is None or result.output is None:
+            return ended
+        return replace(ended, output=made(self._output, result.output))
 
     async def steer(self, text: str) -> str:
         """Say something to the agent while it works; its next model call includes it. Returns the message's id.

@@ -9,7 +9,8 @@ from agiwo.agent.retrying import wait_to_retry
 from agiwo.clock import SystemClock
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ModelError
-from agiwo.llm.base import Message, Model, turn_of_run
+from agiwo.llm.base import Message, Model, turn_of_run, wanted_schema
+from agiwo.llm.form import FormRequest, request_for, spoken
 from agiwo.llm.retry import Retries
 from agiwo.loop.history import user_message
 from agiwo.loop.items import steering_item
@@ -56,17 +57,31 @@ class ModelStep:
                 await wait_to_retry(scope, error, retries, requests - unsent + 1)
         value = answer.value(steering, requests - unsent)
         value["model"], value["provider"] = retries.model.name, retries.model.provider
-        value["more"] = not value["toolCalls"] and not scope.close(STEER)
+        # An answer that is to have a form is the last one only when it has it, which a step of its own finds out.
+        value["more"] = not value["toolCalls"] and _schema(scope) is None and not scope.close(STEER)
         return StepResult(value, [*events, *answer.items()])
 
     async def _request(
         self, model: Model, scope: StepScope, arg: Mapping[str, Any], messages: Sequence[Message], number: int
     ) -> Answer:
         answer = Answer(scope, arg["turn"], self._clock.now)
-        tools = self._tools if arg["tools"] and self._tools else None
+        request, schema = FormRequest(messages, self._tools if arg["tools"] else ()), _schema(scope)
+        if schema is not None:
+            request = request_for(model, request.messages, request.tools, schema)
         turn_of_run.set(number)
-        async with aclosing(model.arun_stream(messages, tools)) as chunks:
-            async for chunk in chunks:
-                answer.take(chunk)
+        wanted = wanted_schema.set(request.schema)
+        try:
+            stream = model.arun_stream(request.messages, request.tools or None)
+            async with aclosing(spoken(stream, request.tool) if request.tool else stream) as chunks:
+                async for chunk in chunks:
+                    answer.take(chunk)
+        finally:
+            wanted_schema.reset(wanted)
         scope.notice(USAGE_UPDATED, answer.usage.to_json())
         return answer
+
+
+def _schema(scope: StepScope) -> Mapping[str, Any] | None:
+    """What the run's last answer is to fit."""
+    output = scope.run.spec.plan.get("output")
+    return output and output["schema"]

@@ -10,6 +10,7 @@ from agiwo.agent.hook_step import HookSteps
 from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.judge_step import JudgeStep
 from agiwo.agent.model_step import ModelStep
+from agiwo.agent.output_step import OutputStep
 from agiwo.agent.told_step import told
 from agiwo.agent.tool_step import ToolStep
 from agiwo.durable import DurableContext, Effect, Outcome
@@ -38,7 +39,8 @@ class AgentProgram:
         on_approval: Approver | None = None,
     ) -> None:
         self.hooks, self.patience, self.on_approval = hooks or AgentHooks(), patience, on_approval
-        steps = HookSteps(self.hooks)
+        steps, output = HookSteps(self.hooks), OutputStep()
+        self.output_types = output.types
         schemas = [definition.to_openai_schema() for definition in executor.definitions.values()]
         self.effects: Mapping[str, Effect] = {
             "model": ModelStep(model, system_prompt, schemas, steps.before_llm_call),
@@ -47,6 +49,7 @@ class AgentProgram:
             "child": ChildStep({tool.name: tool for tool in agents}),
             "compact": CompactStep(model),
             "told": told,
+            "output": output,
             **steps.effects,
         }
 

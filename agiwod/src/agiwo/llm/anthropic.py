@@ -6,12 +6,13 @@ from typing import Any, ClassVar, Final
 
 import orjson
 
-from agiwo.llm.base import Message
+from agiwo.llm.base import Message, Structured, wanted_schema
 from agiwo.llm.endpoint import Endpoint, Vendor
 from agiwo.llm.hosted import HostedModel
 from agiwo.llm.layout import Layout
 from agiwo.llm.messages import Writer, system_text, tool_definitions
 from agiwo.llm.reading import Decode
+from agiwo.llm.strict import closed_schema
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
 
@@ -42,6 +43,7 @@ class AnthropicModel(HostedModel):
     temperature: float | None = None
     top_p: float | None = None
     provider: str = "anthropic"
+    structured: Structured = "schema"
     thinking: bool | int | None = None
     effort: str | None = None
     prompt_cache: bool = True
@@ -68,6 +70,7 @@ class AnthropicModel(HostedModel):
         "claude-3-5-haiku-latest": _HAIKU,
     }
     ENDS_WITH_FINISH: ClassVar[bool] = True
+    STRUCTURED_BY: ClassVar[str] = "output_config"
 
     _writer: Writer = field(default_factory=Writer, init=False, repr=False, compare=False)
 
@@ -97,8 +100,8 @@ class AnthropicModel(HostedModel):
         }
         if system := system_text(messages):
             request["system"] = system
-        if self.effort is not None:
-            request["output_config"] = {"effort": self.effort}
+        if output := self._output_config():
+            request["output_config"] = output
         if self.prompt_cache:
             request["cache_control"] = {"type": "ephemeral"}
         self._set_thinking(request)
@@ -107,6 +110,16 @@ class AnthropicModel(HostedModel):
     def decoder(self) -> Decode:
         """What reads the events of one answer."""
         return _Events().decode
+
+    def structures(self, schema: Mapping[str, Any]) -> Structured:
+        """See `Model.structures`; a schema that this wire cannot hold an answer to is asked for in words."""
+        way = super().structures(schema)
+        return "prompt" if way == "json" or (way == "schema" and closed_schema(schema) is None) else way
+
+    def _output_config(self) -> dict[str, Any]:
+        effort = {} if self.effort is None else {"effort": self.effort}
+        schema = wanted_schema.get()
+        return {**effort, "format": {"type": "json_schema", "schema": closed_schema(schema)}} if schema else effort
 
     def _set_thinking(self, request: dict[str, Any]) -> None:
         thinking = self._thinking(request["messages"])

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from agiwo.errors import ConfigError
 from agiwo.schema.chunk import StreamChunk
@@ -13,8 +13,15 @@ from agiwo.schema.chunk import StreamChunk
 Message = Mapping[str, Any]
 """One message of a request, in the form of OpenAI's chat completions."""
 
+Structured = Literal["schema", "json", "tool", "prompt"]
+"""How a model is brought to answer in a form: its provider holds it to a JSON Schema or to JSON, or it is told to give
+the answer to a tool, or it is only told."""
+
 turn_of_run: ContextVar[int | None] = ContextVar("turn_of_run", default=None)
 """Which request of its run is being made, from 0: set by the caller that knows it, read by scripted models only."""
+
+wanted_schema: ContextVar[Mapping[str, Any] | None] = ContextVar("wanted_schema", default=None)
+"""The JSON Schema that the answer to this request is to fit, for wires that have a field for it; set by the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Model(ABC):
     `temperature`, `top_p` and `max_tokens` may be None: then they are not sent, for models that refuse them.
     `retries` is how many further requests may be made when one fails for a reason that may pass; after them the models
     in `fallback` are asked, each with retries of its own. `concurrency` is how many requests may be under way at once
-    with this model's account, whoever makes them.
+    with this model's account, whoever makes them. `structured` is how it is brought to answer in a form.
     """
 
     id: str
@@ -59,6 +66,7 @@ class Model(ABC):
     timeouts: Timeouts = Timeouts()
     fallback: Sequence["Model"] = ()
     concurrency: int = 100
+    structured: Structured = "prompt"
 
     def __post_init__(self) -> None:
         self.name = self.name or self.id
@@ -70,11 +78,18 @@ class Model(ABC):
             raise ConfigError(f"retries is {self.retries!r}; it must not be negative")
         if self.concurrency < 1:
             raise ConfigError(f"concurrency is {self.concurrency!r}; it must be at least 1")
+        if self.structured not in get_args(Structured):
+            known = ", ".join(get_args(Structured))
+            raise ConfigError(f"structured is {self.structured!r}; it must be one of {known}")
 
     @classmethod
     def named(cls, id: str, **options: Any) -> Self:
         """The model that `provider:id` means, with these options instead of the defaults."""
         return cls(id=id, **options)
+
+    def structures(self, schema: Mapping[str, Any]) -> Structured:
+        """How it is brought to an answer that fits this schema; what is no object can only be asked for in words."""
+        return self.structured if schema.get("type") == "object" else "prompt"
 
     @abstractmethod
     def arun_stream(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from agiwo.llm.base import Message
+from agiwo.llm.base import Message, Structured
 from agiwo.llm.endpoint import Endpoint, Vendor
 from agiwo.llm.openai import OpenAIModel, plain
 
@@ -15,6 +15,7 @@ class DeepseekModel(OpenAIModel):
 
     id: str = "deepseek-flash"
     provider: str = "deepseek"
+    structured: Structured = "json"
     thinking: bool | None = None
 
     VENDOR: ClassVar[Vendor] = Vendor("deepseek", "https://api.deepseek.com", ("DEEPSEEK_API_KEY",))

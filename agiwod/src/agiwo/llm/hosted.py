@@ -36,6 +36,9 @@ class HostedModel(Model):
     OPTIONAL: ClassVar[frozenset[str]]
     """The fields that a request can do without: one that the provider refuses is left out from then on."""
 
+    STRUCTURED_BY: ClassVar[str] = ""
+    """The field that holds an answer to a form. A model whose provider refuses it is asked in words from then on."""
+
     RENAMED: ClassVar[Mapping[str, str]] = {}
     """Models that are no more, and what took their place."""
 
@@ -96,6 +99,7 @@ class HostedModel(Model):
         except ModelError as error:
             if error.refused:
                 self._refused.add(error.refused)
+                self.structured = "prompt" if error.refused == self.STRUCTURED_BY else self.structured
             raise
 
     def _post(self, endpoint: Endpoint, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Post:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from agiwo.llm.base import Message
+from agiwo.llm.base import Message, Structured
 from agiwo.llm.endpoint import Endpoint, Vendor
 from agiwo.llm.openai import OpenAIModel, plain
 
@@ -13,10 +13,12 @@ from agiwo.llm.openai import OpenAIModel, plain
 class NvidiaModel(OpenAIModel):
     """A model behind NVIDIA's API or a NIM of yours; ids begin with the maker, like `meta/llama-3.3-70b-instruct`.
 
-    `thinking` switches it on or off where the model has such a switch; None leaves it to the model.
+    `thinking` switches it on or off where the model has such a switch; None leaves it to the model. Many models there
+    know no `response_format`, so the form of an answer is asked for in words, unless `structured` says otherwise.
     """
 
     provider: str = "nvidia"
+    structured: Structured = "prompt"
     thinking: bool | None = None
 
     VENDOR: ClassVar[Vendor] = Vendor(

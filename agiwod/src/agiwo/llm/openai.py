@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
-from agiwo.llm.base import Message
+from agiwo.llm.base import Message, Structured, wanted_schema
 from agiwo.llm.conversation import Repair
 from agiwo.llm.endpoint import Endpoint, Vendor
 from agiwo.llm.hosted import HostedModel
 from agiwo.llm.parts import Attachment, part_of
 from agiwo.llm.reading import Decode
+from agiwo.llm.strict import strict_schema
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
 
@@ -19,6 +20,8 @@ _LEGAL_ID = re.compile(r"[!-~]{1,40}")
 
 _OURS = ("reasoning_content", "reasoning_signature")
 """What a message may hold that is not of the wire."""
+
+_JSON = {"type": "json_object"}
 
 
 @dataclass
@@ -31,6 +34,7 @@ class OpenAIModel(HostedModel):
     """
 
     provider: str = "openai"
+    structured: Structured = "schema"
     reasoning_effort: str | None = None
 
     VENDOR: ClassVar[Vendor] = Vendor("openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",))
@@ -40,11 +44,13 @@ class OpenAIModel(HostedModel):
             "max_tokens",
             "presence_penalty",
             "reasoning_effort",
+            "response_format",
             "stream_options",
             "temperature",
             "top_p",
         }
     )
+    STRUCTURED_BY: ClassVar[str] = "response_format"
 
     _repair: Repair = field(default_factory=lambda: Repair(_LEGAL_ID), init=False, repr=False, compare=False)
 
@@ -74,6 +80,8 @@ class OpenAIModel(HostedModel):
             request["stream_options"]["include_obfuscation"] = False  # random padding, on by default
         if tools:
             request["tools"] = tools
+        if schema := wanted_schema.get():
+            request["response_format"] = _response_format(schema) if self.structured == "schema" else _JSON
         return request
 
     def message(self, message: Message) -> Message:
@@ -97,6 +105,13 @@ class OpenAIModel(HostedModel):
             "reasoning_effort": self.reasoning_effort,
         }
         return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The field that holds the answer to a schema: strictly where the wire can, else as well as the server does."""
+    strict = strict_schema(schema)
+    form = {"name": "answer", "schema": strict or schema, "strict": strict is not None}
+    return {"type": "json_schema", "json_schema": form}
 
 
 def plain(message: Message) -> dict[str, Any]:

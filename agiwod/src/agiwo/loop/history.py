@@ -22,6 +22,8 @@ _AUDIO = {"audio/mpeg": "mp3", "audio/x-wav": "wav"}
 
 _MODEL_KEY = re.compile(r"(\d+|summary)/llm")
 _COMPACT_KEY = re.compile(r"\d+/compact")
+_GOES_ON = re.compile(r"(\d+|summary)/llm|\d+/compact")
+_OUTPUT_KEY = re.compile(r"\d+/output")
 _TOOL_KEY = re.compile(r"(\d+)\.(\d+)/run")
 
 
@@ -82,7 +84,11 @@ def past_messages(past: Past) -> Growing[Message]:
 def _with_run(messages: Growing[Message], records: Sequence[Record]) -> Growing[Message]:
     keyed = {record.key: record for record in records if record.key}
     last = next((key for key in reversed(keyed) if _MODEL_KEY.fullmatch(key)), None)
+    correction: str | None = None
     for record in records:
+        if correction and _GOES_ON.fullmatch(record.key or ""):  # only now it is known that the model was asked again
+            messages.append(user_message(correction))
+            correction = None
         if record.type == SPEC:
             messages.append(user_message(asked(record, records)))
         elif record.key and record.type == STEP and _COMPACT_KEY.fullmatch(record.key):
@@ -92,6 +98,8 @@ def _with_run(messages: Growing[Message], records: Sequence[Record]) -> Growing[
                 messages.extend(_turn_messages(model[1], record.data["value"], keyed))
             elif record.key == last and (partial := partial_text(record)):  # else the run went on, and said it anew
                 messages.append({"role": "assistant", "content": partial})
+        elif record.key and record.type == STEP and _OUTPUT_KEY.fullmatch(record.key):
+            correction = record.data["value"].get("correction")
     return messages
 
 

@@ -1,7 +1,8 @@
 """The agent loop: ask the model, run the tools it calls, repeat until it answers or has to stop. Pure decisions.
 
 Keys: `{turn}/llm` for a model call, `{turn}/pause` for a pause that its provider wants, `summary/llm` for the last
-words of a run that had to stop; `opening`, `acting` and `compaction` name theirs.
+words of a run that had to stop, `{turn}/output` and `summary/output` for whether an answer has the form that is wanted;
+`opening`, `acting` and `compaction` name theirs.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from agiwo.durable import DurableContext, Outcome
-from agiwo.errors import EffectFailed, Interrupted
+from agiwo.errors import OUTPUT_INVALID, EffectFailed, Interrupted
 from agiwo.loop.acting import Batch
 from agiwo.loop.approval import allowed_before
 from agiwo.loop.compaction import Compaction, is_too_long
@@ -27,6 +28,9 @@ LOOP_VERSION = "1"
 _PAUSES = 20
 """How often a run sleeps because its provider wants it to; who always wants another pause will not answer."""
 
+_CORRECTIONS = 2
+"""How often an answer is asked for again because it does not fit; who cannot do it by then will not."""
+
 _LONG = 120.0, 86_400.0
 """Seconds of a pause through which a run sleeps: shorter ones are the model step's, longer ones nobody's."""
 
@@ -35,6 +39,8 @@ _REASONS = {
     TerminationReason.TIMEOUT: "the time for this run is over",
     TerminationReason.MAX_TOKENS: "the limit of output tokens for this run is reached",
 }
+
+_IN_FORM = "\n\nGive that last answer in the form that was asked for."
 
 
 class AgentLoop:
@@ -47,6 +53,8 @@ class AgentLoop:
         self._usage = Usage()
         self._counts = Counter[str]()
         self._response: str | None = None
+        self._output: Any = None
+        self._corrections = 0
         self._allowed = allowed_before(ctx.run.past)
         self._compaction = Compaction(ctx, plan.context_tokens)
         self._opening = Opening(ctx, plan)
@@ -69,7 +77,7 @@ class AgentLoop:
                 termination = await self._act(answer["toolCalls"])
                 if termination:
                     return self._outcome(RunStatus.COMPLETED, TerminationReason(termination))
-            elif not answer["more"]:
+            elif not answer["more"] and await self._concludes(answer):
                 return self._outcome(RunStatus.COMPLETED, TerminationReason.COMPLETED)
             self._turn += 1
         return await self._summarise(limit)
@@ -83,10 +91,12 @@ class AgentLoop:
         except Interrupted as cancel:
             return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=cancel.reason)
 
-    def _limit(self) -> TerminationReason | None:
-        if self._turn - self._pauses >= self._plan.limits.max_steps:
+    def _limit(self, ahead: int = 0) -> TerminationReason | None:
+        """The limit that forbids the next turn, or one that is so many turns ahead."""
+        turns = self._turn + ahead - self._pauses
+        if turns >= self._plan.limits.max_steps:
             return TerminationReason.MAX_STEPS
-        if self._turn > self._pauses and self._usage.output_tokens >= self._plan.limits.max_output_tokens:
+        if turns > 0 and self._usage.output_tokens >= self._plan.limits.max_output_tokens:
             return TerminationReason.MAX_TOKENS
         return None
 
@@ -159,14 +169,43 @@ class AgentLoop:
         if limits.summary:
             prompt = limits.summary_prompt or SUMMARY_PROMPT
             text = prompt.replace("{reason}", _REASONS[reason]).replace("%s", _REASONS[reason])
-            self._messages.append(user_message(text))
+            self._messages.append(user_message(text + _IN_FORM if self._plan.output else text))
             try:
                 with suppress(EffectFailed):
-                    await self._ask("summary/llm", tools=False)
+                    await self._check("summary", await self._ask("summary/llm", tools=False))
             except Interrupted as stop:
                 if stop.cause != "timeout":
                     raise
         return self._outcome(RunStatus.COMPLETED, reason)
+
+    # Concluding
+
+    async def _concludes(self, answer: Mapping[str, Any]) -> bool:
+        """Whether this answer is the last one. One that does not fit is asked for again, within the run's limits.
+
+        Raises:
+            EffectFailed: it does not fit, and the model is asked no more.
+        """
+        checked = await self._check(str(self._turn), answer)
+        if "fault" not in checked:
+            return not checked["more"]
+        limit = self._limit(ahead=1)
+        if limit or self._corrections == _CORRECTIONS:
+            why = _REASONS[limit] if limit else f"it was asked for again {_CORRECTIONS} times"
+            self._turn += 1  # what was answered is an answer, though not the one that was wanted
+            raise EffectFailed(OUTPUT_INVALID, f"{checked['fault']}\nThe model is not asked again: {why}.")
+        self._corrections += 1
+        self._messages.append(user_message(checked["correction"]))
+        return False
+
+    async def _check(self, turn: str, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Whether an answer has the form that is wanted: its `value`, or its `fault` and the `correction`."""
+        if self._plan.output is None:
+            return {"more": False}
+        asked = {"text": answer["text"], "finishReason": answer["finishReason"]}
+        checked = await self._ctx.step(f"{turn}/output", "output", asked)
+        self._output = checked.get("value", self._output)
+        return checked
 
     # Acting
 
@@ -204,4 +243,4 @@ class AgentLoop:
         error: Mapping[str, Any] | None = None,
         reason: str | None = None,
     ) -> Outcome:
-        return Outcome(status, self._response, None, termination, self._usage, error, reason, self._counts)
+        return Outcome(status, self._response, self._output, termination, self._usage, error, reason, self._counts)

@@ -40,7 +40,8 @@ class Plan:
 
     Calls of the tools in `judged` are held against the rules before they run; with `asks` there is somebody to ask
     about them, who has `approval_timeout` seconds (None: any time). A conversation that comes near `context_tokens` is
-    compacted.
+    compacted. `output` says what the last answer is to fit, when it is to fit something: its JSON `schema`, and the
+    name of the `type` that makes an object of it, if there is one.
     """
 
     model: str
@@ -56,9 +57,11 @@ class Plan:
     asks: bool = True
     approval_timeout: float | None = None
     context_tokens: int | None = None
+    output: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's spec."""
+        output = {} if self.output is None else {"output": dict(self.output)}
         return {
             "model": self.model,
             "systemPrompt": self.system_prompt,
@@ -73,6 +76,7 @@ class Plan:
             "asks": self.asks,
             "approvalTimeout": self.approval_timeout,
             "contextTokens": self.context_tokens,
+            **output,
         }
 
     @classmethod
@@ -93,6 +97,7 @@ class Plan:
             data.get("asks", True),
             data.get("approvalTimeout"),
             data.get("contextTokens"),
+            data.get("output"),
         )
 
 

@@ -20,6 +20,7 @@ CHILD_SPAWNED: Final = "child/spawned"
 CHILD_FINISHED: Final = "child/finished"
 APPROVAL_REQUESTED: Final = "approval/requested"
 APPROVAL_RESOLVED: Final = "approval/resolved"
+OUTPUT_REJECTED: Final = "output/rejected"
 USAGE_UPDATED: Final = "usage/updated"
 LOG: Final = "log"
 

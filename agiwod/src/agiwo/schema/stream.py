@@ -46,7 +46,8 @@ class StreamEvent:
     """One event of a run, not to be changed.
 
     Durable ones have `seq`; `timestamp` is in seconds since the epoch, `data` the event's own. `step` is what a
-    completed step said; its `sequence` is 0, since a stream does not count the session's steps.
+    completed step said; its `sequence` is 0, since a stream does not count the session's steps. `partial` is what of
+    the output is there so far, when the run is to have one and this event brings more of it.
     """
 
     type: EventType
@@ -66,6 +67,7 @@ class StreamEvent:
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
+    partial: Any = None
 
     def to_sse(self) -> str:
         """The event as one server-sent event: its JSON, and its seq as the id when it has one."""
@@ -83,7 +85,10 @@ class RunError(AgiwoError):
 
 @dataclass(frozen=True, slots=True)
 class RunOutput:
-    """How a run ended. `error` is `{kind, message, retryable}` when the model failed."""
+    """How a run ended. `error` is `{kind, message, retryable}` when the model failed.
+
+    `output` is what `output_type` asked for: an object of the type, or JSON data when a schema was given.
+    """
 
     session_id: str
     run_id: str

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, cast
 
-from agiwo.llm.base import Message, Model
+from agiwo.llm.base import Message, Model, wanted_schema
 
 Json = dict[str, Any]
 """A request as JSON data."""
 
 _OTHER = frozenset(
-    {"name", "api_key", "base_url", "retries", "timeouts", "fallback", "concurrency", "turns", "repeat", "idle_seconds"}
+    {"name", "api_key", "base_url", "retries", "timeouts", "fallback", "concurrency", "turns", "repeat"}
+    | {"idle_seconds", "structured"}
 )
 """Fields of models that say how one is reached, or what a scripted one answers; not what it is asked."""
 
@@ -48,11 +49,13 @@ def model_request(
     names = _Names()
     for message in messages:
         names.meet(message)
+    schema = wanted_schema.get()
     request = {
         "model": parameters,
         "messages": messages,
         "tools": tools or (),
         **({"options": options} if options else {}),
+        **({"schema": schema} if schema else {}),
     }
     return names.applied(request)
 

@@ -103,7 +103,7 @@ class ArgumentSchema:
                 return []
             errors = validator.iter_errors(arguments)
             found = [error for error, _ in zip(errors, range(_LISTED), strict=False)]
-            return [fault for error in found for fault in _faults_of(error)][:_LISTED]
+            return [fault for error in found for fault in faults_of(error)][:_LISTED]
         except (SchemaError, UnknownType, Unresolvable) as error:
             message = str(error).partition("\n")[0][:_FAULT]
             raise ToolError(f"{self._tool} cannot be called: its own schema is not valid ({message})") from error
@@ -169,7 +169,7 @@ class _Validator(Protocol):
     def iter_errors(self, instance: Any) -> Iterable[_Fault]: ...
 
 
-def _faults_of(error: _Fault) -> list[str]:
+def faults_of(error: _Fault) -> list[str]:
     """What is wrong, each with its place: a name that is missing or not known is the place itself."""
     place = error.json_path.removeprefix("$").removeprefix(".")
     tell = _TELLERS.get(error.validator, _in_the_validators_words)
@@ -195,7 +195,7 @@ def _unknown(error: _Fault, place: str) -> Told:
         return _in_the_validators_words(error, place)
     known = _properties(error)
     unknown = [name for name in cast(Mapping[str, Any], error.instance) if name not in known][:_LISTED]
-    return [(_under(place, name), f"there is no such parameter{nearest(name, known)}") for name in unknown]
+    return [(_under(place, name), f"there is no such name{nearest(name, known)}") for name in unknown]
 
 
 def _wrong_type(error: _Fault, place: str) -> Told:

@@ -1,0 +1,176 @@
+"""A JSON Schema that an answer is to fit. It may come from anybody, so it is itself looked at before it is used.
+
+What a schema could do to the process is kept out: it fetches nothing, its patterns are matched in linear time, and how
+often it refers to itself is counted while an answer is held against it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final, cast
+
+import orjson
+
+from agiwo.errors import SchemaInvalid
+from agiwo.tool.arguments import faults_of
+from agiwo.tool.nesting import write_json
+
+_SIZE = 64 * 1024
+"""Bytes of a schema: it is kept with its run, and may go to the provider with each request."""
+
+_STEPS = 20_000
+"""References that are followed for one answer; a schema that needs more multiplies with itself."""
+
+_LISTED = 10
+"""Faults that are told; a model that made more must read the schema again anyway."""
+
+_SINGLE: Final = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
+_NAMED: Final = ("properties", "$defs", "definitions", "dependentSchemas")
+_LISTS: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
+"""The keywords that hold schemas, by how they hold them."""
+
+_REFUSED: Final = ("patternProperties", "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef")
+"""Keywords whose cost cannot be bounded."""
+
+Schema = Mapping[str, Any]
+
+
+class OutputSchema:
+    """A schema in dialect 2020-12, and what is wrong with values that do not fit it.
+
+    Raises:
+        SchemaInvalid: it is none, is too large, or uses what cannot be bounded, or refers to somewhere else.
+    """
+
+    name = ""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = {name: value for name, value in schema.items() if name not in ("$schema", "$id")}
+        _check_size(self.schema)
+        _check_meaning(self.schema)
+        places = dict(_subschemas(self.schema, "#"))
+        for place, each in places.items():
+            _check_bounds(place, each, places)
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        """As `OutputType.plan`."""
+        return {"schema": self.schema}
+
+    def faults(self, value: Any) -> list[str]:
+        """As `OutputType.faults`."""
+        self._steps = 0
+        try:
+            errors = self._validator.iter_errors(value)
+            found = [error for error, _ in zip(errors, range(_LISTED), strict=False)]
+            return [fault for error in found for fault in faults_of(error)][:_LISTED]
+        except (RecursionError, ArithmeticError, _TooManySteps):
+            return ["it is too deep or too large to be held against the schema"]
+
+    def object(self, value: Any) -> Any:
+        """The value itself: a schema makes no objects of it."""
+        return value
+
+    @cached_property
+    def _validator(self) -> Any:
+        import referencing
+        from jsonschema import validators
+
+        dialect: Any = validators.Draft202012Validator
+        extend: Any = cast(Any, validators).extend
+        follow: Callable[..., Iterator[Any]] = dialect.VALIDATORS["$ref"]
+
+        def counted(validator: Any, reference: str, instance: Any, schema: Any) -> Iterator[Any]:
+            self._steps += 1
+            if self._steps > _STEPS:
+                raise _TooManySteps
+            yield from follow(validator, reference, instance, schema)
+
+        # A registry of its own, and empty: the default one fetches what a foreign schema refers to.
+        registry: Any = cast(Any, referencing).Registry()
+        return extend(dialect, {"$ref": counted, "pattern": _matched})(self.schema, registry=registry)
+
+
+class _TooManySteps(Exception):
+    """An answer cannot be held against the schema in a reasonable time."""
+
+
+def _check_size(schema: Schema) -> None:
+    try:
+        size = len(write_json(schema))
+    except TypeError as error:
+        raise SchemaInvalid("", f"it is no JSON data, or nested too deeply ({error})") from None
+    if size > _SIZE:
+        raise SchemaInvalid("", f"it has {size} bytes; at most {_SIZE} are taken")
+
+
+def _check_meaning(schema: Schema) -> None:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise SchemaInvalid(error.json_path.removeprefix("$").removeprefix("."), _short(error.message)) from None
+
+
+def _check_bounds(place: str, schema: Schema, places: Mapping[str, Schema]) -> None:
+    path = place.removeprefix("#").removeprefix("/").replace("/", ".")
+    for name in _REFUSED:
+        if name in schema:
+            raise SchemaInvalid(_under(path, name), "this keyword is not supported here")
+    if place != "#" and "$id" in schema:
+        raise SchemaInvalid(_under(path, "$id"), "only the whole schema may have an id")
+    reference = schema.get("$ref")
+    if reference is not None and reference not in places:
+        what = "refers to no part of this schema" if reference.startswith("#") else "refers to somewhere else"
+        raise SchemaInvalid(_under(path, "$ref"), f"{_short(repr(reference))} {what}, and nothing is fetched")
+    if "pattern" in schema:
+        _check_pattern(_under(path, "pattern"), schema["pattern"])
+
+
+def _check_pattern(path: str, pattern: str) -> None:
+    from pydantic_core import SchemaError
+
+    try:
+        _pattern(pattern)
+    except SchemaError:
+        fault = f"{_short(repr(pattern))} is no regular expression without look-around and back-references"
+        raise SchemaInvalid(path, fault) from None
+
+
+def _subschemas(schema: Any, place: str) -> Iterator[tuple[str, Schema]]:
+    """Every schema in a schema, with the JSON pointer to it."""
+    if not isinstance(schema, dict):
+        return
+    members = cast(dict[str, Any], schema)
+    yield place, members
+    for name in _SINGLE:
+        yield from _subschemas(members.get(name), f"{place}/{name}")
+    for name in _NAMED:
+        for key, each in members.get(name, {}).items():
+            yield from _subschemas(each, f"{place}/{name}/{key.replace('~', '~0').replace('/', '~1')}")
+    for name in _LISTS:
+        for number, each in enumerate(members.get(name, ())):
+            yield from _subschemas(each, f"{place}/{name}/{number}")
+
+
+def _matched(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
+    """`pattern` in linear time: what comes from a client and a model must not keep the process busy."""
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(instance, str) and not _pattern(pattern).isinstance_python(instance):
+        yield ValidationError(f"{orjson.dumps(instance[:80]).decode()} does not match {pattern!r}")
+
+
+def _pattern(pattern: str) -> Any:
+    from pydantic_core import SchemaValidator, core_schema
+
+    return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
+
+
+def _under(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"
