@@ -75,7 +75,8 @@ class Client:
         """Start a run, once: asking goes on over lost connections, under one idempotency key.
 
         Its events are followed from the first one on, for whoever iterates over the run. One that is to end with this
-        client's connection is started over that one, and followed once it is iterated.
+        client's connection is started over that one, and followed once it is iterated. With an `output_schema` its last
+        answer is held against that JSON Schema, and is the `output` that `Run.wait` tells.
         """
         params = run.StartParams(
             agent=agent,

@@ -52,7 +52,12 @@ class Budget(Wire):
 
 
 class StartParams(Wire):
-    """What to run, and how. `model` takes the place of the agent's own for this run."""
+    """What to run, and how. `model` takes the place of the agent's own for this run.
+
+    With an `outputSchema` (JSON Schema 2020-12, at most 64 KiB, which refers to nothing but itself) the last answer is
+    held against it, and asked for again at most twice; then it is the run's `output`, or the run fails with an error of
+    the kind `output_invalid`.
+    """
 
     agent: Name
     input: Input
@@ -275,6 +280,12 @@ class ChildFinished(Wire):
     status: RunStatus
 
 
+class OutputRejected(Wire):
+    """An answer was not what `outputSchema` asks for. Unless a limit is reached, it is asked for again."""
+
+    message: str
+
+
 class Log(Wire):
     """Something a reader should know, such as why a run is suspended. Not kept."""
 
@@ -296,6 +307,7 @@ EVENT_DATA: Final[Mapping[str, type[Wire]]] = {
     "approval/resolved": Resolved,
     "item/started": ItemStarted,
     "item/delta": ItemDelta,
+    "output/rejected": OutputRejected,
     "usage/updated": Usage,
     "log": Log,
 }

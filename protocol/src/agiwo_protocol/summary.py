@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:199cffff7a033163db878c98df1f59d88d8e6458ce024d09295bcd6af872ab57"
+SCHEMA_HASH: Final = "sha256:a1691a1964fca2025c1c81f11af13bf3f30b33c19fc6c1e32c7d63c25a2a1945"
 
 CAPABILITIES: Final = (
     "agent",

@@ -21,7 +21,7 @@ from agiwo_protocol.errors import (
 )
 from agiwo_protocol.limits import MAX_MESSAGE
 from agiwod.face.rpc.methods import methods
-from daemon_lab import PATIENCE, Caller, LiveModel, calling, parent_of, running, scripted
+from daemon_lab import PATIENCE, Caller, KeptJournal, LiveModel, calling, parent_of, running, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -397,8 +397,84 @@ async def test_a_store_that_refuses_is_told_with_every_start_and_by_the_status()
 
 async def test_a_limit_that_cannot_be_enforced_is_a_conflict() -> None:
     async with running() as daemon, calling(daemon) as caller:
-        error = await refusal(caller, "run/start", agent="echo", input="hi", outputSchema={"type": "object"})
+        error = await refusal(caller, "run/start", agent="echo", input="hi", budget={"costUsd": 1.0})
         assert isinstance(error, Conflict)
+
+
+CITY: dict[str, Any] = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "population": {"type": "integer"}},
+    "required": ["name", "population"],
+}
+
+
+async def test_a_run_with_an_output_schema_has_an_object_at_its_end() -> None:
+    turns = [{"text": "It is Paris."}, {"text": '{"name": "Paris", "population": 2100000}', "deltas": 3}]
+    async with running(scripted("echo", *turns)) as daemon, calling(daemon) as caller:
+        run = await caller.start("echo", outputSchema=CITY)
+        ended = await caller.call("run/wait", runId=run)
+        assert ended["output"] == {"name": "Paris", "population": 2100000}
+        assert ended == await caller.call("run/get", runId=run)
+        events = (await caller.call("run/events", runId=run))["events"]
+        assert events[-1]["data"]["output"] == ended["output"]
+        assert [each["data"]["message"][:27] for each in events if each["type"] == "output/rejected"] == [
+            "The answer cannot be read: "
+        ]
+
+
+async def test_an_output_that_does_not_come_fails_the_run_with_its_own_kind() -> None:
+    async with running(scripted("echo", *[{"text": "It is Paris."}] * 3)) as daemon, calling(daemon) as caller:
+        run = await caller.start("echo", outputSchema=CITY)
+        ended = await caller.call("run/wait", runId=run)
+        assert (ended["status"], ended["error"]["kind"], ended["error"]["retryable"]) == (
+            "failed",
+            "output_invalid",
+            False,
+        )
+        assert "is not valid JSON" in ended["error"]["message"]
+        assert ended["response"] == "It is Paris."
+        assert "output" not in ended
+
+
+def nested(levels: int) -> dict[str, Any]:
+    return {"items": nested(levels - 1)} if levels else {}
+
+
+BAD_SCHEMAS: list[tuple[Any, str]] = [
+    ({"type": "strin"}, "outputSchema.type"),
+    ({"properties": {"a": {"$ref": "https://example.com/a.json"}}}, "outputSchema.properties.a.$ref"),
+    ({"properties": {"a": {"pattern": "("}}}, "outputSchema.properties.a.pattern"),
+    ({"enum": ["x" * 70_000]}, "outputSchema"),
+    ({"properties": {"x" * 60_000: {"type": 7}}}, f"outputSchema.properties.{'x' * 176}"),
+    (nested(120), "outputSchema"),
+    ([], "outputSchema"),
+    ("object", "outputSchema"),
+]
+
+
+@pytest.mark.parametrize(("schema", "path"), BAD_SCHEMAS)
+async def test_a_schema_that_cannot_be_used_is_told_with_its_place_and_starts_nothing(schema: Any, path: str) -> None:
+    async with running() as daemon, calling(daemon) as caller:
+        error = await refusal(caller, "run/start", agent="echo", input="hi", outputSchema=schema)
+        assert (error.code, error.kind) == (-32602, "invalid_params")
+        assert [each["path"] for each in error.data["errors"]] == [path]
+        assert len(str(error.data)) + len(error.message) < 2000
+        assert (await caller.call("run/list"))["runs"] == []
+
+
+async def test_a_run_with_an_output_schema_goes_on_correcting_after_a_restart() -> None:
+    journal, model = KeptJournal(), LiveModel()
+    async with running(Agent("live", "", model, []), journal=journal) as daemon, calling(daemon) as caller:
+        run = await caller.start("live", outputSchema=CITY)
+        await model.asked.wait()
+        model.asked.clear()
+        model.say("no", None)
+        await model.asked.wait()
+    model = LiveModel()
+    async with running(Agent("live", "", model, []), journal=journal) as daemon, calling(daemon) as caller:
+        model.say('{"name": "Paris", ', '"population": 1}', None)
+        ended = await caller.call("run/wait", runId=run)
+        assert ended["output"] == {"name": "Paris", "population": 1}
 
 
 async def test_the_protocol_describes_itself() -> None:

@@ -75,9 +75,7 @@ async def test_an_unknown_model_is_not_found_and_nothing_is_recorded() -> None:
         assert await daemon.runs.list() == []
 
 
-@pytest.mark.parametrize(
-    "limits", [{"output_schema": {"type": "object"}}, {"budget": {"cost_usd": 1.0}}, {"budget": {"tokens": 5}}]
-)
+@pytest.mark.parametrize("limits", [{"budget": {"cost_usd": 1.0}}, {"budget": {"tokens": 5}}])
 async def test_a_limit_that_cannot_be_enforced_is_refused_and_not_ignored(limits: dict[str, Any]) -> None:
     async with running() as daemon:
         with pytest.raises(ConfigError, match="not supported"):

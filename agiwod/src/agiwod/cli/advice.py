@@ -19,6 +19,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "bad_body": "what answers at the model's base_url is no such server; check base_url in config.toml",
     "unavailable": "the local model cannot run here; choose another one with --model",
     "script": "the scripted model's file does not fit the run; look at its turns",
+    "output_invalid": "the model does not keep to the schema; try a simpler one, or another model with --model",
     "storage": "look at the disk of the daemon's data directory; `agiwod doctor` tells where it is and what is wrong",
 }
 

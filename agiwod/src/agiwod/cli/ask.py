@@ -1,7 +1,9 @@
 """`agiwod ask`: one question to an agent, and its answer as it comes."""
 
+import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,19 +18,25 @@ def ask(
     agent: Annotated[str | None, typer.Option(help="Who answers; without it, the default agent.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model answers this one time, such as openai:gpt-4o.")] = None,
     session: Annotated[str | None, typer.Option(help="The conversation to go on with.")] = None,
+    schema: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A JSON Schema: the answer is one JSON value that fits it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Every event of the run, one JSON object a line.")] = False,
 ) -> None:
     """Ask an agent and watch the answer come. Ctrl-C cancels the run; twice leaves it running."""
-    text = _read(question)
+    text, output_schema = _read(question), None if schema is None else _read_schema(schema)
     from agiwod.cli.follow import follow, view
     from agiwod.cli.talk import talk
 
     async def asking(client: "Client") -> ExitCode:
         async def begin() -> "Run":
-            return await client.start_run(agent or await _default(client), text, session_id=session, model=model)
+            return await client.start_run(
+                agent or await _default(client), text, session_id=session, model=model, output_schema=output_schema
+            )
 
-        with view(as_json=as_json) as shown:
-            return await follow(begin, shown)
+        has_output = output_schema is not None
+        with view(as_json=as_json, has_output=has_output) as shown:
+            return await follow(begin, shown, has_output=has_output)
 
     raise typer.Exit(talk(asking))
 
@@ -38,6 +46,16 @@ def _read(question: str) -> str:
     if not text.strip():
         raise CommandFailed("there is no question", hint='try: agiwod ask "…"', code=ExitCode.USAGE)
     return text
+
+
+def _read_schema(file: Path) -> dict[str, Any]:
+    try:
+        schema: Any = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"the schema {file} cannot be read: {error}", code=ExitCode.USAGE) from None
+    if not isinstance(schema, dict):
+        raise CommandFailed(f"the schema {file} is not a JSON object", code=ExitCode.USAGE)
+    return cast("dict[str, Any]", schema)
 
 
 async def _default(client: "Client") -> str:

@@ -15,7 +15,7 @@ from agiwo_protocol.run import TERMINAL_EVENTS, RunEvent
 from agiwod.cli.advice import advice_for
 from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.screen import Screen
-from agiwod.cli.telling import Telling
+from agiwod.cli.telling import Stop, Telling, Text, Voice
 
 _SECOND_THOUGHT: Final = 1.0
 """Seconds after a Ctrl-C in which another one means: leave it running. A cancel cannot be taken back."""
@@ -53,6 +53,27 @@ class Story:
         self._screen.note(text)
 
 
+class Output:
+    """The run's output, as JSON on stdout; all else is told to a person. What the model says is not shown by itself."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._telling = Telling()
+
+    def show(self, event: RunEvent) -> None:
+        """Show what a person wants to know of the event, and the output at the end."""
+        output = event.data.get("output") if event.type == "run/completed" else None
+        if output is not None:
+            self._screen.show(Text(Voice.ANSWER, f"{orjson.dumps(output).decode()}\n"))
+        for piece in self._telling.tell(event):
+            if not isinstance(piece, Text | Stop) or piece.voice is not Voice.ANSWER:
+                self._screen.show(piece)
+
+    def note(self, text: str) -> None:
+        """A line on stderr."""
+        self._screen.note(text)
+
+
 class Lines:
     """Events given to a program: each as one line of JSON."""
 
@@ -67,8 +88,8 @@ class Lines:
 
 
 @contextmanager
-def view(*, as_json: bool) -> Generator[View]:
-    """Where the run is shown: on the screen, or as lines of JSON."""
+def view(*, as_json: bool, has_output: bool = False) -> Generator[View]:
+    """Where the run is shown: on the screen, as a story or as the output that it has, or as lines of JSON."""
     if as_json:
         yield Lines()
         return
@@ -77,16 +98,16 @@ def view(*, as_json: bool) -> Generator[View]:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     with Screen(sys.stdout, sys.stderr) as screen:
-        yield Story(screen)
+        yield Output(screen) if has_output else Story(screen)
 
 
-async def follow(begin: Callable[[], Awaitable[Run]], view: View) -> ExitCode:
+async def follow(begin: Callable[[], Awaitable[Run]], view: View, *, has_output: bool = False) -> ExitCode:
     """Show the run that `begin` gives until it ends; return the exit code that its end deserves.
 
     Raises:
-        CommandFailed: the run failed; the message says why and what to do.
+        CommandFailed: the run failed, or has no output although it should; the message says why and what to do.
     """
-    follower = _Follower(begin, view)
+    follower = _Follower(begin, view, has_output)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follower.obey, tasks.cancel_scope)
         await follower.read()
@@ -97,8 +118,8 @@ async def follow(begin: Callable[[], Awaitable[Run]], view: View) -> ExitCode:
 class _Follower:
     """A run, its view, and what the user wants."""
 
-    def __init__(self, begin: Callable[[], Awaitable[Run]], view: View) -> None:
-        self._begin, self._view = begin, view
+    def __init__(self, begin: Callable[[], Awaitable[Run]], view: View, has_output: bool) -> None:
+        self._begin, self._view, self._has_output = begin, view, has_output
         self._run: Run | None = None
         self._has_run = anyio.Event()
         self._end: RunEvent | None = None
@@ -142,9 +163,11 @@ class _Follower:
         """What the run's end means to the shell.
 
         Raises:
-            CommandFailed: it failed.
+            CommandFailed: it failed, or has no output.
         """
         match self._end:
+            case RunEvent(type="run/completed", data=data) if self._has_output and data.get("output") is None:
+                raise CommandFailed("the run ended without an answer that fits the schema")
             case RunEvent(type="run/completed"):
                 return ExitCode.OK
             case RunEvent(type="run/failed", data=data):

@@ -13,6 +13,9 @@ _LONGEST_CALL: Final = 80
 _LONGEST_OUTPUT: Final = 60
 """Characters of what a tool is given and gives; enough to recognise it, and a line stays a line."""
 
+_LONGEST_FAULT: Final = 200
+"""Characters of what is wrong with an answer; the end of the run tells all of it."""
+
 
 class Voice(Enum):
     """Whose text it is."""
@@ -106,6 +109,8 @@ class Telling:
                 return [Note("the daemon was gone; it is back, and the run goes on"), THINKING]
             case "run/retrying":
                 return _retrying(data)
+            case "output/rejected":
+                return [Note(_short(str(data.get("message")), _LONGEST_FAULT), is_bad=True), THINKING]
             case "run/sleeping":
                 return _sleeping(data)
             case "run/woken":

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 from agiwo import ids
+from agiwo.agent.output_schema import OutputSchema
 from agiwo.durable import CancelScope
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
@@ -16,6 +18,7 @@ from agiwo.errors import AgiwoError, ConfigError, CursorExpired, NotFound
 from agiwo.schema.event import RUN_STARTED, Event
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
+from agiwo.tool.thread import in_thread
 
 from agiwod.runtime.agents import MODEL, Agents
 
@@ -77,6 +80,7 @@ class Runs:
 
         Raises:
             NotFound: there is no such agent or model.
+            SchemaInvalid: no answer can be held against the output schema.
             ConfigError: the run cannot be limited as asked.
             Draining: no new run may start.
             StorageError: the store refuses; nothing was accepted.
@@ -92,7 +96,8 @@ class Runs:
     async def _begin(self, ask: Ask, run: str | None, bind: Callable[[str], None] | None) -> Started:
         agent = self._agents.with_model(ask.agent, ask.model)
         self._check()
-        spec = _limited(agent.spec(ask.input, session_id=ask.session), ask)
+        output = None if ask.output_schema is None else await in_thread(partial(OutputSchema, ask.output_schema))
+        spec = _limited(agent.spec(ask.input, session_id=ask.session, output=output), ask)
         if bind and run:
             bind(run)
         cursor = await self._engine.start(spec, run=run)
@@ -211,8 +216,6 @@ def event_of(record: Record) -> Event:
 
 def _limited(spec: RunSpec, ask: Ask) -> RunSpec:
     """The spec within the limits that were asked for. What cannot be enforced is refused, not ignored."""
-    if ask.output_schema is not None:
-        raise ConfigError("outputSchema is not supported by this version")
     if unknown := ask.budget.keys() - {"seconds", "calls"}:
         raise ConfigError(f"a budget of {', '.join(sorted(unknown))} is not supported by this version")
     if seconds := ask.budget.get("seconds"):

@@ -81,6 +81,7 @@ class ModelSettings(Table):
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     fallback: tuple[str, ...] = ()
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 100
+    structured: Literal["schema", "json", "tool", "prompt"] | None = None
     timeouts: TimeoutSettings = TimeoutSettings()
 
 

@@ -14,6 +14,9 @@ from agiwod.runtime.errors import Draining, EventsExpired
 
 log = logging.getLogger(__name__)
 
+_LONGEST_PATH = 200
+"""Characters of a path that are told: it may hold names that the client chose."""
+
 
 def to_rpc(error: Exception, method: str) -> RpcError:
     """The error to answer with. What was not raised on purpose is logged, and the answer names only the log's id."""
@@ -41,6 +44,11 @@ def _model_error(error: engine.ModelError) -> RpcError:
     return wire.AgentFailed(str(error), retryable=error.retryable, **data)
 
 
+def _schema_invalid(error: engine.SchemaInvalid) -> RpcError:
+    path = f"outputSchema.{error.path}" if error.path else "outputSchema"
+    return wire.InvalidParams(str(error), errors=[{"path": path[:_LONGEST_PATH], "message": error.fault}])
+
+
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.NotFound: lambda error: wire.NotFound(str(error), type=error.kind, id=error.id),
     engine.Conflict: lambda error: wire.Conflict(str(error)),
@@ -51,6 +59,7 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.BudgetExhausted: lambda error: wire.BudgetExhausted(str(error)),
     engine.ModelError: _model_error,
     engine.ToolError: lambda error: wire.ToolFailed(str(error)),
+    engine.SchemaInvalid: _schema_invalid,
     engine.ConfigError: lambda error: wire.Conflict(str(error)),
     TimeoutError: lambda error: wire.DeadlineExceeded("it was still going when the time to wait was over"),
 }
