@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
-from pydantic_core import from_json
 
 from agiwo.tool.nesting import write_json
 
@@ -75,6 +74,8 @@ class PartialJson:
         return self._if_new(whole)
 
     def _if_new(self, text: str) -> Any:
+        from pydantic_core import from_json  # not before somebody wants an object: it takes a while to load
+
         begin = max(0, text.find(self._opening))
         try:
             value = from_json(text[begin:], allow_inf_nan=False, allow_partial="trailing-strings")
