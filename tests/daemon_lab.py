@@ -17,7 +17,7 @@ from agiwo.schema.run import RunSpec
 from agiwo.testing import ScriptedModel
 from agiwo_protocol.channel import MemoryChannel, memory_pair
 from agiwo_protocol.jsonrpc import Notification
-from agiwo_protocol.peer import Peer
+from agiwo_protocol.peer import HandleRequest, Peer, refuse_requests
 from agiwod.face.rpc.face import RpcFace
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.runtime.daemon import Daemon
@@ -111,9 +111,9 @@ async def running(
 class Caller:
     """A client that checks the invariant of flow control on every event that it gets."""
 
-    def __init__(self, channel: MemoryChannel) -> None:
+    def __init__(self, channel: MemoryChannel, serve: HandleRequest = refuse_requests) -> None:
         self.channel = channel
-        self.peer = Peer(channel, handle_notification=self._hear)
+        self.peer = Peer(channel, serve, self._hear)
         self.streams: dict[str, WireStream] = {}
         self.told: list[Notification] = []
         self.faults: list[AssertionError] = []
@@ -161,19 +161,23 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(daemon: Daemon, *, high_water: int = 256 * 1024, greet: bool = True) -> AsyncGenerator[Caller]:
-    """A client of the daemon."""
-    async with calling_face(RpcFace(daemon), high_water=high_water) as caller:
+async def calling(
+    daemon: Daemon, *, high_water: int = 256 * 1024, greet: bool = True, serve: HandleRequest | None = None
+) -> AsyncGenerator[Caller]:
+    """A client of the daemon. With `serve` it can be asked about approvals."""
+    async with calling_face(RpcFace(daemon), high_water=high_water, serve=serve or refuse_requests) as caller:
         if greet:
-            await caller.shake_hands()
+            await caller.shake_hands(**({"capabilities": {"approvals": {}}} if serve else {}))
         yield caller
 
 
 @asynccontextmanager
-async def calling_face(face: RpcFace, *, high_water: int = 256 * 1024) -> AsyncGenerator[Caller]:
+async def calling_face(
+    face: RpcFace, *, high_water: int = 256 * 1024, serve: HandleRequest = refuse_requests
+) -> AsyncGenerator[Caller]:
     """A client at a face that others may be at too."""
     ours, theirs = memory_pair(high_water=high_water)
-    caller = Caller(ours)
+    caller = Caller(ours, serve)
     tasks = [asyncio.create_task(face.converse(theirs)), asyncio.create_task(caller.peer.run())]
     try:
         yield caller

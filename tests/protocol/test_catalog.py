@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from agiwo_protocol import agent, contract, errors, run, version
-from agiwo_protocol.catalog import EVENTS, METHODS, RESOURCES, URGENT
+from agiwo_protocol.catalog import CLIENT_METHODS, EVENTS, METHODS, RESOURCES, URGENT
 from agiwo_protocol.contract import Empty, Wire
 from agiwo_protocol.markdown import markdown
 from agiwo_protocol.schema import json_schema, open_rpc, published_name, schema_hash, shapes, summary
@@ -39,11 +39,13 @@ def test_the_first_methods_are_there() -> None:
 
 
 def test_every_contract_of_a_resource_is_in_the_catalog_under_its_own_name() -> None:
-    catalog: dict[str, object] = {**METHODS, **EVENTS}
-    assert len(catalog) == len(METHODS) + len(EVENTS)
+    catalog: dict[str, object] = {**METHODS, **CLIENT_METHODS, **EVENTS}
+    assert len(catalog) == len(METHODS) + len(CLIENT_METHODS) + len(EVENTS)
     for module in RESOURCES:
         declared: list[object] = [
-            value for value in vars(module).values() if type(value) in (contract.Method, contract.Event)
+            value
+            for value in vars(module).values()
+            if type(value) in (contract.Method, contract.ClientMethod, contract.Event)
         ]
         assert declared
         assert [each for each in declared if each not in catalog.values()] == []
@@ -70,7 +72,8 @@ def test_typescript_names_every_method_and_event() -> None:
     assert '  "run/start": { params: RunStartParams; result: RunStartResult };' in text
     assert '  "run/event": RunEvent;' in text
     assert "  sessionId?: string;" in text
-    assert all(f'"{name}"' in text for name in (*METHODS, *EVENTS))
+    assert '  "approval/request": { params: Approval; result: ApprovalReply };' in text
+    assert all(f'"{name}"' in text for name in (*METHODS, *CLIENT_METHODS, *EVENTS))
     assert all(f"export interface {name} " in text or f"export type {name} " in text for name in shapes())
 
 
@@ -147,8 +150,9 @@ def test_what_a_client_may_send_has_a_bound_wherever_each_member_of_it_costs() -
             found += unbounded(member, f"{place}.{name}")
         return found
 
-    params = {name: shapes()[published_name(method.params)] for name, method in METHODS.items()}
-    assert [place for name, shape in params.items() for place in unbounded(shape, name)] == []
+    sent = {name: shapes()[published_name(method.params)] for name, method in METHODS.items()}
+    sent |= {name: shapes()[published_name(method.result)] for name, method in CLIENT_METHODS.items()}
+    assert [place for name, shape in sent.items() for place in unbounded(shape, name)] == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from agiwo_protocol import connection, run
 from agiwo_protocol.channel import ChannelClosed, StreamChannel
 from agiwo_protocol.contract import Method, Wire
 from agiwo_protocol.item import Input
-from agiwo_protocol.peer import Peer
+from agiwo_protocol.peer import Peer, refuse_requests
 
 from agiwo_client.door import Door
 from agiwo_client.errors import DaemonGone
@@ -137,7 +137,8 @@ class Client:
         async with self._opening:
             if self._peer is None or self._peer.is_over:
                 channel, self._server = await self._door.open()
-                self._peer = Peer(channel)
+                questions = self._door.questions
+                self._peer = Peer(channel, questions.serve if questions else refuse_requests)
                 conversation = asyncio.create_task(self._converse(self._peer, channel))
                 self._conversations.add(conversation)
                 conversation.add_done_callback(self._conversations.discard)

@@ -6,6 +6,7 @@ from agiwo_protocol.paths import locate
 
 from agiwo_client.client import Client
 from agiwo_client.door import Door
+from agiwo_client.questions import OnApproval
 
 
 def connect(
@@ -15,6 +16,7 @@ def connect(
     timeout: float = 30.0,
     name: str = "agiwo-client",
     patience: float = 60.0,
+    on_approval: OnApproval | None = None,
 ) -> Client:
     """A client of the daemon that belongs to `home` (without it `AGIWOD_HOME`, else the user's own).
 
@@ -22,7 +24,13 @@ def connect(
     runs, one is started by `agiwod start`, unless `autostart` is False. It may take `timeout` seconds to get a
     connection; a daemon that goes away later is looked for during `patience` seconds. Others are shown `name`.
 
+    `on_approval` is asked whether a tool call may run, in the runs that are iterated or waited for, and in those below
+    them. Several may be asked about at the same time. The first answer counts; when it was somebody else's, the
+    callback is cancelled.
+
     Raises:
         DaemonNotFound: (when entered or awaited) no daemon runs, and none could be started.
     """
-    return Client(Door(locate(home), name=name, autostart=autostart, timeout=timeout), patience=patience)
+    return Client(
+        Door(locate(home), name=name, autostart=autostart, timeout=timeout, on_approval=on_approval), patience=patience
+    )

@@ -13,22 +13,29 @@ import anyio
 from agiwo_protocol import connection, jsonrpc
 from agiwo_protocol.channel import StreamChannel
 from agiwo_protocol.framing import Frame, Malformed
-from agiwo_protocol.jsonrpc import Notification, Response
+from agiwo_protocol.jsonrpc import Response
 from agiwo_protocol.paths import Paths
 from agiwo_protocol.version import PROTOCOL_VERSION
 
 from agiwo_client.errors import DaemonGone, DaemonNotFound
 from agiwo_client.patience import Patience
+from agiwo_client.questions import OnApproval, Questions
 
 _HANDSHAKE: Final = 0
 """The id of the first request; a `Peer` counts its own from 1."""
 
 
 class Door:
-    """Opens connections to the daemon of one home, and closes what is still open at the end."""
+    """Opens connections to the daemon of one home, and closes what is still open at the end.
 
-    def __init__(self, paths: Paths, *, name: str, autostart: bool, timeout: float) -> None:
+    `questions` is what the daemon may ask over them; None: nothing.
+    """
+
+    def __init__(
+        self, paths: Paths, *, name: str, autostart: bool, timeout: float, on_approval: OnApproval | None = None
+    ) -> None:
         self.paths = paths
+        self.questions = None if on_approval is None else Questions(on_approval)
         self._name = name
         self._autostart = autostart
         self._timeout = timeout
@@ -65,6 +72,8 @@ class Door:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        if self.questions is not None:
+            await self.questions.aclose()
         while self._open:
             await self._open.pop().close()
 
@@ -114,7 +123,10 @@ class Door:
     async def _shake_hands(self, channel: StreamChannel) -> connection.InitializeResult:
         try:
             info = connection.ClientInfo(name=self._name)
-            params = connection.InitializeParams(protocol_version=PROTOCOL_VERSION, client_info=info)
+            capabilities = connection.ClientCapabilities(approvals=None if self.questions is None else {})
+            params = connection.InitializeParams(
+                protocol_version=PROTOCOL_VERSION, client_info=info, capabilities=capabilities
+            )
             result, _ = await ask(channel, _HANDSHAKE, connection.INITIALIZE.name, params.to_wire())
             channel.write(jsonrpc.notification(connection.INITIALIZED.name))
             return connection.InitializeResult.model_validate(result)
@@ -123,8 +135,8 @@ class Door:
             raise
 
 
-async def ask(channel: StreamChannel, id: int, method: str, params: object) -> tuple[Any, list[Notification]]:
-    """Ask on a channel that nobody else reads; returns the result, and the notifications that came right behind it.
+async def ask(channel: StreamChannel, id: int, method: str, params: object) -> tuple[Any, list[jsonrpc.Message]]:
+    """Ask on a channel that nobody else reads; returns the result, and the messages that came right behind it.
 
     Raises:
         RpcError: the daemon refused.
@@ -137,7 +149,7 @@ async def ask(channel: StreamChannel, id: int, method: str, params: object) -> t
             if isinstance(message, Response) and message.id == id:
                 if message.error is not None:
                     raise message.error
-                return message.result, [each for each in messages[place:] if isinstance(each, Notification)]
+                return message.result, [each for each in messages[place + 1 :] if each is not None]
             if isinstance(message, Response) and message.id is None and message.error is not None:
                 raise message.error
     raise DaemonGone("the daemon closed the connection")

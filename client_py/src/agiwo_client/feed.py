@@ -1,12 +1,15 @@
 """One connection that follows one run. Its reader pulls: while nobody pulls, nothing is read and the daemon waits."""
 
+import asyncio
 import weakref
+from collections.abc import Iterable
 from typing import TypeVar
 
-from agiwo_protocol import run
+from agiwo_protocol import jsonrpc, run
 from agiwo_protocol.channel import StreamChannel
+from agiwo_protocol.connection import CANCEL_REQUEST
 from agiwo_protocol.contract import Method, Wire
-from agiwo_protocol.jsonrpc import Notification
+from agiwo_protocol.jsonrpc import Notification, Request, RequestId
 from agiwo_protocol.run import RunEvent
 
 from agiwo_client.door import Door, ask, read_frame
@@ -19,12 +22,13 @@ R = TypeVar("R", bound=Wire)
 
 
 class Feed:
-    """The events of a run as they come over one connection."""
+    """The events of a run as they come over one connection. What the daemon asks there is served while it is read."""
 
-    def __init__(self, door: Door, channel: StreamChannel, ahead: list[Notification]) -> None:
+    def __init__(self, door: Door, channel: StreamChannel, ahead: list[jsonrpc.Message]) -> None:
         self._door = door
         self._channel = channel
         self._ahead = ahead
+        self._asked: dict[RequestId, asyncio.Task[None]] = {}
         # A run that nobody holds any more is not read any more; its connection must not stay for that.
         self._abandoned = weakref.finalize(self, door.drop, channel)
         self._abandoned.atexit = False
@@ -65,20 +69,40 @@ class Feed:
         Raises:
             DaemonGone: the connection ended.
         """
-        messages, self._ahead = self._ahead, []
-        while not (events := [_event(each) for each in messages if each.method == run.EVENT.name]):
+        ahead, self._ahead = self._ahead, []
+        events = self._take(ahead)
+        while not events:
             frames = await self._channel.receive()
             if not frames:
                 raise DaemonGone("the connection to the daemon has ended")
-            read = [read_frame(frame) for frame in frames]
-            messages = [each for each in read if isinstance(each, Notification)]
+            events = self._take(map(read_frame, frames))
         return events
+
+    def _take(self, messages: Iterable[jsonrpc.Message | None]) -> list[RunEvent]:
+        """The events among the messages; what the daemon asks in others is served."""
+        events: list[RunEvent] = []
+        for message in messages:
+            if isinstance(message, Request):
+                self._serve(message)
+            elif isinstance(message, Notification) and message.method == CANCEL_REQUEST.name:
+                self._cancel(message)
+            elif isinstance(message, Notification) and message.method == run.EVENT.name:
+                events.append(RunEvent.model_validate(message.params))
+        return events
+
+    def _serve(self, request: Request) -> None:
+        if self._door.questions is not None:
+            task = self._asked[request.id] = self._door.questions.serve_on(self._channel, request)
+            task.add_done_callback(lambda done: self._asked.pop(request.id, None))
+
+    def _cancel(self, notification: Notification) -> None:
+        id = notification.params.get("id") if isinstance(notification.params, dict) else None
+        if isinstance(id, str | int) and (task := self._asked.get(id)):
+            task.cancel()
 
     async def close(self) -> None:
         """Stop following."""
         self._abandoned.detach()
+        for task in list(self._asked.values()):
+            task.cancel()
         await self._door.close(self._channel)
-
-
-def _event(notification: Notification) -> RunEvent:
-    return RunEvent.model_validate(notification.params)

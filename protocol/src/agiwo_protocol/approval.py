@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from agiwo_protocol.contract import Method, Name, Wire
+from agiwo_protocol.contract import ClientMethod, Method, Name, Wire
 
 Option = Literal["allow_once", "allow_session", "deny"]
 Outcome = Literal["allow_once", "allow_session", "deny", "cancelled", "expired"]
@@ -52,6 +52,11 @@ class ListResult(Wire):
     approvals: list[Approval]
 
 
+def _check_that_they_fit(option: Option | None, arguments: object) -> None:
+    if arguments is not None and option in (None, "deny"):
+        raise ValueError("`arguments` go with an answer that allows the call")
+
+
 class RespondParams(Wire):
     """The answer. With a `deny`, `reason` is told to the model; else `arguments` may take the place of its own."""
 
@@ -62,8 +67,20 @@ class RespondParams(Wire):
 
     @model_validator(mode="after")
     def _what_is_denied_has_no_arguments(self) -> "RespondParams":
-        if self.option_id == "deny" and self.arguments is not None:
-            raise ValueError("`arguments` go with an answer that allows the call")
+        _check_that_they_fit(self.option_id, self.arguments)
+        return self
+
+
+class Reply(Wire):
+    """What a client says when it is asked, as in `approval/respond`; without `optionId` it leaves the question open."""
+
+    option_id: Option | None = None
+    reason: str | None = Field(default=None, max_length=10_000)
+    arguments: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _what_is_not_allowed_has_no_arguments(self) -> "Reply":
+        _check_that_they_fit(self.option_id, self.arguments)
         return self
 
 
@@ -98,4 +115,11 @@ class Resolved(Wire):
 LIST = Method("approval/list", ListParams, ListResult, "The calls that wait for somebody's word, oldest first.")
 RESPOND = Method(
     "approval/respond", RespondParams, RespondResult, "Answer such a question; the first answer counts.", urgent=True
+)
+REQUEST = ClientMethod(
+    "approval/request",
+    Approval,
+    Reply,
+    "A call waits in a run that this connection follows or waits for, or below one. Cancelled once it is answered.",
+    capability="approvals",
 )

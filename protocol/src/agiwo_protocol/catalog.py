@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from agiwo_protocol import agent, approval, blob, client, connection, daemon, event, model, run, session
-from agiwo_protocol.contract import Event, Method
+from agiwo_protocol.contract import ClientMethod, Event, Method
 
 RESOURCES: Final = (connection, daemon, event, client, agent, model, session, run, approval, blob)
 """One module a resource; a new one joins here."""
@@ -18,6 +18,9 @@ def _declared(kind: type[Any]) -> Mapping[str, Any]:
 
 METHODS: Final[Mapping[str, Method[Any, Any]]] = _declared(Method)
 """What a client can ask of the daemon, by wire name."""
+
+CLIENT_METHODS: Final[Mapping[str, ClientMethod[Any, Any]]] = _declared(ClientMethod)
+"""What the daemon can ask of a client, by wire name."""
 
 EVENTS: Final[Mapping[str, Event[Any]]] = _declared(Event)
 """The notifications of either side, by wire name."""

@@ -1,4 +1,4 @@
-"""What a contract is made of: the shape of wire data, a method, a notification. Lists none of them."""
+"""What a contract is made of: the shape of wire data, a method of either side, a notification. Lists none of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,6 +56,20 @@ class Method(Generic[P, R]):
     about: str
     early: bool = False
     urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMethod(Generic[P, R]):
+    """One request that the daemon makes of a client: its wire name, what it carries, what the client answers.
+
+    Only clients that have declared the `capability` get it.
+    """
+
+    name: str
+    params: type[P]
+    result: type[R]
+    about: str
+    capability: str
 
 
 @dataclass(frozen=True, slots=True)

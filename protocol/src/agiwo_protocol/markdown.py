@@ -5,8 +5,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from agiwo_protocol.catalog import EVENTS, METHODS, RESOURCES
-from agiwo_protocol.contract import Event, Method
+from agiwo_protocol.catalog import CLIENT_METHODS, EVENTS, METHODS, RESOURCES
+from agiwo_protocol.contract import ClientMethod, Event, Method
 from agiwo_protocol.errors import ERRORS
 from agiwo_protocol.schema import Json, published_name, run_event_data, schema_hash, shapes
 from agiwo_protocol.typescript import type_of
@@ -44,18 +44,22 @@ def _resource(module: ModuleType) -> Iterator[str]:
     yield f"### {module.__name__.rpartition('.')[2]}\n"
     yield f"{_sentence(module.__doc__)}\n"
     yield "| name | params | answer | |\n|---|---|---|---|"
-    for contract in (*METHODS.values(), *EVENTS.values()):
+    for contract in (*METHODS.values(), *CLIENT_METHODS.values(), *EVENTS.values()):
         if contract in vars(module).values():
             yield _row(contract)
     yield ""
 
 
-def _row(contract: Method[Any, Any] | Event[Any]) -> str:
+def _row(contract: Method[Any, Any] | ClientMethod[Any, Any] | Event[Any]) -> str:
     params = _link(published_name(contract.params))
     if isinstance(contract, Event):
         return f"| `{contract.name}` | {params} | *notification of the {contract.sender}* | {contract.about} |"
+    result = _link(published_name(contract.result))
+    if isinstance(contract, ClientMethod):
+        about = f"*request of the daemon, to clients with the capability `{contract.capability}`* {contract.about}"
+        return f"| `{contract.name}` | {params} | {result} | {about} |"
     notes = (" Answered before `initialize`." * contract.early) + (" Never refused as overload." * contract.urgent)
-    return f"| `{contract.name}` | {params} | {_link(published_name(contract.result))} | {contract.about}{notes} |"
+    return f"| `{contract.name}` | {params} | {result} | {contract.about}{notes} |"
 
 
 def _run_events() -> Iterator[str]:

@@ -10,8 +10,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from agiwo_protocol import connection, contract, item, run
-from agiwo_protocol.catalog import EVENTS, METHODS, RESOURCES
-from agiwo_protocol.contract import Event, Method, Wire
+from agiwo_protocol.catalog import CLIENT_METHODS, EVENTS, METHODS, RESOURCES
+from agiwo_protocol.contract import ClientMethod, Event, Method, Wire
 from agiwo_protocol.version import PROTOCOL_VERSION
 
 Json = dict[str, Any]
@@ -62,6 +62,7 @@ def json_schema() -> Json:
         "title": "The agiwod protocol",
         "protocolVersion": PROTOCOL_VERSION,
         "methods": {name: _method(method) for name, method in METHODS.items()},
+        "clientMethods": {name: _client_method(method) for name, method in CLIENT_METHODS.items()},
         "events": {name: _event(event) for name, event in EVENTS.items()},
         "runEvents": run_event_data(),
         "$defs": dict(shapes()),
@@ -110,6 +111,9 @@ def open_rpc() -> Json:
         "info": {"title": "agiwod", "version": str(PROTOCOL_VERSION)},
         "methods": [_described(method) for method in METHODS.values()],
         "components": {"schemas": dict(shapes())},
+        "x-client-methods": [
+            {**_described(method), "x-capability": method.capability} for method in CLIENT_METHODS.values()
+        ],
         "x-notifications": [{**_described(event), "x-sender": event.sender} for event in EVENTS.values()],
     }
     return _repointed(document)
@@ -138,11 +142,20 @@ def _method(method: Method[Any, Any]) -> Json:
     }
 
 
+def _client_method(method: ClientMethod[Any, Any]) -> Json:
+    return {
+        "description": method.about,
+        "params": reference(method.params),
+        "result": reference(method.result),
+        "capability": method.capability,
+    }
+
+
 def _event(event: Event[Any]) -> Json:
     return {"description": event.about, "params": reference(event.params), "sender": event.sender}
 
 
-def _described(contract: Method[Any, Any] | Event[Any]) -> Json:
+def _described(contract: Method[Any, Any] | ClientMethod[Any, Any] | Event[Any]) -> Json:
     shape = shapes()[published_name(contract.params)]
     required = shape.get("required", [])
     params = [
@@ -150,7 +163,7 @@ def _described(contract: Method[Any, Any] | Event[Any]) -> Json:
         for name, schema in shape.get("properties", {}).items()
     ]
     described: Json = {"name": contract.name, "summary": contract.about, "paramStructure": "by-name", "params": params}
-    if isinstance(contract, Method):
+    if not isinstance(contract, Event):
         described["result"] = {"name": "result", "schema": reference(contract.result)}
     return described
 

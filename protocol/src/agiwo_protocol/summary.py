@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:a1691a1964fca2025c1c81f11af13bf3f30b33c19fc6c1e32c7d63c25a2a1945"
+SCHEMA_HASH: Final = "sha256:9f94dde1192186b0b17b20a82ee64348d1416372cd2c013e75914164b2a4acfd"
 
 CAPABILITIES: Final = (
     "agent",

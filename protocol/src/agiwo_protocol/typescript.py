@@ -1,9 +1,9 @@
-"""The catalog as TypeScript: one interface a shape, and the maps `Methods`, `Events` and `RunEvents`."""
+"""The catalog as TypeScript: an interface a shape; maps `Methods`, `ClientMethods`, `Events` and `RunEvents`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from agiwo_protocol.catalog import EVENTS, METHODS
+from agiwo_protocol.catalog import CLIENT_METHODS, EVENTS, METHODS
 from agiwo_protocol.schema import Json, published_name, run_event_data, schema_hash, shapes
 from agiwo_protocol.version import PROTOCOL_VERSION
 
@@ -22,6 +22,10 @@ def typescript() -> str:
         f"// The agiwod protocol, version {PROTOCOL_VERSION}. Generated; do not edit.\n// {schema_hash()}\n",
         *(_declaration(name, shape) for name, shape in shapes().items()),
         _mapping("Methods", ((name, _call(method.params, method.result)) for name, method in METHODS.items())),
+        _mapping(
+            "ClientMethods",
+            ((name, _call(method.params, method.result)) for name, method in CLIENT_METHODS.items()),
+        ),
         _mapping("Events", ((name, published_name(event.params)) for name, event in EVENTS.items())),
         _mapping("RunEvents", ((type, type_of(data)) for type, data in run_event_data().items())),
     ]

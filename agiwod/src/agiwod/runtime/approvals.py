@@ -1,6 +1,7 @@
 """The questions whether tool calls may run: which are open, and answering them. The first answer counts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from agiwo.engine.approvals import Resolution, question_in, respond
 from agiwo.engine.embedded import EmbeddedEngine
@@ -11,6 +12,18 @@ from agiwo.schema.record import Record, RunHead
 from agiwod.runtime.events import Events
 
 
+class Audience(Protocol):
+    """Who wants to know of questions. Must not wait."""
+
+    def asked(self, approval: Approval) -> None:
+        """A question has come up."""
+        ...
+
+    def resolved(self, approval: Approval) -> None:
+        """A question is over."""
+        ...
+
+
 class Approvals:
     """The open questions of the runs that an engine drives. What is kept here is only what the runs' journals say."""
 
@@ -18,9 +31,13 @@ class Approvals:
         self._engine, self._events = engine, events
         self._open: dict[str, Approval] = {}
         self._unread: set[str] = set()
+        self._parents: dict[str, str] = {}
+        self._audiences: list[Audience] = []
 
     def follow(self, head: RunHead) -> None:
         """Hear what the run asks, from now until it ends; what it asked in an earlier process is looked up."""
+        if head.parent:
+            self._parents[head.run] = head.parent
         if head.head > 1:
             self._unread.add(head.run)
         stops: list[Callable[[], None]] = []
@@ -40,14 +57,40 @@ class Approvals:
             self._events.publish("approval", record.type, data)
         elif record.type in TERMINAL_EVENTS:
             self._unread.discard(record.run)
-            self._open = {id: each for id, each in self._open.items() if each.run != record.run}
+            for id in [each.id for each in self._open.values() if each.run == record.run]:
+                self._close(id)
+            self._parents.pop(record.run, None)
 
     def _note(self, record: Record) -> None:
         """Take up what a record says of the questions."""
         if record.type == APPROVAL_REQUESTED:
-            self._open[record.data["approvalId"]] = question_in(record)
+            approval = self._open[record.data["approvalId"]] = question_in(record)
+            for audience in list(self._audiences):
+                audience.asked(approval)
         elif record.type == APPROVAL_RESOLVED:
-            self._open.pop(record.data["approvalId"], None)
+            self._close(record.data["approvalId"])
+
+    def _close(self, id: str) -> None:
+        approval = self._open.pop(id, None)
+        if approval:
+            for audience in list(self._audiences):
+                audience.resolved(approval)
+
+    def listen(self, audience: Audience) -> Callable[[], None]:
+        """Tell of each question that comes up from now on, and when one is over; call the result to stop."""
+        self._audiences.append(audience)
+        return lambda: self._audiences.remove(audience)
+
+    def lineage(self, run: str) -> Iterator[str]:
+        """An unfinished run, and those above it, as far as they have not ended."""
+        above: str | None = run
+        while above is not None:
+            yield above
+            above = self._parents.get(above)
+
+    def known(self) -> list[Approval]:
+        """The open questions that are at hand; `list` also looks up those of an earlier process."""
+        return list(self._open.values())
 
     async def list(self, run: str | None = None) -> list[Approval]:
         """The open questions, oldest first; of one run if it is named."""

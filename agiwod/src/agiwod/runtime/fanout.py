@@ -74,10 +74,11 @@ class Fanout:
 
     A client that does not read costs one cursor a run and what its sink holds: nothing is copied for it, and it never
     slows the runs or other clients. When it reads again it gets whole items in the place of the deltas that it missed.
+    `on_follow` is told of each run that it begins with.
     """
 
-    def __init__(self, engine: EmbeddedEngine, sink: Sink) -> None:
-        self._engine, self._sink = engine, sink
+    def __init__(self, engine: EmbeddedEngine, sink: Sink, on_follow: Callable[[str], None] = lambda run: None) -> None:
+        self._engine, self._sink, self._on_follow = engine, sink, on_follow
         self._followed: dict[str, _Following] = {}
         self._ready: dict[str, None] = {}
         self._news = asyncio.Event()
@@ -132,6 +133,7 @@ class Fanout:
         for each in following:
             if self._followed.setdefault(each.cursor.run, each) is each:
                 self._wake(each.cursor)
+                self._on_follow(each.cursor.run)
 
     def _wake(self, cursor: Cursor) -> None:
         following = self._followed.get(cursor.run)

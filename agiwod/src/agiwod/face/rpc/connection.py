@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from agiwo import ids
@@ -18,6 +20,7 @@ from agiwo_protocol.jsonrpc import Notification, Request
 from agiwo_protocol.peer import Peer
 from agiwo_protocol.version import negotiate
 
+from agiwod.face.rpc.asking import Asking
 from agiwod.face.rpc.dispatch import MethodTable
 from agiwod.face.rpc.encode import Frames, daemon_event
 from agiwod.face.rpc.greeting import Greeting
@@ -44,7 +47,7 @@ class Connection:
         self.id = greeting.connection_id if greeting else ids.fresh("conn")
         self.daemon = daemon
         self.bound: set[str] = set()
-        self.fanout = Fanout(daemon.engine, _Events(channel, frames))
+        self.fanout = Fanout(daemon.engine, _Events(channel, frames), self._on_follow)
         self._methods, self._channel, self._greeting = methods, channel, greeting
         self._peer = Peer(channel, self._serve, self._hear, urgent=URGENT)
         self._handshake = asyncio.Lock()
@@ -52,6 +55,7 @@ class Connection:
         self._leaving = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._subscription: asyncio.Task[None] | None = None
+        self._asking: Asking | None = None
 
     async def run(self) -> None:
         """Hold the conversation to its end. The runs go on, save those that are bound to it.
@@ -60,14 +64,18 @@ class Connection:
         """
         forget = self.daemon.on_drain(self._tell_draining)
         try:
-            if self._greeting is not None:
-                self.welcome(read_params(InitializeParams, self._greeting.params))
             async with self._tasks:
+                if self._greeting is not None:
+                    self.welcome(read_params(InitializeParams, self._greeting.params))
                 helpers = [self._tasks.create_task(work) for work in (self.fanout.run(), self._leave())]
-                await self._peer.run()
-                self.unsubscribe()
-                for helper in helpers:
-                    helper.cancel()
+                try:
+                    await self._peer.run()
+                finally:
+                    self.unsubscribe()
+                    if self._asking is not None:
+                        self._asking.close()
+                    for helper in helpers:
+                        helper.cancel()
         finally:
             forget()
             self.daemon.clients.leave(self.id)
@@ -90,6 +98,14 @@ class Connection:
         version = negotiate(client.protocol_version)
         self._client = client
         self.daemon.clients.join(self._described(client))
+        if client.capabilities.approvals is not None:
+            self._asking = Asking(
+                self.daemon.approvals,
+                self._peer,
+                client=client.client_info.name,
+                follows=self.fanout.follows,
+                tasks=self._tasks,
+            )
         log.debug("a client came", extra={"connection": self.id, "client": client.client_info.name})
         return version
 
@@ -105,6 +121,26 @@ class Connection:
             pid=peer.pid if peer else None,
             uid=peer.uid if peer else None,
         )
+
+    def _on_follow(self, run: str) -> None:
+        if self._asking is not None:
+            self._asking.begin(run)
+
+    def detach(self, run: str) -> bool:
+        """Send nothing more of the run, nor of its tree if that is followed; False when it was not."""
+        was_followed = self.fanout.detach(run)
+        if self._asking is not None:
+            self._asking.review()
+        return was_followed
+
+    @contextmanager
+    def waiting(self, run: str) -> Generator[None]:
+        """The client waits for the end of this run: what the run asks concerns it."""
+        if self._asking is None:
+            yield
+            return
+        with self._asking.waiting(run):
+            yield
 
     def subscribe(self, subscription: Subscription) -> None:
         """Send the daemon's events from now on, in the place of those of an earlier subscription."""

@@ -39,7 +39,8 @@ def _begun(connection: Connection, started: Started, *, attach: bool) -> run.Sta
 async def wait_for_run(connection: Connection, params: run.WaitParams) -> run.Run:
     """The run once it has ended. Cancelling the request ends the waiting only."""
     timeout = None if params.timeout_ms is None else params.timeout_ms / 1000
-    return encode.run_object(await connection.daemon.runs.wait(params.run_id, timeout))
+    with connection.waiting(params.run_id):
+        return encode.run_object(await connection.daemon.runs.wait(params.run_id, timeout))
 
 
 @methods.on(run.STEER)
@@ -74,7 +75,7 @@ async def attach_run(connection: Connection, params: run.AttachParams) -> Answer
 @methods.on(run.DETACH)
 async def detach_run(connection: Connection, params: run.RunParams) -> Empty:
     """Stop following a run, and what is followed because of it."""
-    if not connection.fanout.detach(params.run_id):
+    if not connection.detach(params.run_id):
         await connection.daemon.runs.head(params.run_id)
     return Empty()
 

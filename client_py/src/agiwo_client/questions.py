@@ -1,0 +1,108 @@
+"""What the daemon asks this client: whether tool calls may run. Puts it to a callback; knows no connection's life.
+
+One question may come over several connections, of which each follows or waits for the run: it is put once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agiwo_protocol import jsonrpc
+from agiwo_protocol.approval import REQUEST, Approval, Option, Reply
+from agiwo_protocol.channel import StreamChannel
+from agiwo_protocol.contract import read_params
+from agiwo_protocol.errors import Cancelled, MethodNotFound, RpcError
+from agiwo_protocol.jsonrpc import Request
+from agiwo_protocol.peer import Peer
+
+Said = Reply | Option | bool | None
+"""What the callback may say: a reply, the option alone, yes or no; None leaves the question to others."""
+
+OnApproval = Callable[[Approval], Awaitable[Said]]
+"""An async function that is asked. It is cancelled when somebody else has answered, or the connection is lost."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Put:
+    """A question that was put to the callback, and how many requests wait for what it says."""
+
+    task: asyncio.Task[Reply]
+    waiting: int = 0
+
+
+class Questions:
+    """The questions that are open here, by their ids."""
+
+    def __init__(self, callback: OnApproval) -> None:
+        self._callback = callback
+        self._put: dict[str, _Put] = {}
+        self._served: set[asyncio.Task[None]] = set()
+
+    async def serve(self, peer: Peer | None, request: Request) -> Any:
+        """The answer to a request of the daemon, once the callback has said something.
+
+        Raises:
+            RpcError: it is none that is known here.
+        """
+        if request.method != REQUEST.name:
+            raise MethodNotFound("this client does not serve that", method=request.method, near=[])
+        return (await self._ask(read_params(Approval, request.params))).to_wire()
+
+    def serve_on(self, channel: StreamChannel, request: Request) -> "asyncio.Task[None]":
+        """Serve a request that came over a connection which has no `Peer`; cancel what is returned to end that."""
+        task = asyncio.create_task(self._answer(channel, request), name=f"question {request.id}")
+        self._served.add(task)
+        task.add_done_callback(self._served.discard)
+        return task
+
+    async def aclose(self) -> None:
+        """Ask the callback nothing more."""
+        tasks: list[asyncio.Task[Any]] = [*self._served, *(put.task for put in self._put.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answer(self, channel: StreamChannel, request: Request) -> None:
+        try:
+            body = jsonrpc.result(request.id, await self.serve(None, request))
+        except RpcError as error:
+            body = jsonrpc.failure(request.id, error)
+        except asyncio.CancelledError:
+            channel.write(jsonrpc.failure(request.id, Cancelled("the request was cancelled")))
+            raise
+        channel.write(body)
+
+    async def _ask(self, approval: Approval) -> Reply:
+        put = self._put.get(approval.approval_id)
+        if put is None or put.task.done():
+            task = asyncio.create_task(self._say(approval), name=f"on_approval {approval.approval_id}")
+            put = self._put[approval.approval_id] = _Put(task)
+        put.waiting += 1
+        try:
+            return await asyncio.shield(put.task)
+        finally:
+            put.waiting -= 1
+            if not put.waiting:
+                put.task.cancel()
+                if self._put.get(approval.approval_id) is put:
+                    del self._put[approval.approval_id]
+
+    async def _say(self, approval: Approval) -> Reply:
+        # The border to code that is not ours: what goes wrong there leaves the question to others.
+        try:
+            return _reply(await self._callback(approval))
+        except Exception:
+            log.exception("on_approval failed; question %s stays open", approval.approval_id)
+            return Reply()
+
+
+def _reply(said: Said) -> Reply:
+    if isinstance(said, Reply):
+        return said
+    if isinstance(said, bool):
+        return Reply(option_id="allow_once" if said else "deny")
+    return Reply(option_id=said)
