@@ -28,6 +28,9 @@ ANSWER = "The capital of France is Paris."
 CALLED = {"roll_dice": "{}", "researcher": '{"task": "Find it."}', "critic": '{"task": "What is wrong with it?"}'}
 """The tools and agents of the pages that a model would call, and how."""
 
+CITY = '{"name": "Paris", "population": 2100000}'
+"""The same for whoever wants it in a form."""
+
 INSTALL = "pip install uv && "
 """What a reader does first and this machine has done."""
 
@@ -52,6 +55,8 @@ def blocks(page: Path) -> list[Block]:
 
 def choose(request: Received) -> Answer:
     """Call the tool or the agent of a page, once, when there is one; else say where Paris is, on whichever wire."""
+    if "response_format" in request.body:
+        return says(CITY[:12], CITY[12:])
     if request.path.endswith("/messages"):
         return fake_messages.says(ANSWER[:12], ANSWER[12:])
     tools = [each["function"]["name"] for each in request.body.get("tools", ())]

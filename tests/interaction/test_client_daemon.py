@@ -34,6 +34,18 @@ async def test_clients_see_each_other_by_name_and_process(home: Home) -> None:
         assert [each.connection_id for each in found] == [one.server.connection_id, two.server.connection_id]
 
 
+async def test_a_run_that_is_asked_for_an_object_has_it_at_its_end(home: Home) -> None:
+    (home.path / "city.json").write_text('{"turns": [{"text": "{\\"name\\": \\"Paris\\"}", "deltas": 3}]}')
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    async with connect(home=home.path, autostart=False, timeout=PATIENCE) as one:
+        model = f"scripted:{home.path / 'city.json'}"
+        run = await one.start_run("quick", "Where?", model=model, output_schema=schema)
+        assert (await run.wait()).output == {"name": "Paris"}
+        with pytest.raises(RpcError) as refused:
+            await one.start_run("quick", "Where?", output_schema={"$ref": "https://example.com/schema.json"})
+        assert (refused.value.code, refused.value.data["errors"][0]["path"]) == (-32602, "outputSchema.$ref")
+
+
 async def test_the_pump_is_the_client_of_whoever_speaks_through_it(home: Home) -> None:
     with home.process("stdio") as pump:
         assert pump.stdin is not None
