@@ -1,0 +1,70 @@
+"""A TCP connection to the first of a host's addresses that answers. Knows nothing of what is said over it."""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+from itertools import chain, zip_longest
+from typing import TypeVar
+
+_P = TypeVar("_P", bound=asyncio.Protocol)
+
+_HEAD_START = 0.25
+"""Seconds that an address has before the next one is tried beside it: many hosts have one that leads nowhere."""
+
+
+async def addresses_of(host: str, port: int) -> list[str]:
+    """The host's addresses, those of its families in turns, in the order in which the system prefers them.
+
+    Raises:
+        OSError: the name is not known.
+    """
+    with suppress(ValueError):
+        return [str(ip_address(host))]
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    families: dict[int, list[str]] = {}
+    for family, _, _, _, address in infos:
+        families.setdefault(family, []).append(str(address[0]))
+    turns = chain.from_iterable(zip_longest(*families.values()))
+    return list(dict.fromkeys(address for address in turns if address))
+
+
+async def dial(
+    protocol: Callable[[], _P], addresses: Sequence[str], port: int, local: tuple[str, int] | None = None
+) -> tuple[asyncio.Transport, _P]:
+    """Connect to one of the addresses. Cancelled at any moment, it leaves no connection open.
+
+    asyncio's own way to do so loses connections when it is cancelled (CPython 3.11).
+
+    Raises:
+        OSError: none of them can be reached.
+    """
+    loop, left, faults = asyncio.get_running_loop(), deque(addresses), list[str]()
+    going = set[asyncio.Task[tuple[asyncio.Transport, _P]]]()
+    try:
+        while left or going:
+            if left:
+                going.add(loop.create_task(loop.create_connection(protocol, left.popleft(), port, local_addr=local)))
+            patience = _HEAD_START if left else None
+            done, _ = await asyncio.wait(going, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            going -= (failed := {task for task in done if isinstance(task.exception(), OSError)})
+            faults += (str(task.exception()) for task in failed)
+            if reached := done - failed:
+                going.discard(first := reached.pop())
+                return first.result()
+        raise OSError("; ".join(faults))
+    finally:
+        _hang_up(going)
+
+
+def _hang_up(tasks: Iterable[asyncio.Task[tuple[asyncio.Transport, _P]]]) -> None:
+    for task in tasks:
+        task.cancel()
+        task.add_done_callback(_close)
+
+
+def _close(task: "asyncio.Task[tuple[asyncio.Transport, _P]]") -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result()[0].abort()
