@@ -137,3 +137,23 @@ async def test_a_run_whose_agent_is_gone_waits_for_it() -> None:
             while (await daemon.runs.get(run)).head.status != RunStatus.SUSPENDED:  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0)
         assert await daemon.count_runs() == {RunStatus.SUSPENDED: 1}
+
+
+async def test_a_daemon_lets_its_clients_have_the_end_of_the_last_run_before_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agiwod.runtime.daemon._FAREWELL", 0.1)
+    model, told = LiveModel(), list[str]()
+    async with running(Agent("live", "", model)) as daemon:
+        run = (await daemon.runs.start(Ask("live", "hi"))).head.run
+        await model.asked.wait()
+
+        async def farewell() -> None:
+            told.append(str((await daemon.runs.head(run)).status))
+
+        daemon.on_end(farewell)
+        daemon.on_end(asyncio.Event().wait)  # somebody who never has enough
+        daemon.stop(PATIENCE)
+        model.say(None)
+        await asyncio.wait_for(daemon.ended.wait(), PATIENCE)
+        assert told == ["completed"]

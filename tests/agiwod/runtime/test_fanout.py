@@ -341,3 +341,26 @@ async def test_a_model_in_a_hurry_costs_one_delta_a_beat_and_every_client_gets_t
         assert "".join(event.data["text"] for event in deltas) == "word " * 1000
     assert len(mine) <= took / BEAT + 2
     assert any(event is shared for event in mine for shared in theirs)
+
+
+async def test_what_a_client_is_owed_is_delivered_before_anybody_says_so() -> None:
+    model = LiveModel()
+    async with running(Agent("live", "", model)) as daemon:
+        run = (await daemon.runs.start(Ask("live", "hi"))).head.run
+        shelf = Shelf()
+        async with pumping(daemon, shelf) as fanout:
+            (await fanout.attach(run)).go()
+            model.say(*"some words", None)
+            await daemon.runs.wait(run)
+            await asyncio.wait_for(fanout.delivered(), PATIENCE)
+            assert shelf.of(run)[-1].is_terminal
+
+
+async def test_a_client_that_does_not_read_is_owed_something() -> None:
+    async with running() as daemon:
+        run = (await daemon.runs.start(Ask("echo", "hi"))).head.run
+        await daemon.runs.wait(run)
+        async with pumping(daemon, Shelf(room=0)) as fanout:
+            (await fanout.attach(run)).go()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(fanout.delivered(), 0.05)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +33,9 @@ from agiwod.runtime.sessions import Sessions
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
 _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.CANCELLING})
 _PAGE = 1000
+
+_FAREWELL = 2.0
+"""Seconds that clients have to take the last events before the daemon ends."""
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +107,7 @@ class Daemon:
         self.ended = asyncio.Event()
         self._phase = State.STARTING
         self._deadline = 0.0
+        self._farewells: set[Callable[[], Awaitable[object]]] = set()
         self._drain_listeners: set[Callable[[float], None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -170,6 +174,11 @@ class Daemon:
             found += heads
         return found
 
+    def on_end(self, farewell: Callable[[], Awaitable[object]]) -> Callable[[], None]:
+        """Have `farewell` waited for, not for long, when all runs have ended; call the result to stop."""
+        self._farewells.add(farewell)
+        return lambda: self._farewells.discard(farewell)
+
     def on_drain(self, listener: Callable[[float], None]) -> Callable[[], None]:
         """Tell `listener` the deadline once the daemon drains; call the result to stop."""
         self._drain_listeners.add(listener)
@@ -200,9 +209,18 @@ class Daemon:
         try:
             async with asyncio.timeout(max(0.0, deadline - self.clock.now())):
                 await self._idle()
+                await self._say_farewell()
         except TimeoutError:
             log.warning("some runs are still at work; they go on at the next start")
         self.ended.set()
+
+    async def _say_farewell(self) -> None:
+        """Let those who follow the runs have the ends of them."""
+        farewells = [asyncio.ensure_future(farewell()) for farewell in self._farewells]
+        if farewells:
+            await asyncio.wait(farewells, timeout=_FAREWELL)
+        for farewell in farewells:
+            farewell.cancel()
 
     async def _idle(self) -> None:
         """Return once no run is at work. Those that sleep or wait for somebody are not."""

@@ -82,6 +82,8 @@ class Fanout:
         self._followed: dict[str, _Following] = {}
         self._ready: dict[str, None] = {}
         self._news = asyncio.Event()
+        self._rest = asyncio.Event()
+        self._rest.set()
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -139,6 +141,7 @@ class Fanout:
         following = self._followed.get(cursor.run)
         if following is not None and following.cursor is cursor:
             self._ready[cursor.run] = None
+            self._rest.clear()
             self._news.set()
 
     def detach(self, run: str) -> bool:
@@ -164,9 +167,14 @@ class Fanout:
                     await self._room()
                     await self._serve_next()
                 self._news.clear()
+                self._rest.set()
                 next_look = _next_beat()
         except ConnectionError:
-            return
+            self._rest.set()
+
+    async def delivered(self) -> None:
+        """Return once the client's sink has all that there is so far."""
+        await self._rest.wait()
 
     async def _room(self) -> None:
         """Wait until the sink takes more; who has something to send then is behind."""

@@ -62,7 +62,7 @@ class Connection:
 
         When the daemon itself ends (the caller is cancelled), those go on as well: the client did not leave.
         """
-        forget = self.daemon.on_drain(self._tell_draining)
+        forget = (self.daemon.on_drain(self._tell_draining), self.daemon.on_end(self.fanout.delivered))
         try:
             async with self._tasks:
                 if self._greeting is not None:
@@ -77,7 +77,8 @@ class Connection:
                     for helper in helpers:
                         helper.cancel()
         finally:
-            forget()
+            for each in forget:
+                each()
             self.daemon.clients.leave(self.id)
         await self.daemon.runs.abandon(self.bound, "the client disconnected")
 
