@@ -22,7 +22,8 @@ class Answer:
     """What a request is answered with. Every piece is an HTTP chunk of its own, and `burst` of them go in one write.
 
     At its end an answer is `clean`; or the connection is `cut` without the end of the body; or it stays open, and the
-    provider `stalls`, or sends nothing but `pings`. `gone` is none at all: the connection is reset.
+    provider `stalls`, or sends nothing but `pings`. `gone` is none at all: the connection is reset. Before each write
+    it thinks for `pause` seconds.
     """
 
     pieces: Sequence[bytes]
@@ -31,6 +32,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     end: Literal["clean", "cut", "stalls", "pings", "gone"] = "clean"
     burst: int = 1
+    pause: float = 0
 
     @cached_property
     def head(self) -> bytes:
@@ -126,6 +128,11 @@ class FakeProvider:
     def open_connections(self) -> int:
         return len(self._connections)
 
+    @property
+    def answering(self) -> int:
+        """The requests whose answer is not over."""
+        return sum(1 for connection in self._connections if connection.is_answering)
+
     def opened(self, connection: "_Connection") -> None:
         self.connections += 1
         self._connections.add(connection)
@@ -150,6 +157,10 @@ class _Connection(asyncio.Protocol):
         self._may_write = asyncio.Event()
         self._may_write.set()
 
+    @property
+    def is_answering(self) -> bool:
+        return self._answering is not None and not self._answering.done()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
@@ -157,7 +168,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._provider.closed(self)
-        if self._answering is not None and not self._answering.done():
+        if self._answering is not None and self.is_answering:
             self._provider.was_left.set()
             self._answering.cancel()
 
@@ -191,6 +202,8 @@ class _Connection(asyncio.Protocol):
         self._transport.write(answer.head)
         for write in answer.writes:
             await self._may_write.wait()
+            if answer.pause:
+                await asyncio.sleep(answer.pause)
             self._transport.write(write)
         if answer.end == "clean":
             self._transport.write(b"0\r\n\r\n")

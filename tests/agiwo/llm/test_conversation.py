@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from fake_messages import faults_of
 
 ANY = re.compile(".+")
 HELLO: Message = {"role": "user", "content": "hello"}
+IMAGE = {"type": "image_url", "image_url": {"url": "https://lab.test/a.png"}}
 
 
 def repaired(messages: Sequence[Message], legal_id: re.Pattern[str] = ANY) -> Sequence[Message]:
@@ -108,6 +110,31 @@ def test_a_conversation_that_has_grown_is_looked_at_where_it_is_new() -> None:
     assert repair(grown := [*sound, HELLO]) is grown
 
 
+@pytest.mark.parametrize(
+    ("said", "joined"),
+    [
+        (["one", "two", "three"], "one\n\ntwo\n\nthree"),
+        (["one", [IMAGE]], [{"type": "text", "text": "one"}, IMAGE]),
+        ([[IMAGE], "two"], [IMAGE, {"type": "text", "text": "two"}]),
+    ],
+)
+def test_where_roles_must_alternate_what_the_user_said_in_a_row_is_one_message(said: list[Any], joined: Any) -> None:
+    messages = [HELLO, says(call("a")), result("a"), *({"role": "user", "content": each} for each in said)]
+    one = [HELLO, says(call("a")), result("a"), {"role": "user", "content": joined}]
+    repair = Repair(ANY, alternates=True)
+    assert repair(messages) == one
+    assert repair(messages[:4]) == messages[:4]
+    assert repair(messages) == one, "the conversation has grown by what the user said again"
+    assert repair([*messages, {"role": "assistant", "content": "Yes."}, HELLO])[3:4] == one[3:]
+    assert repaired(messages) is messages
+
+
+def test_an_answer_that_is_left_out_leaves_no_two_messages_of_the_user() -> None:
+    silent = {"role": "assistant", "content": ""}
+    found = Repair(ANY, alternates=True)([HELLO, silent, HELLO])
+    assert found == [{"role": "user", "content": "hello\n\nhello"}]
+
+
 def odd(chance: random.Random) -> list[Message]:
     """A conversation that nobody could have had."""
     ids = ["a", "b", "functions.add:0", "", "é", "x" * 60]
@@ -133,7 +160,9 @@ def test_whatever_a_conversation_was_it_is_one_that_providers_take() -> None:
         messages: list[Message] = []
         for part in range(3):
             messages = messages + odd(random.Random(seed + part / 10))
-            check_conversation(chat.request(endpoint, messages, ())["messages"])
+            sent = chat.request(endpoint, messages, ())["messages"]
+            check_conversation(sent)
+            assert not any(one["role"] == other["role"] == "user" for one, other in pairwise(sent)), messages
             body = anthropic.request(endpoint, messages, ())
             assert list(faults_of(body)) == [], messages
             assert body == AnthropicModel("m").request(endpoint, messages, ())

@@ -6,8 +6,9 @@ other call's; its arguments are an object. An answer that says nothing is left o
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, cast
 
 import orjson
 
@@ -20,11 +21,14 @@ CUT_OFF = "There is no result: the call was interrupted."
 class Repair:
     """Puts conversations right for one wire. `legal_id` is what the wire takes for the id of a call.
 
+    With `alternates` the user has one message where there were several in a row, as after a run that was cancelled:
+    many servers write conversations with templates that take no two.
+
     It knows the last conversation that had no fault, so that one that has grown since costs no more than what is new.
     """
 
-    def __init__(self, legal_id: re.Pattern[str]) -> None:
-        self._legal_id = legal_id
+    def __init__(self, legal_id: re.Pattern[str], *, alternates: bool = False) -> None:
+        self._legal_id, self._alternates = legal_id, alternates
         self._known: list[Message] = []
         self._ids: set[str] = set()
 
@@ -33,7 +37,10 @@ class Repair:
         if has_grown(self._known, messages) and self._is_sound(messages, len(self._known)):
             return messages
         self._known, self._ids = [], set()
-        return messages if self._is_sound(messages, 0) else list(_turns(messages, self._legal_id))
+        if self._is_sound(messages, 0):
+            return messages
+        turns = _turns(messages, self._legal_id)
+        return list(_joined(turns) if self._alternates else turns)
 
     def _is_sound(self, messages: Sequence[Message], start: int) -> bool:
         # Asked for every request, and nearly always true: so it is a few passes that cost little, and parses nothing.
@@ -48,6 +55,9 @@ class Repair:
             and all(map(self._legal_id.fullmatch, ids))
             and all(_looks_like_an_object(call["function"].get("arguments")) for _, made in answers for call in made)
             and not any(map(_is_silent, new))
+            and not (
+                self._alternates and any(_are_the_users(*pair) for pair in pairwise(messages[max(0, start - 1) :]))
+            )
         )
         if is_sound:
             self._known, self._ids = list(messages), self._ids | ids
@@ -71,6 +81,10 @@ def _is_silent(message: Message) -> bool:
     return not message.get("content") and message["role"] == "assistant" and not message.get("tool_calls")
 
 
+def _are_the_users(one: Message, other: Message) -> bool:
+    return one["role"] == other["role"] == "user"
+
+
 def _looks_like_an_object(arguments: Any) -> bool:
     return isinstance(arguments, str) and arguments[:1] == "{" and arguments[-1:] == "}"
 
@@ -87,6 +101,30 @@ def _turns(messages: Sequence[Message], legal_id: re.Pattern[str]) -> Iterator[M
                 yield message
         elif role != "tool":
             yield message
+
+
+def _joined(messages: Iterable[Message]) -> Iterator[Message]:
+    """The messages, with what the user said in several in a row in one."""
+    waiting: Message | None = None
+    for message in messages:
+        if waiting is not None and _are_the_users(waiting, message):
+            waiting = {**waiting, "content": _both(waiting.get("content"), message.get("content"))}
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = message
+    if waiting is not None:
+        yield waiting
+
+
+def _both(one: Any, other: Any) -> Any:
+    if isinstance(one, str) and isinstance(other, str):
+        return f"{one}\n\n{other}"
+    return [*_parts(one), *_parts(other)]
+
+
+def _parts(content: Any) -> Sequence[Any]:
+    return cast(list[Any], content) if isinstance(content, list) else [{"type": "text", "text": content or ""}]
 
 
 def _results_behind(messages: Sequence[Message], place: int) -> list[Message]:

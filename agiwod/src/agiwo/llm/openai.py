@@ -52,7 +52,9 @@ class OpenAIModel(HostedModel):
     )
     STRUCTURED_BY: ClassVar[str] = "response_format"
 
-    _repair: Repair = field(default_factory=lambda: Repair(_LEGAL_ID), init=False, repr=False, compare=False)
+    _repair: Repair = field(
+        default_factory=lambda: Repair(_LEGAL_ID, alternates=True), init=False, repr=False, compare=False
+    )
 
     def url(self, endpoint: Endpoint) -> str:
         """Where requests are posted."""
