@@ -49,6 +49,9 @@ AGAIN = "and now?"
 _PAUSE = 300.0
 """Seconds that the provider wants to be left alone: so many that the run sleeps."""
 
+_WORK = 0.01
+"""Seconds that hooks, tools and people take."""
+
 _PATIENCE = 5.0
 """Seconds within which what should happen does; not of real time."""
 
@@ -321,11 +324,11 @@ def _agent(root: Model, child: Model) -> Agent:
 
 
 async def _before_run(*_: Any) -> None:
-    await asyncio.sleep(0.001)
+    await asyncio.sleep(_WORK)
 
 
 async def _before_tool(*_: Any) -> None:
-    await asyncio.sleep(0.001)
+    await asyncio.sleep(_WORK)
 
 
 async def _pass(*_: Any) -> None:
@@ -333,19 +336,19 @@ async def _pass(*_: Any) -> None:
 
 
 async def _allow(*_: Any) -> bool:
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(_WORK)
     return True
 
 
 @tool(effect="read")
 async def look(at: str) -> str:
     """Looks at something."""
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(_WORK)
     return f"seen {at}"
 
 
 @tool(approval=True)
 async def act(how: str) -> str:
     """Does something."""
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(_WORK)
     return f"done {how}"

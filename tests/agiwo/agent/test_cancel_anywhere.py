@@ -89,7 +89,7 @@ async def with_something_left() -> None:
         for faulty in (events[:-1], [*events, events[-1]], [each for each in events if each.name != ITEM_COMPLETED]):
             with pytest.raises(AssertionError):
                 check(faulty)
-        left = asyncio.create_task(asyncio.sleep(10_000), name="what is left")
+        left = asyncio.create_task(asyncio.Event().wait(), name="what is left")
         with pytest.raises(AssertionError, match="what is left"):
             await it.cancel(3)
         left.cancel()
