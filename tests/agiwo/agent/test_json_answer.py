@@ -16,6 +16,8 @@ from agiwo.agent.json_answer import PartialJson, read_json
         ('```\n{"a": 0}\n```\nor better\n```\n{"a": 1}\n```', "object", {"a": 1}),
         ('The answer is {"a": {"b": 1}}.', "object", {"a": {"b": 1}}),
         ("They are [1, 2].", "array", [1, 2]),
+        ('<think>Is it {"a": 2}?</think>\n{"a": 1}', "object", {"a": 1}),
+        ('<think>Is it {"a": 2}?</think>\n```json\n{"a": 1}\n```', "object", {"a": 1}),
         ('"yes"', "string", "yes"),
         ("42", None, 42),
         ("null", "null", None),
@@ -25,7 +27,9 @@ def test_a_value_is_found_where_models_put_it(text: str, kind: str | None, value
     assert read_json(text, kind) == value
 
 
-@pytest.mark.parametrize("text", ["", "no", "{", "}{", '{"a": 1', "{'a': 1}", "```json\n{\n```", "[" * 500 + "]" * 500])
+@pytest.mark.parametrize(
+    "text", ["", "no", "{", "}{", '{"a": 1', "{'a': 1}", "```json\n{\n```", "[" * 150 + "]" * 150, "9" * 30]
+)
 def test_what_is_no_value_is_an_error_and_not_a_guess(text: str) -> None:
     with pytest.raises(ValueError, match="it is"):
         read_json(text, "object")

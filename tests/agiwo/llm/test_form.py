@@ -139,6 +139,17 @@ async def test_a_correction_is_a_conversation_that_each_wire_takes() -> None:
     assert [each["role"] for each in bodies[1]["messages"]] == ["user", "assistant", "user"]
 
 
+async def test_an_answer_that_was_given_to_a_tool_goes_back_as_words_on_a_wire_with_signed_thoughts() -> None:
+    def given(text: str) -> Answer:
+        blocks = [fake_messages.thought(0, "sig", "hm"), fake_messages.call(1, "toolu_a", "final_answer", text)]
+        return fake_messages.whole(*blocks, reason="tool_use")
+
+    first, second = await asked(AnthropicModel, given('{"name": 1'), given(PARIS), structured="tool", thinking=True)
+    assert "output_config" not in first
+    assert list(fake_messages.faults_of(second)) == []
+    assert second["messages"][1]["content"] == [{"type": "text", "text": '{"name": 1'}]
+
+
 async def test_a_stand_in_is_asked_in_its_own_way() -> None:
     gone = refuses(404, {"error": {"message": "no such model"}})
     async with FakeProvider(gone) as first, FakeProvider(says(PARIS)) as second:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from agent_lab import agent_in, ask, calls, check_conversation, requests_of, tools_offered
+from agent_lab import agent_in, ask, calls, check_conversation, items_of, requests_of, tools_offered
 from agiwo.agent import Agent
 from agiwo.errors import Conflict
 from agiwo.schema.event import ITEM_DELTA, OUTPUT_REJECTED
@@ -96,7 +96,8 @@ async def test_after_two_corrections_the_run_fails_and_says_what_was_wrong_and_k
         ({"text": "   \n"}, "The answer cannot be read: it is empty."),
         ({"text": '{"name": "Par', "finishReason": "length"}, "it was cut off at the limit of its tokens"),
         ({"text": "[" * 2000}, "The answer cannot be read: "),
-        ({"text": '{"a":' * 150 + "1" + "}" * 150}, "it is nested too deeply"),
+        ({"text": '{"a":' * 150 + "1" + "}" * 150}, "it is JSON that cannot be kept"),
+        ({"text": '{"name": "x", "population": 18446744073709551617}'}, "it is JSON that cannot be kept"),
         ({"text": '{"name": "\\ud800", "population": 1}'}, "it is not valid JSON"),
         ({"text": '{"name": "x", "population": NaN}'}, "it is not valid JSON"),
         ({"text": "[1, 2]"}, "expected object, and got array [1,2]"),
@@ -274,6 +275,18 @@ async def test_the_next_run_of_the_session_is_told_what_this_one_was_told(
     check_conversation(requests_of(after)[0])
     last = said_to(agent, -1)
     assert said_to(after, 0) == [*last, ("assistant", turns[-1]["text"]), ("user", "And now?")]
+
+
+@pytest.mark.parametrize("turns", [[], [WORDS]])
+async def test_a_correction_may_give_way_to_a_summary_like_all_else(lab: Lab, turns: list[dict[str, Any]]) -> None:
+    wordy, summary = {"text": "word " * 800}, {"text": "They spoke of words."}
+    agent = agent_in(lab, *turns, wordy, summary, RIGHT, context_tokens=1200)
+    run = await start(lab, agent, session="s")
+    assert (await lab.result(run)).output == VALUE
+    assert [item["replaced"] for item in await items_of(lab, run, "compaction")] == [2 + 2 * len(turns)]
+    after = agent_in(lab, WORDS, id="next", context_tokens=100_000)
+    await lab.result(await ask(lab, after, "And now?", session="s"))
+    assert said_to(after, 0)[:-2] == said_to(agent, -1)
 
 
 # Types

@@ -262,3 +262,14 @@ async def test_an_agent_that_was_not_allowed_to_be_called_is_not_called_again(sc
         assert result.response == "done"
         assert (await outputs(daemon, rerun))[0].endswith(": not today")
         assert await daemon.runs.list(parent=rerun) == []
+
+
+async def test_a_run_with_an_output_has_one_again_from_its_records_and_from_another_model(scripts: Scripts) -> None:
+    schema = {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]}
+    tool = RecordingTool(effect="read")
+    async with running(clerk(tool, calls(), says("Bonn."), says('{"town": "Bonn"}'))) as daemon:
+        started = await daemon.runs.start(Ask("clerk", "go", session="s", output_schema=schema))
+        ended = await daemon.runs.wait(started.head.run)
+        _, same = await again(daemon, ended.head.run, scripts.model(), start=ended.head.head)
+        _, other = await again(daemon, ended.head.run, scripts.model(says("No."), says('{"town": "Rome"}')))
+        assert (same.output, other.output) == ({"town": "Bonn"}, {"town": "Rome"})

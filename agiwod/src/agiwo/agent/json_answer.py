@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import orjson
-
 from agiwo.tool.nesting import write_json
 
 _FENCED = re.compile(r"```\w*\n(.*?)```", re.DOTALL)
@@ -26,26 +24,36 @@ def read_json(text: str, kind: str | None) -> Any:
     Raises:
         ValueError: there is none; the text is written for the model.
     """
-    problem = ""
+    problem = "it is empty"
     for candidate in _candidates(text.strip(), _BRACES.get(kind or "")):
         try:
-            value = orjson.loads(candidate)
-            write_json(value)
-        except orjson.JSONDecodeError as error:
-            problem = f"it is not valid JSON ({error})"
-        except TypeError:
-            problem = "it is nested too deeply"
-        else:
-            return value
-    raise ValueError(problem or "it is empty")
+            return _value(candidate)
+        except ValueError as error:
+            problem = str(error)
+    raise ValueError(problem)
+
+
+def _value(text: str) -> Any:
+    from pydantic_core import from_json  # not before somebody wants an object: it takes a while to load
+
+    try:
+        value = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise ValueError(f"it is not valid JSON ({error})") from None
+    try:
+        write_json(value)
+    except TypeError as error:
+        raise ValueError(f"it is JSON that cannot be kept ({error})") from None
+    return value
 
 
 def _candidates(text: str, braces: str | None) -> Iterator[str]:
     if text:
         yield text
-    if fenced := _FENCED.findall(text):
+    said = text.rpartition("</think>")[2]  # what servers leave in the answer that know no thoughts
+    if fenced := _FENCED.findall(said):
         yield fenced[-1]
-    if braces and (found := text[text.find(braces[0]) : text.rfind(braces[1]) + 1]) not in ("", text):
+    if braces and (found := said[said.find(braces[0]) : said.rfind(braces[1]) + 1]) not in ("", text):
         yield found
 
 
@@ -74,7 +82,7 @@ class PartialJson:
         return self._if_new(whole)
 
     def _if_new(self, text: str) -> Any:
-        from pydantic_core import from_json  # not before somebody wants an object: it takes a while to load
+        from pydantic_core import from_json
 
         begin = max(0, text.find(self._opening))
         try:

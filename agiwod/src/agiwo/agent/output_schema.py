@@ -5,8 +5,8 @@ often it refers to itself is counted while an answer is held against it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
-from typing import Any, Final, cast
+from functools import cached_property, lru_cache
+from typing import Any, Final, Self, cast
 
 import orjson
 
@@ -35,21 +35,27 @@ Schema = Mapping[str, Any]
 
 
 class OutputSchema:
-    """A schema in dialect 2020-12, and what is wrong with values that do not fit it.
-
-    Raises:
-        SchemaInvalid: it is none, is too large, or uses what cannot be bounded, or refers to somewhere else.
-    """
+    """A schema in dialect 2020-12 that was looked at before, and what is wrong with values that do not fit it."""
 
     name = ""
 
     def __init__(self, schema: Schema) -> None:
-        self.schema = {name: value for name, value in schema.items() if name not in ("$schema", "$id")}
-        _check_size(self.schema)
-        _check_meaning(self.schema)
-        places = dict(_subschemas(self.schema, "#"))
+        self.schema = schema
+
+    @classmethod
+    def looked_at(cls, schema: Schema) -> Self:
+        """The schema, if it can be used. That takes up to a second for the largest ones.
+
+        Raises:
+            SchemaInvalid: it is none, is too large, uses what cannot be bounded, or refers to somewhere else.
+        """
+        own = {name: value for name, value in schema.items() if name not in ("$schema", "$id")}
+        _check_size(own)
+        _check_meaning(own)
+        places = dict(_subschemas(own, "#"))
         for place, each in places.items():
             _check_bounds(place, each, places)
+        return cls(own)
 
     @property
     def plan(self) -> Mapping[str, Any]:
@@ -87,7 +93,8 @@ class OutputSchema:
 
         # A registry of its own, and empty: the default one fetches what a foreign schema refers to.
         registry: Any = cast(Any, referencing).Registry()
-        return extend(dialect, {"$ref": counted, "pattern": _matched})(self.schema, registry=registry)
+        bounded = {"$ref": counted, "pattern": _matched, "uniqueItems": _unique}
+        return extend(dialect, bounded)(self.schema, registry=registry)
 
 
 class _TooManySteps(Exception):
@@ -162,6 +169,17 @@ def _matched(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
         yield ValidationError(f"{orjson.dumps(instance[:80]).decode()} does not match {pattern!r}")
 
 
+def _unique(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Any]:
+    """`uniqueItems` in linear time, too."""
+    from jsonschema.exceptions import ValidationError
+
+    if wanted and isinstance(instance, list):
+        items = cast(list[Any], instance)
+        if len({write_json(each, orjson.OPT_SORT_KEYS) for each in items}) < len(items):
+            yield ValidationError("expected items that all differ, and some are the same")
+
+
+@lru_cache(maxsize=64)
 def _pattern(pattern: str) -> Any:
     from pydantic_core import SchemaValidator, core_schema
 

@@ -41,7 +41,7 @@ class OutputStep:
 
 def _unreadable(arg: Mapping[str, Any], error: ValueError) -> str:
     if arg["finishReason"] == "length":
-        return "The answer cannot be read: it was cut off at the limit of its tokens."
+        return "The answer cannot be read: it was cut off at the limit of its tokens (max_tokens)."
     return f"The answer cannot be read: {error}."
 
 

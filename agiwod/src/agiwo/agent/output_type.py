@@ -57,7 +57,7 @@ class OutputTypes:
             ConfigError: no answer can be held against it.
         """
         if isinstance(output_type, Mapping):
-            return OutputSchema(cast(Mapping[str, Any], output_type))
+            return OutputSchema.looked_at(cast(Mapping[str, Any], output_type))
         return self._remembered(output_type)
 
     def find(self, output: Mapping[str, Any]) -> OutputType:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -95,8 +94,10 @@ class Runs:
 
     async def _begin(self, ask: Ask, run: str | None, bind: Callable[[str], None] | None) -> Started:
         agent = self._agents.with_model(ask.agent, ask.model)
+        schema = ask.output_schema
+        # In a thread: a large one takes long enough to be felt by everybody else.
+        output = None if schema is None else await in_thread(lambda: OutputSchema.looked_at(schema))
         self._check()
-        output = None if ask.output_schema is None else await in_thread(partial(OutputSchema, ask.output_schema))
         spec = _limited(agent.spec(ask.input, session_id=ask.session, output=output), ask)
         if bind and run:
             bind(run)
