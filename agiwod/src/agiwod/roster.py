@@ -3,20 +3,18 @@
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any, cast
 
 from agiwo.agent import Agent, AgentOptions
 from agiwo.errors import ConfigError, NotFound
-from agiwo.tool.base import BaseTool
-from agiwo.tool.builtin import BUILTINS, builtin_tool
 
 from agiwod.offer import find_model
+from agiwod.rules import policy_of
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.settings import AgentSettings, Settings
-from agiwod.team import AGENT, Team
+from agiwod.team import Team
+from agiwod.toolbox import Toolbox
 
 _DEFAULT = "assistant"
 
@@ -46,28 +44,19 @@ def _agent(name: str, table: AgentSettings, settings: Settings, team: Team) -> A
         model = find_model(table.model, settings)
     except NotFound as error:
         raise ConfigError(f"{settings.origin('agents', name, 'model')}: {error}") from None
-    tools = list(_tools(name, table.tools, settings, team))
-    options = AgentOptions(max_steps=table.max_steps, context_tokens=table.context_tokens)
+    tools = Toolbox(settings, team).tools_of(name, table)
+    options = AgentOptions(
+        max_steps=table.max_steps,
+        context_tokens=table.context_tokens,
+        approval_policy=policy_of(name, table, tools, settings),
+        approval_timeout=table.approval_timeout,
+    )
     try:
         agent = Agent(name, table.description, model, tools, table.system_prompt, options)
     except ConfigError as error:
         raise ConfigError(f"{settings.origin('agents', name, 'tools')}: {error}") from None
     team.join(agent)
     return agent
-
-
-def _tools(agent: str, patterns: Iterable[str], settings: Settings, team: Team) -> Iterator[BaseTool]:
-    names: dict[str, None] = {}
-    for pattern in patterns:
-        known = team.others(agent) if pattern.startswith(AGENT) else list(BUILTINS)
-        found = [name for name in known if fnmatchcase(name, pattern)]
-        if not found and "*" not in pattern:
-            near = get_close_matches(pattern, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'no others'}"
-            where = settings.origin("agents", agent, "tools")
-            raise ConfigError(f"{where}: no tool {pattern!r} for [agents.{agent}]; {hint}")
-        names |= dict.fromkeys(found)
-    return (team.tool(name) if name.startswith(AGENT) else builtin_tool(name) for name in names)
 
 
 def _python_agents(settings: Settings) -> Iterator[Agent]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:9f94dde1192186b0b17b20a82ee64348d1416372cd2c013e75914164b2a4acfd"
+SCHEMA_HASH: Final = "sha256:4a76d371a0929eace3f37e280ccf4fa5485a639204cb9376fac50a94bfbbf54b"
 
 CAPABILITIES: Final = (
     "agent",
@@ -15,4 +15,5 @@ CAPABILITIES: Final = (
     "rpc",
     "run",
     "session",
+    "tool",
 )

@@ -25,6 +25,17 @@ three.four = { five = 5, six = { seven = 7 } }
 'single' = 1
 [[list]]
 x = 1
+[list.inner]
+z = 1
+[[list]]
+x = 1
+y = [{ deep = 1 }]
+[list.inner]
+z = 1
+[[list.lists]]
+x = 1
+[after]
+x = 1
 '''
 
 
@@ -41,7 +52,17 @@ x = 1
         ("quoted.key c", 15),
         ("quoted.key c single", 16),
         ("list", 17),
-        ("list x", 18),
+        ("list 0", 17),
+        ("list 0 x", 18),
+        ("list 0 inner", 19),
+        ("list 0 inner z", 20),
+        ("list 1", 21),
+        ("list 1 x", 22),
+        ("list 1 y 0 deep", 23),
+        ("list 1 inner z", 25),
+        ("list 1 lists 0 x", 27),
+        ("list 1 missing", 21),
+        ("after x", 29),
         ("a b missing", 4),
     ],
 )

@@ -17,8 +17,9 @@ from typing import Final
 from agiwo.errors import ConfigError, NotFound
 from agiwo.tool.arguments import nearest
 from agiwo.tool.base import BaseTool
-from agiwo.tool.builtin import BUILTINS, builtin_tool
+from agiwo.tool.builtin import BUILTINS, FOR_FILES, builtin_tool
 from agiwo.tool.function import FunctionTool
+from agiwo.tool.workspace import Workspace
 
 GROUP: Final = "agiwo.tools"
 
@@ -48,8 +49,10 @@ def offers() -> Mapping[str, Offer]:
     return _found()[0]
 
 
-def find_tool(name: str) -> BaseTool:
+def find_tool(name: str, *, workspace: Workspace | None = None) -> BaseTool:
     """A new instance of the tool of that name, or the object that a package shares.
+
+    Those of agiwo that work on files do so in `workspace`, else in the current directory.
 
     Raises:
         NotFound: there is none; the message names the nearest.
@@ -59,7 +62,9 @@ def find_tool(name: str) -> BaseTool:
     if name not in known:
         raise NotFound("tool", name, nearest(name, known, "the tools are").removeprefix("; "))
     offer = known[name]
-    return builtin_tool(name) if offer.point is None else _load(offer, offer.point)
+    if offer.point is not None:
+        return _load(offer, offer.point)
+    return builtin_tool(name, workspace=workspace) if name in FOR_FILES else builtin_tool(name)
 
 
 def load_tools() -> tuple[list[BaseTool], list[Fault]]:

@@ -25,11 +25,22 @@ class Workspace:
     A link inside may point to another place inside. Each directory on the way is opened from the one above it without
     following links, so a link that is put there after the check leads nowhere either.
 
-    Its methods block, and raise ToolError, in words for the model, when something is not there or not allowed.
+    Its methods block, and raise ToolError, in words for the model, when something is not there or not allowed. With
+    `make` the directory is made, for its owner alone, when a tool first needs it.
     """
 
-    def __init__(self, root: str | Path | None = None) -> None:
-        self.root = Path(root or ".").expanduser().resolve()
+    def __init__(self, root: str | Path | None = None, *, make: bool = False) -> None:
+        self._root, self._make = Path(root or ".").expanduser().resolve(), make
+
+    @property
+    def root(self) -> Path:
+        """The directory."""
+        if self._make:
+            try:
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise ToolError(f"the workspace cannot be made: {error.strerror or error}") from None
+        return self._root
 
     def locate(self, path: str) -> Path:
         """Where a path leads, relative to the root and free of links and dots. Nothing need be there."""

@@ -16,6 +16,7 @@ from agiwod.cli.replay import replay
 from agiwod.cli.runs import runs
 from agiwod.cli.schema import schema
 from agiwod.cli.sessions import sessions
+from agiwod.cli.tools import tools
 
 app = typer.Typer(
     help="Run LLM agents in a daemon of your own, and watch them from anywhere.",
@@ -55,5 +56,6 @@ app.add_typer(runs, name="runs")
 app.add_typer(sessions, name="sessions")
 app.add_typer(agents, name="agents")
 app.add_typer(models, name="models")
+app.add_typer(tools, name="tools")
 app.add_typer(config, name="config")
 app.command()(schema)

@@ -4,6 +4,7 @@ from agiwod.settings.layer import Origin
 from agiwod.settings.load import load_settings
 from agiwod.settings.tables import (
     AgentSettings,
+    ApprovalSettings,
     McpServerSettings,
     McpSettings,
     ModelSettings,
@@ -17,6 +18,7 @@ from agiwod.settings.tables import (
 
 __all__ = [
     "AgentSettings",
+    "ApprovalSettings",
     "McpServerSettings",
     "McpSettings",
     "ModelSettings",

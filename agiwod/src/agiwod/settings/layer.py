@@ -24,7 +24,10 @@ DEFAULT = Origin("default")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Settings from one source. `where` tells the place of a path, or of the nearest table around it."""
+    """Settings from one source. `where` tells the place of a path, or of the nearest table around it.
+
+    In a path, what an array holds goes by its number, as text.
+    """
 
     source: Source
     values: Mapping[str, Any]
@@ -34,6 +37,8 @@ class Layer:
         """Whether this source says something at that path."""
         value: Any = self.values
         for key in path:
+            if isinstance(value, list):
+                value = dict(zip(map(str, range(len(cast(list[Any], value)))), cast(list[Any], value), strict=True))
             if not isinstance(value, Mapping) or key not in value:
                 return False
             value = cast(Mapping[str, Any], value)[key]

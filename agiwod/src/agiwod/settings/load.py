@@ -53,6 +53,7 @@ def load_settings(
     except ValidationError as error:
         raise ConfigError("\n".join(_fault(detail, layers) for detail in error.errors())) from None
     settings._layers = layers  # pyright: ignore[reportPrivateUsage] - the one place that makes settings
+    settings._data_dir = locate(home, environ).data_dir  # pyright: ignore[reportPrivateUsage] - as above
     _check_models(settings)
     return settings
 
@@ -77,6 +78,8 @@ def _anchor(values: Mapping[str, Any], folder: Path) -> None:
         provider, colon, script = str(agent.get("model", "")).partition(":")
         if provider == "scripted" and script:
             agent["model"] = provider + colon + _absolute(script, folder)
+        if "workspace" in agent:
+            agent["workspace"] = _absolute(agent["workspace"], folder)
 
 
 def _table(values: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -162,11 +165,11 @@ def _check_models(settings: Settings) -> None:
 
 
 def _fault(detail: ErrorDetails, layers: tuple[Layer, ...]) -> str:
+    place = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    held = place[:-1] if detail["type"] == "missing" else place
+    layer = next((layer for layer in layers if layer.holds(held)), layers[-1])
     path = tuple(part for part in detail["loc"] if isinstance(part, str) and part != "[key]")
-    layer = next((layer for layer in layers if layer.holds(path)), layers[-1])
-    if detail["type"] == "missing":
-        layer = next((layer for layer in layers if layer.holds(path[:-1])), layers[-1])
-    return f"{layer.where(path) or layer.source}: {_said(detail, path)}"
+    return f"{layer.where(place) or layer.source}: {_said(detail, path)}"
 
 
 def _said(detail: ErrorDetails, path: tuple[str, ...]) -> str:
@@ -194,7 +197,7 @@ def _expected(detail: ErrorDetails) -> str:
 
 
 def _unknown(path: tuple[str, ...]) -> str:
-    kind = _kind_at(path[:-1])
+    kind = _element(_kind_at(path[:-1]))
     known = kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
     return f"unknown key {path[-1]!r}{_in(path)}{_did_you_mean(path[-1], known)}"
 
@@ -220,7 +223,13 @@ def _options(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 
+def _element(kind: Any) -> Any:
+    """What an array of tables holds; anything else is itself."""
+    return get_args(kind)[0] if get_origin(kind) is tuple else kind
+
+
 def _inside(kind: Any, key: str) -> Iterator[Any]:
+    kind = _element(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel) and key in kind.model_fields:
         yield kind.model_fields[key].annotation
     elif get_origin(kind) in (dict, Mapping):

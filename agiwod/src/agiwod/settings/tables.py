@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
+from agiwo_protocol.paths import locate
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -85,6 +86,15 @@ class ModelSettings(Table):
     timeouts: TimeoutSettings = TimeoutSettings()
 
 
+class ApprovalSettings(Table):
+    """`[[agents.NAME.approvals]]`: what becomes of calls of a tool, by patterns of its name and of its arguments."""
+
+    tool: Annotated[str, StringConstraints(min_length=1)]
+    action: Literal["allow", "ask", "deny"]
+    arguments: dict[str, str] = {}
+    reason: str = ""
+
+
 class AgentSettings(Table):
     """`[agents.NAME]`: who answers, with which model, tools and skills."""
 
@@ -92,6 +102,9 @@ class AgentSettings(Table):
     model: str = "auto"
     system_prompt: str = ""
     tools: tuple[str, ...] = ("calculator", "current_time")
+    workspace: Path | None = None
+    approvals: tuple[ApprovalSettings, ...] = ()
+    approval_timeout: Seconds | None = None
     skills: tuple[str, ...] = ("*",)
     max_steps: Annotated[int, Field(ge=1, le=100_000)] = 10
     context_tokens: Annotated[int, Field(ge=1000)] | None = None
@@ -171,6 +184,12 @@ class Settings(Table):
     storage: StorageSettings = StorageSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _layers: tuple[Layer, ...] = PrivateAttr(default=())
+    _data_dir: Path = PrivateAttr(default_factory=lambda: locate().data_dir)
+
+    @property
+    def workspace(self) -> Path:
+        """Where agents work that have no workspace of their own. Nothing need be there."""
+        return self._data_dir / "workspace"
 
     def origin(self, *path: str) -> Origin:
         """Who set what stands at that path, such as `origin("serve", "tcp")`."""

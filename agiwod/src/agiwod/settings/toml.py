@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,10 @@ class TomlFile:
             raise ConfigError(f"{path}{_place(str(error), self._text)}") from error
 
     def where(self, key: tuple[str, ...]) -> str:
-        """`FILE:LINE` of that key, or of the nearest table around it that has a line."""
+        """`FILE:LINE` of that key, or of the nearest table around it that has a line.
+
+        The tables of an array go by their numbers: `("list", "0", "key")`.
+        """
         while key and key not in self._lines:
             key = key[:-1]
         return f"{self.path}:{self._lines[key]}" if key else str(self.path)
@@ -37,9 +41,15 @@ class TomlFile:
     def _lines(self) -> dict[tuple[str, ...], int]:
         lines: dict[tuple[str, ...], int] = {}
         table: tuple[str, ...] = ()
-        for line, is_header, parsed in _statements(self._text):
-            if is_header:
-                table = next(key for key, value in _keys(parsed, ()) if not value)
+        arrays = Counter[tuple[str, ...]]()
+        for line, brackets, parsed in _statements(self._text):
+            if brackets:
+                name = next(key for key, value in _keys(parsed, ()) if not value)
+                table = _numbered(name[:-1], arrays) + name[-1:]
+                if brackets == 2:
+                    lines.setdefault(table, line)
+                    table = (*table, str(arrays[table]))
+                    arrays[table[:-1]] += 1
                 for length in range(1, len(table)):
                     lines.setdefault(table[:length], line)
                 lines[table] = line
@@ -68,8 +78,8 @@ def _place(message: str, text: str) -> str:
     return f":{found[1]}:{found[2]}: {message[: found.start()]}"
 
 
-def _statements(text: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
-    """Every header and assignment: its line, whether it is a header, and what it says by itself.
+def _statements(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Every header and assignment: its line, with how many brackets it begins, and what it says by itself.
 
     A statement is the shortest run of lines that parses, so the parser itself decides where a string or array ends.
     """
@@ -80,7 +90,8 @@ def _statements(text: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
             start += 1
             continue
         end, parsed = _statement(lines, start)
-        yield start + 1, lines[start].lstrip().startswith("["), parsed
+        line = lines[start].lstrip()
+        yield start + 1, len(line) - len(line.lstrip("[")), parsed
         start = end
 
 
@@ -93,6 +104,16 @@ def _statement(lines: list[str], start: int) -> tuple[int, dict[str, Any]]:
         except tomllib.TOMLDecodeError:
             continue
     return len(lines), tomllib.loads("\n".join(lines[start:]))
+
+
+def _numbered(name: tuple[str, ...], arrays: Counter[tuple[str, ...]]) -> tuple[str, ...]:
+    """The path of a table: behind each array on the way stands the number of the table that was begun last."""
+    path: tuple[str, ...] = ()
+    for key in name:
+        path = (*path, key)
+        if path in arrays:
+            path = (*path, str(arrays[path] - 1))
+    return path
 
 
 def _keys(values: Mapping[str, Any], table: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

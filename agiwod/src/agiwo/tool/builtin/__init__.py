@@ -7,7 +7,7 @@ from typing import Any, Final
 from agiwo.errors import NotFound
 from agiwo.tool.base import BaseTool
 
-__all__ = ["BUILTINS", "builtin_tool"]
+__all__ = ["BUILTINS", "FOR_FILES", "builtin_tool"]
 
 BUILTINS: Final[Mapping[str, str]] = {
     "calculator": "agiwo.tool.builtin.calculator:Calculator",
@@ -20,6 +20,9 @@ BUILTINS: Final[Mapping[str, str]] = {
     "search_files": "agiwo.tool.builtin.search_files:SearchFiles",
     "bash": "agiwo.tool.builtin.bash:Bash",
 }
+
+FOR_FILES: Final = frozenset({"read_file", "write_file", "edit_file", "list_files", "search_files", "bash"})
+"""Those that take a `workspace`."""
 
 
 def builtin_tool(name: str, **options: Any) -> BaseTool:

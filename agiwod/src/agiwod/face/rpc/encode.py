@@ -11,7 +11,8 @@ from agiwo.schema.event import Event
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.record import Session as EngineSession
 from agiwo.schema.run import RunStatus, Usage
-from agiwo_protocol import agent, approval, client, jsonrpc, model, run, session
+from agiwo.tool.catalog import Fault
+from agiwo_protocol import agent, approval, client, jsonrpc, model, run, session, tool
 from agiwo_protocol.item import Usage as WireUsage
 
 from agiwod.face.rpc.moment import moment
@@ -20,9 +21,13 @@ from agiwod.runtime.clients import Client
 from agiwod.runtime.events import DaemonEvent
 from agiwod.runtime.models import KnownModel
 from agiwod.runtime.runs import RunState
+from agiwod.runtime.tools import KnownTool
 
 _CACHE = 4 * 2**20
 """Bytes of encoded events kept for the next reader of the same run."""
+
+_OURS = "agiwo"
+"""Who adds a tool that comes with us."""
 
 _STATUSES: Mapping[RunStatus, run.RunStatus] = {
     RunStatus.QUEUED: "queued",
@@ -214,6 +219,23 @@ def model_object(value: KnownModel) -> model.Model:
     return model.Model(
         name=value.name, provider=value.provider, id=value.id, available=value.is_available, reason=value.reason
     )
+
+
+def tool_object(value: KnownTool) -> tool.Tool:
+    """A tool."""
+    definition = value.definition
+    return tool.Tool(
+        name=definition.name,
+        description=definition.description,
+        effect=definition.effect,
+        asks=value.asks,
+        source=value.package or _OURS,
+    )
+
+
+def tool_fault(value: Fault) -> tool.Fault:
+    """A tool that cannot be used."""
+    return tool.Fault(name=value.name, source=value.package or _OURS, message=value.message)
 
 
 def client_object(value: Client) -> client.Client:

@@ -1,6 +1,19 @@
 """The handlers of the native protocol, one module a resource; importing a module registers its handlers."""
 
 from agiwod.face.rpc.dispatch import methods
-from agiwod.face.rpc.methods import agent, approval, blob, client, connection, daemon, event, model, run, session
+from agiwod.face.rpc.methods import agent, approval, blob, client, connection, daemon, event, model, run, session, tool
 
-__all__ = ["agent", "approval", "blob", "client", "connection", "daemon", "event", "methods", "model", "run", "session"]
+__all__ = [
+    "agent",
+    "approval",
+    "blob",
+    "client",
+    "connection",
+    "daemon",
+    "event",
+    "methods",
+    "model",
+    "run",
+    "session",
+    "tool",
+]

@@ -1,0 +1,35 @@
+"""The rules of an agent's table about its tool calls, held against its tools: one that fits nothing guards nothing."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from agiwo.errors import ConfigError
+from agiwo.tool import BaseTool, Policy, Rule
+
+from agiwod.settings import AgentSettings, Settings
+from agiwod.toolbox import near
+
+
+def policy_of(agent: str, table: AgentSettings, tools: Sequence[BaseTool], settings: Settings) -> Policy:
+    """The rules of the table, in its order.
+
+    Raises:
+        ConfigError: one names a tool, or an argument, that there is not; the message has its place.
+    """
+    for number, rule in enumerate(table.approvals):
+        at = ("agents", agent, "approvals", str(number))
+        concerned = [tool for tool in tools if fnmatchcase(tool.name, rule.tool)]
+        if not concerned and not _is_pattern(rule.tool):
+            hint = near(rule.tool, [tool.name for tool in tools])
+            where = settings.origin(*at, "tool")
+            raise ConfigError(f"{where}: [agents.{agent}] has no tool {rule.tool!r} that a rule could be about; {hint}")
+        known = [name for tool in concerned for name in tool.get_parameters().get("properties", {})]
+        unknown = [name for name in rule.arguments if concerned and known and name not in known]
+        if unknown:
+            where = settings.origin(*at, "arguments")
+            raise ConfigError(f"{where}: {rule.tool!r} has no argument {unknown[0]!r}; {near(unknown[0], known)}")
+    return Policy(tuple(Rule(each.tool, each.action, each.arguments, each.reason) for each in table.approvals))
+
+
+def _is_pattern(text: str) -> bool:
+    return not {"*", "?", "["}.isdisjoint(text)
