@@ -10,6 +10,7 @@ from agiwo.agent.options import AgentOptions
 from agiwo.agent.run_step_storage import InMemoryRunStepStorage, RunStepStorage
 from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
 from agiwo.schema.approval import Answer, Approval
+from agiwo.schema.budget import Budget
 from agiwo.schema.content import ContentPart, ContentType, UserInput
 from agiwo.schema.memory import MemoryRecord
 from agiwo.schema.metrics import RunMetrics, StepMetrics
@@ -28,6 +29,7 @@ __all__ = [
     "Answer",
     "Approval",
     "Approver",
+    "Budget",
     "ContentPart",
     "ContentType",
     "EventType",

@@ -24,7 +24,9 @@ from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import ConfigError, NotFound, StorageError
 from agiwo.journal.base import Journal
 from agiwo.llm.base import Model
+from agiwo.loop.budget import refuse_unless_affordable
 from agiwo.loop.plan import Plan
+from agiwo.schema.budget import Budget, lower
 from agiwo.schema.content import UserInput, stored_input
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import RunOutput, StreamEvent
@@ -86,7 +88,7 @@ class Agent:
         """Names this object, where there are several of one id."""
         return ids.fresh("maker")
 
-    def plan(self, ancestors: tuple[str, ...] = (), *, asks: bool = True) -> Plan:
+    def plan(self, ancestors: tuple[str, ...] = (), *, asks: bool = True, budget: Budget | None = None) -> Plan:
         """The agent's description as each run stores it; `ancestors` are the agents of the runs above.
 
         `asks` says that there is somebody who can answer questions; else there is only `on_approval`.
@@ -105,6 +107,7 @@ class Agent:
             asks or self.on_approval is not None,
             approval_timeout=self.options.approval_timeout,
             context_tokens=self.options.context_tokens,
+            budget=self.options.budget if budget is None else budget.within(self.options.budget),
         )
 
     def spec(
@@ -117,15 +120,21 @@ class Agent:
         ancestors: tuple[str, ...] = (),
         asks: bool = True,
         output: OutputType | None = None,
+        budget: Budget | None = None,
     ) -> RunSpec:
-        """What a run of this agent is asked to do; without a session it gets a new one. `asks` is as in `plan`."""
-        plan = self.plan(ancestors, asks=asks)
+        """What a run of this agent is asked to do; without a session it gets a new one. `asks` is as in `plan`.
+
+        Raises:
+            BudgetExhausted: the input alone has more tokens than the budget.
+        """
+        plan, said = self.plan(ancestors, asks=asks, budget=budget), stored_input(user_input)
+        refuse_unless_affordable(plan, said)
         return RunSpec(
             agent=self.id,
             session=session_id or ids.fresh("ses"),
-            input=stored_input(user_input),
+            input=said,
             plan=(replace(plan, output=output.plan) if output else plan).to_json(),
-            timeout=self.options.run_timeout,
+            timeout=lower(self.options.run_timeout, plan.budget and plan.budget.seconds),
             user_id=user_id,
             metadata=metadata or {},
         )
@@ -163,10 +172,12 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         abort_signal: AbortSignal | None = None,
         output_type: Any = None,
+        budget: Budget | None = None,
     ) -> RunHandle:
         """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`.
 
-        A call that needs somebody's word waits for `on_approval`, or for the handle's `answer`.
+        A call that needs somebody's word waits for `on_approval`, or for the handle's `answer`. The run and all below
+        it keep to the `budget`, inside that of the agent's options.
 
         With an `output_type` the run ends with an object of that type as its output: a model of pydantic, another type
         that pydantic can check, or a JSON Schema. An answer that does not fit is asked for again, at most twice; then
@@ -174,9 +185,12 @@ class Agent:
 
         Raises:
             ConfigError: no answer can be checked for that type.
+            BudgetExhausted: the input alone has more tokens than the budget.
         """
         output = self._output(output_type)
-        spec = self.spec(user_input, session_id=session_id, user_id=user_id, metadata=metadata, output=output)
+        spec = self.spec(
+            user_input, session_id=session_id, user_id=user_id, metadata=metadata, output=output, budget=budget
+        )
         return await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal, output)
 
     def _output(self, output_type: Any) -> OutputType | None:
@@ -208,16 +222,27 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         abort_signal: AbortSignal | None = None,
         output_type: Any = None,
+        budget: Budget | None = None,
     ) -> RunOutput:
         """Run to the end; a model that fails shows in the output's `error`. Cancelling the caller cancels the run.
 
         Without `on_approval` there is nobody to ask: the model is told so of each call that needs somebody's word.
-        With the `context` of a tool call the run is below that call's: it is for the same user, one level deeper.
-        `output_type` is as in `start`.
+        With the `context` of a tool call the run is below that call's: it is for the same user, one level deeper. It
+        has the `budget` that it is given; only agents behind tools draw from the one above them. `output_type` is as in
+        `start`.
+
+        Raises:
+            BudgetExhausted: the input alone has more tokens than the budget.
         """
         output = self._output(output_type)
         spec = self.spec(
-            user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False, output=output
+            user_input,
+            session_id=session_id,
+            user_id=user_id,
+            metadata=metadata,
+            asks=False,
+            output=output,
+            budget=budget,
         )
         if context is not None:
             spec = _below(context, spec)
@@ -238,6 +263,7 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         abort_signal: AbortSignal | None = None,
         output_type: Any = None,
+        budget: Budget | None = None,
     ) -> AsyncGenerator[StreamEvent]:
         """Run, and iterate over the events up to the terminal one. Leaving early only stops reading.
 
@@ -246,7 +272,13 @@ class Agent:
         """
         output = self._output(output_type)
         spec = self.spec(
-            user_input, session_id=session_id, user_id=user_id, metadata=metadata, asks=False, output=output
+            user_input,
+            session_id=session_id,
+            user_id=user_id,
+            metadata=metadata,
+            asks=False,
+            output=output,
+            budget=budget,
         )
         handle = await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal, output)
         async for event in handle.stream():

@@ -38,7 +38,13 @@ class Answer:
         self._calls: dict[int, _Call] = {}
         self._signature: str | None = None
         self._finish_reason: str | None = None
-        self.usage = Usage()
+        self.usage: Usage | None = None
+
+    @property
+    def said(self) -> list[str]:
+        """Everything that the model said, thought and asked for, in pieces."""
+        calls = [piece for call in self._calls.values() for piece in (call.name, *call.arguments)]
+        return [*self._text, *self._reasoning, *calls]
 
     def take(self, chunk: StreamChunk) -> None:
         """Add a piece, and show it to the readers."""
@@ -77,7 +83,7 @@ class Answer:
             if call.is_open:
                 self._scope.delta(call.item, "toolArguments", arguments)
 
-    def value(self, steering: list[dict[str, Any]], requests: int) -> dict[str, Any]:
+    def value(self, steering: list[dict[str, Any]]) -> dict[str, Any]:
         """The whole answer, as it is recorded."""
         return {
             "text": "".join(self._text),
@@ -85,9 +91,8 @@ class Answer:
             "signature": self._signature,
             "toolCalls": self._tool_calls(),
             "finishReason": self._finish_reason,
-            "usage": self.usage.to_json(),
+            "usage": (self.usage or Usage()).to_json(),
             "steering": steering,
-            "requests": requests,
             "startedAt": self._started_at,
             "firstAt": self._first_at,
         }
@@ -109,7 +114,7 @@ class Answer:
         if self._reasoning:
             items.append(reasoning_item(self._thought, "".join(self._reasoning)))
         if self._text or not self._calls:
-            text, usage = "".join(self._text), self.usage.to_json()
+            text, usage = "".join(self._text), (self.usage or Usage()).to_json()
             items.append(message_item(self._message, text, self._finish_reason, usage))
         return items
 

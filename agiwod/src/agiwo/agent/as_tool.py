@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agiwo.abort import AbortSignal
 from agiwo.errors import ConfigError
 from agiwo.loop.plan import Delegate
+from agiwo.schema.budget import Budget
 from agiwo.schema.run import RunSpec
 from agiwo.schema.tool import ExecutionContext
 from agiwo.tool.base import BaseTool
@@ -71,7 +72,9 @@ class AgentTool(BaseTool):
         """What a plan says of it."""
         return Delegate(self.agent.id, self.max_depth)
 
-    def child_spec(self, arguments: Mapping[str, Any], parent: RunSpec, session: str) -> RunSpec:
+    def child_spec(
+        self, arguments: Mapping[str, Any], parent: RunSpec, session: str, budget: Budget | None = None
+    ) -> RunSpec:
         """The run of the agent that a call with these arguments asks for."""
         return self.agent.spec(
             _task(arguments),
@@ -80,6 +83,7 @@ class AgentTool(BaseTool):
             metadata=parent.metadata,
             ancestors=(*parent.plan.get("ancestors", ()), parent.agent),
             asks=parent.plan.get("asks", True),
+            budget=budget,
         )
 
     async def execute(

@@ -7,6 +7,7 @@ from agiwo import ids
 from agiwo.agent.as_tool import AgentTool
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ToolError
+from agiwo.schema.budget import Budget
 from agiwo.tool.arguments import ArgumentSchema, parse_arguments
 
 
@@ -28,4 +29,5 @@ class ChildStep:
         arguments = parse_arguments(arg["arguments"])
         ArgumentSchema(tool.name, tool.get_parameters()).check(arguments)
         session = ids.derived("ses", scope.run.id, scope.key)
-        return StepResult(tool.child_spec(arguments, scope.run.spec, session).to_json())
+        budget = Budget.from_json(arg["budget"]) if "budget" in arg else None
+        return StepResult(tool.child_spec(arguments, scope.run.spec, session, budget).to_json())

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from agiwo.agent.meter import Meter
 from agiwo.agent.retrying import wait_to_retry
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ModelError
@@ -28,29 +29,33 @@ class CompactStep:
     async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
         """The summary of the messages in `arg`, and its completed item."""
         text = PROMPT + transcript(arg["messages"], arg["characters"])
-        requests, retries = 0, Retries(self._model)
+        retries, meter = Retries(self._model), Meter(arg.get("budget"))
         while True:
-            turn_of_run.set(arg["request"] + requests)
-            requests += 1
+            turn_of_run.set(arg["request"] + meter.requests)
+            await meter.admit(retries.model)
             try:
-                summary, usage = await _ask(retries.model, [{"role": "user", "content": text}])
+                summary, usage = await _ask(retries.model, [{"role": "user", "content": text}], meter)
                 break
             except ModelError as error:
-                await wait_to_retry(scope, error, retries, requests + 1)
-        value = {"summary": summary, "usage": usage.to_json(), "requests": requests, "replaced": len(arg["messages"])}
+                await wait_to_retry(scope, error, retries, meter)
+        value = {"summary": summary, "usage": usage.to_json(), "replaced": len(arg["messages"]), **meter.told()}
         return StepResult(value, [compaction_item(f"{scope.run.id}.{arg['turn']}.compaction", value)])
 
 
-async def _ask(model: Model, messages: Sequence[Message]) -> tuple[str, Usage]:
+async def _ask(model: Model, messages: Sequence[Message], meter: Meter) -> tuple[str, Usage]:
     text: list[str] = []
-    usage = Usage()
-    async with aclosing(model.arun_stream(messages)) as chunks:
-        async for chunk in chunks:
-            text.append(chunk.content or "")
-            usage = chunk.usage or usage
-    if not "".join(text).strip():
-        raise ModelError("stream_incomplete", "the model gave no summary", provider=model.provider)
-    return "".join(text), usage
+    told: Usage | None = None
+    try:
+        async with aclosing(model.arun_stream(messages)) as chunks:
+            async for chunk in chunks:
+                text.append(chunk.content or "")
+                told = chunk.usage or told
+        if not "".join(text).strip():
+            raise ModelError("stream_incomplete", "the model gave no summary", provider=model.provider)
+    except ModelError as error:
+        await meter.lose(error, model, messages, text, told)
+        raise
+    return "".join(text), await meter.used(model, messages, text, told)
 
 
 def transcript(messages: Sequence[Message], characters: int) -> str:

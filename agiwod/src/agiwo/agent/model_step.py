@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 from agiwo.agent.answer import Answer
+from agiwo.agent.meter import Meter
 from agiwo.agent.retrying import wait_to_retry
 from agiwo.clock import SystemClock
 from agiwo.durable import StepResult, StepScope
@@ -39,7 +40,7 @@ class ModelStep:
         steering: list[dict[str, Any]] = []
         events: list[NewEvent] = []
         messages: list[Message] = [*self._system, *arg["messages"]]
-        requests, unsent, retries = 0, 0, Retries(self._model)
+        requests, retries, meter = 0, Retries(self._model), Meter(arg.get("budget"))
         while True:
             for message in scope.drain(STEER):
                 item = f"{scope.run.id}.{arg['turn']}.steering{len(steering)}"
@@ -48,21 +49,28 @@ class ModelStep:
                 messages.append(user_message(message.data["content"]))
             if not requests:
                 messages = await self._before(messages)
+            await meter.admit(retries.model)
             requests += 1
             try:
-                answer = await self._request(retries.model, scope, arg, messages, arg["request"] + requests - 1)
+                number = arg["request"] + requests - 1
+                answer = await self._request(retries.model, scope, arg, messages, number, meter)
                 break
             except ModelError as error:
-                unsent += not error.sent
-                await wait_to_retry(scope, error, retries, requests - unsent + 1)
-        value = answer.value(steering, requests - unsent)
+                await wait_to_retry(scope, error, retries, meter)
+        value = answer.value(steering) | meter.told()
         value["model"], value["provider"] = retries.model.name, retries.model.provider
         # An answer that is to have a form is the last one only when it has it, which a step of its own finds out.
         value["more"] = not value["toolCalls"] and _schema(scope) is None and not scope.close(STEER)
         return StepResult(value, [*events, *answer.items()])
 
     async def _request(
-        self, model: Model, scope: StepScope, arg: Mapping[str, Any], messages: Sequence[Message], number: int
+        self,
+        model: Model,
+        scope: StepScope,
+        arg: Mapping[str, Any],
+        messages: Sequence[Message],
+        number: int,
+        meter: Meter,
     ) -> Answer:
         answer = Answer(scope, arg["turn"], self._clock.now)
         request, schema = FormRequest(messages, self._tools if arg["tools"] else ()), _schema(scope)
@@ -75,8 +83,12 @@ class ModelStep:
             async with aclosing(spoken(stream, request.tool) if request.tool else stream) as chunks:
                 async for chunk in chunks:
                     answer.take(chunk)
+        except ModelError as error:
+            await meter.lose(error, model, [request.messages, request.tools], answer.said, answer.usage)
+            raise
         finally:
             wanted_schema.reset(wanted)
+        answer.usage = await meter.used(model, [request.messages, request.tools], answer.said, answer.usage)
         scope.notice(USAGE_UPDATED, answer.usage.to_json())
         return answer
 

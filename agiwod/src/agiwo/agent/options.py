@@ -7,6 +7,7 @@ from typing import Any
 from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
 from agiwo.errors import ConfigError
 from agiwo.loop.plan import Limits
+from agiwo.schema.budget import Budget
 from agiwo.tool.policy import Policy
 
 # Whoever says nothing shares these: making them anew would be the larger part of making options.
@@ -22,6 +23,9 @@ class AgentOptions:
     `max_steps` counts model calls, `run_timeout` seconds of active time (None: no limit), `max_output_tokens` the
     output of all model calls together. A run that reaches one of them ends with a summary by the model, unless
     `enable_termination_summary` is off; `termination_summary_prompt` may hold `%s`, which becomes the reason.
+
+    Those limits count from the run's start or from the last time that it woke. `budget` is for the whole of it, and for
+    the agents that work for it.
 
     `approval_policy` says by tool and arguments which calls run, which never do, and about which somebody is asked, who
     has `approval_timeout` seconds to answer (None: no limit); a call that no rule is about is judged by its tool.
@@ -41,6 +45,7 @@ class AgentOptions:
     termination_summary_prompt: str = ""
     approval_policy: Policy = _NO_RULES
     approval_timeout: float | None = None
+    budget: Budget | None = None
     enable_skill: bool = False
     skills_dir: str = "~/.agent/skills"
     context_tokens: int | None = None

@@ -27,6 +27,9 @@ _ALL: Final = 2**53
 _ANSWER = re.compile(r"(\d+)/llm")
 _RESULT = re.compile(r"(\d+)\.(\d+)/run")
 
+_FREE = Usage(cost_usd=0.0, cost_basis="known")
+"""What an answer uses that is taken from a record."""
+
 _NOT_RUN = (
     "Not run: this run repeats an earlier one, which made no such call, and the tool does something in the world. "
     "Go on without the result."
@@ -144,7 +147,8 @@ class _Step:
             NewEvent(ITEM_COMPLETED, each.data, f"{scope.run.id}{(each.item or '').removeprefix(each.run)}")
             for each in self._items
         ]
-        value = {**self._value, "usage": Usage().to_json()}
+        value = {**self._value, "usage": _FREE.to_json()}
+        value.pop("lost", None)
         if not value["toolCalls"]:
             value["more"] = not scope.close(_STEER) or value["more"]
         return StepResult(value, events)

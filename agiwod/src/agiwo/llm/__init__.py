@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agiwo.errors import ConfigError, ModelError, NotFound
 from agiwo.llm.base import Message, Model, Timeouts
 from agiwo.llm.endpoint import Vendor
+from agiwo.llm.price import Price
 from agiwo.schema.chunk import StreamChunk
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "Model",
     "NvidiaModel",
     "OpenAIModel",
+    "Price",
     "ScriptedModel",
     "StreamChunk",
     "Timeouts",
@@ -94,6 +96,8 @@ def _configured(name: str, known: Mapping[str, Mapping[str, Any]]) -> Model:
     try:
         if "timeouts" in options:
             options["timeouts"] = Timeouts(**options["timeouts"])
+        if "price" in options:
+            options["price"] = Price(**options["price"])
         return PROVIDERS[provider].load().named(id or PROVIDERS[provider].model, **{"name": name, **options})
     except TypeError as error:
         raise ConfigError(f"models.{name}: {error}") from None

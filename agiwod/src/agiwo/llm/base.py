@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 from agiwo.errors import ConfigError
+from agiwo.llm.price import Price
 from agiwo.schema.chunk import StreamChunk
 
 Message = Mapping[str, Any]
@@ -49,7 +50,8 @@ class Model(ABC):
     `temperature`, `top_p` and `max_tokens` may be None: then they are not sent, for models that refuse them.
     `retries` is how many further requests may be made when one fails for a reason that may pass; after them the models
     in `fallback` are asked, each with retries of its own. `concurrency` is how many requests may be under way at once
-    with this model's account, whoever makes them. `structured` is how it is brought to answer in a form.
+    with this model's account, whoever makes them. `structured` is how it is brought to answer in a form. `price` takes
+    the place of the one that is known of the model.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Model(ABC):
     fallback: Sequence["Model"] = ()
     concurrency: int = 100
     structured: Structured = "prompt"
+    price: Price | None = None
 
     def __post_init__(self) -> None:
         self.name = self.name or self.id

@@ -10,6 +10,7 @@ from agiwo.llm.base import Message
 from agiwo.llm.endpoint import Endpoint
 from agiwo.llm.local_process import LocalServer, server_for
 from agiwo.llm.openai import OpenAIModel
+from agiwo.llm.price import FREE, Price
 from agiwo.llm.weights import SMOLLM2, find_weights
 from agiwo.schema.chunk import StreamChunk
 
@@ -27,6 +28,7 @@ class LocalModel(OpenAIModel):
     temperature: float | None = 0.0
     max_tokens: int | None = 64
     provider: str = "local"
+    price: Price | None = FREE
     idle_seconds: float = 300
     _server: LocalServer | None = field(default=None, init=False, repr=False, compare=False)
 

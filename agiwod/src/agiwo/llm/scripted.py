@@ -12,6 +12,7 @@ import orjson
 
 from agiwo.errors import ModelError, ModelErrorKind
 from agiwo.llm.base import Message, Model, turn_of_run
+from agiwo.llm.price import FREE, Price
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
 
@@ -39,7 +40,7 @@ class ScriptedModel(Model):
 
     A turn says `text` (in `deltas` pieces, each after `delayMs`), `reasoning`, `toolCalls` (each a `name`, `arguments`
     and perhaps an `id`), `usage` (`inputTokens`, `outputTokens`), `finishReason`; or it fails with `error`: a message,
-    or `kind`, `message` and `retryAfter`.
+    or `kind`, `message` and `retryAfter`. It costs nothing, unless it is given a `price`.
 
     The position is in the request, not in here, so a run that was interrupted goes on where it was. Past the last turn
     a request is an error; with `repeat` the script starts over. `turns` is a list, or the path of a JSON file
@@ -48,6 +49,7 @@ class ScriptedModel(Model):
 
     id: str = "script"
     provider: str = "scripted"
+    price: Price | None = FREE
     turns: Sequence[Turn] | str | Path = ()
     repeat: bool = False
     requests: deque[Request] = field(default_factory=lambda: deque[Request](maxlen=1000), repr=False, compare=False)

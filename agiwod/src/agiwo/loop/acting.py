@@ -11,6 +11,7 @@ from typing import Any
 from agiwo.durable import DurableContext
 from agiwo.errors import EffectFailed, Interrupted
 from agiwo.loop.approval import permit
+from agiwo.loop.budget import Left, Purse
 from agiwo.loop.delegation import delegate
 from agiwo.loop.history import CUT_OFF, failed_call_text
 from agiwo.loop.hooks import BEFORE_TOOL_CALL
@@ -28,13 +29,21 @@ Result = Mapping[str, Any]
 class Batch:
     """The calls of one answer. `stop` is set when the run was interrupted before all of them had a result.
 
-    `allowed` are the tools that somebody allowed for the session; those of this answer join them once all have run.
+    Agents behind the calls draw from `purse`. `allowed` are the tools that somebody allowed for the session; those of
+    this answer join them once all have run.
     """
 
     def __init__(
-        self, ctx: DurableContext, plan: Plan, turn: int, calls: Sequence[Call], allowed: set[str] | None = None
+        self,
+        ctx: DurableContext,
+        plan: Plan,
+        turn: int,
+        calls: Sequence[Call],
+        purse: Purse,
+        allowed: set[str] | None = None,
     ) -> None:
-        self._ctx, self._plan, self._turn = ctx, plan, turn
+        self._ctx, self._plan, self._turn, self._purse = ctx, plan, turn, purse
+        self._share: Left = {}
         # In a replay the answers are there at once, so what one call is asked must not hang on another's answer.
         self._allowed, self._newly_allowed = set[str]() if allowed is None else allowed, set[str]()
         self._calls = list(calls)
@@ -47,7 +56,9 @@ class Batch:
             for index in range(len(self._calls)):
                 await self._run_together([index], self._ask_hook)
         for group in plan_batch([self._plan.tools.get(call["name"]) for call in self._calls]):
-            await self._run_together([index for index in group if index not in self._results], self._run_call)
+            waiting = [index for index in group if index not in self._results]
+            self._share = self._purse.share(sum(self._calls[index]["name"] in self._plan.agents for index in waiting))
+            await self._run_together(waiting, self._run_call)
         self._allowed |= self._newly_allowed
         return [self._results.get(index) or self._cut_off(index) for index in range(len(self._calls))]
 
@@ -88,7 +99,7 @@ class Batch:
             if permission.for_session:
                 self._newly_allowed.add(call["name"])
             if target := self._plan.agents.get(call["name"]):
-                return await delegate(self._ctx, self._plan, key, call, target)
+                return await delegate(self._ctx, self._plan, key, call, target, self._purse, self._share)
             asked = {} if permission.approval is None else {"approval": permission.approval}
             tool = self._plan.tools.get(call["name"])
             once = tool is not None and tool.effect == "once"

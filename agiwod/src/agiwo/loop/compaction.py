@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agiwo.durable import DurableContext
-from agiwo.errors import EffectFailed
+from agiwo.errors import EffectFailed, Interrupted
+from agiwo.loop.budget import Purse
 from agiwo.loop.history import Message, compacted
 from agiwo.schema.growing import Growing
 from agiwo.schema.run import Usage
@@ -28,10 +29,9 @@ _LARGEST_PART = 1000
 class Compaction:
     """Watches how large one run's conversation is. `size` is in tokens, as far as they are known."""
 
-    def __init__(self, ctx: DurableContext, context_tokens: int | None) -> None:
-        self._ctx, self._context = ctx, context_tokens
-        self._counted = self._tokens = 0
-        self.usage, self.requests = Usage(), 0
+    def __init__(self, ctx: DurableContext, context_tokens: int | None, purse: Purse) -> None:
+        self._ctx, self._context, self._purse = ctx, context_tokens, purse
+        self._counted = self._tokens = self.requests = 0
 
     def learn(self, messages: Sequence[Message], usage: Usage) -> None:
         """The provider has counted these messages, the last of which is its answer."""
@@ -57,10 +57,21 @@ class Compaction:
         if not split:
             return None
         older = Growing(messages[:split])
-        asked = {"messages": older, "characters": int(_FULL * context * _CHARACTERS), "request": request}
-        value: Mapping[str, Any] = await self._ctx.step(f"{turn}/compact", "compact", {**asked, "turn": turn})
+        asked: dict[str, Any] = {"messages": older, "characters": int(_FULL * context * _CHARACTERS)}
+        asked |= {"request": request, "turn": turn}
+        if terms := self._purse.terms(older, is_last=False):
+            asked["budget"] = terms
+        try:
+            value: Mapping[str, Any] = await self._ctx.step(f"{turn}/compact", "compact", asked)
+        except EffectFailed as error:
+            self._purse.failed(error.detail)
+            raise
+        except Interrupted:
+            self._purse.interrupted(older, ())
+            raise
         self._counted = self._tokens = 0
-        self.usage, self.requests = Usage.from_json(value["usage"]), value["requests"]
+        self._purse.compacted(value)
+        self.requests = value["requests"]
         return compacted(messages, value)
 
 

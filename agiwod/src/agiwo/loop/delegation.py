@@ -8,23 +8,30 @@ from typing import Any
 
 from agiwo.durable import DurableContext
 from agiwo.errors import EffectFailed
+from agiwo.loop.budget import Left, Purse
 from agiwo.loop.plan import Delegate, Plan
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
 
 async def delegate(
-    ctx: DurableContext, plan: Plan, key: str, call: Mapping[str, Any], target: Delegate
+    ctx: DurableContext, plan: Plan, key: str, call: Mapping[str, Any], target: Delegate, purse: Purse, share: Left
 ) -> Mapping[str, Any]:
-    """Have the agent behind the call do it; gives what the model is told, which is recorded as what the call gave."""
-    if refusal := _refusal(ctx, plan, target):
+    """Have the agent behind the call do it with its share of the budget.
+
+    Gives what the model is told, which is recorded as what the call gave.
+    """
+    if refusal := _refusal(ctx, plan, target, share):
         return await _tell(ctx, key, call, {"content": f"Error: {refusal}", "isError": True})
     try:
-        spec = RunSpec.from_json(await ctx.step(f"{key}/child", "child", dict(call)))
+        asked = {**call, "budget": share} if share else dict(call)
+        spec = RunSpec.from_json(await ctx.step(f"{key}/child", "child", asked))
     except EffectFailed as error:
         return await _tell(ctx, key, call, {"content": f"Error: {error}", "isError": True})
     child = await ctx.spawn(f"{key}/spawn", spec)
-    result = (await ctx.wait(f"{key}/wait", [child]))[child]
+    with purse.lent(share):
+        result = (await ctx.wait(f"{key}/wait", [child]))[child]
     assert result
+    purse.told(result)
     return await _tell(ctx, key, call, _output(target, result), result.duration_ms)
 
 
@@ -35,7 +42,7 @@ async def _tell(
     return await ctx.step(f"{key}/run", "told", told)
 
 
-def _refusal(ctx: DurableContext, plan: Plan, target: Delegate) -> str | None:
+def _refusal(ctx: DurableContext, plan: Plan, target: Delegate, share: Left) -> str | None:
     """Why this agent may not be called from here."""
     above = (*plan.ancestors, ctx.run.spec.agent)
     if target.agent in above:
@@ -43,6 +50,8 @@ def _refusal(ctx: DurableContext, plan: Plan, target: Delegate) -> str | None:
         return f"the agent {target.agent!r} is at work above this call already ({way}), so it cannot be called here"
     if ctx.run.spec.depth + 1 > target.max_depth:
         return f"agents may call each other {target.max_depth} levels deep, and that depth is reached"
+    if any(value <= 0 for value in share.values()):
+        return f"what is left of the budget is too little to ask the agent {target.agent!r}"
     return None
 
 

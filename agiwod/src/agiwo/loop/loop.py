@@ -14,11 +14,12 @@ from agiwo.durable import DurableContext, Outcome
 from agiwo.errors import OUTPUT_INVALID, EffectFailed, Interrupted
 from agiwo.loop.acting import Batch
 from agiwo.loop.approval import allowed_before
+from agiwo.loop.budget import EXHAUSTED, Purse
 from agiwo.loop.compaction import Compaction, is_too_long
 from agiwo.loop.history import assistant_message, tool_message, user_message
 from agiwo.loop.items import closed_item
 from agiwo.loop.opening import Opening
-from agiwo.loop.plan import SUMMARY_PROMPT, Plan
+from agiwo.loop.plan import Plan
 from agiwo.schema.event import RUN_SLEEPING, RUN_WOKEN, NewEvent
 from agiwo.schema.run import RunStatus, TerminationReason, Usage
 
@@ -34,10 +35,14 @@ _CORRECTIONS = 2
 _LONG = 120.0, 86_400.0
 """Seconds of a pause through which a run sleeps: shorter ones are the model step's, longer ones nobody's."""
 
+_OWN = frozenset({"items", "lost", "requests"})
+"""What the failure of a model call tells the loop, and nobody else."""
+
 _REASONS = {
     TerminationReason.MAX_STEPS: "the limit of model calls for this run is reached",
     TerminationReason.TIMEOUT: "the time for this run is over",
     TerminationReason.MAX_TOKENS: "the limit of output tokens for this run is reached",
+    TerminationReason.BUDGET_EXHAUSTED: "the budget of this run is used up",
 }
 
 _IN_FORM = "\n\nGive that last answer in the form that was asked for."
@@ -50,13 +55,14 @@ class AgentLoop:
         self._ctx, self._plan = ctx, plan
         self._turn = self._pauses = 0
         self._requests: int = 0
-        self._usage = Usage()
+        self._steps = self._output_tokens = 0
+        self._purse = Purse(plan)
         self._counts = Counter[str]()
         self._response: str | None = None
         self._output: Any = None
         self._corrections = 0
         self._allowed = allowed_before(ctx.run.past)
-        self._compaction = Compaction(ctx, plan.context_tokens)
+        self._compaction = Compaction(ctx, plan.context_tokens, self._purse)
         self._opening = Opening(ctx, plan)
         self._messages = self._opening.messages
 
@@ -64,11 +70,21 @@ class AgentLoop:
         """Run to the end. Whatever stops the run, each item that it began is completed."""
         try:
             await self._opening.run()
-            return await self._think_and_act()
+            return await self._within_budget()
         except EffectFailed as error:
             return self._failed(error)
         except Interrupted as stop:
             return await self._interrupted(stop)
+
+    async def _within_budget(self) -> Outcome:
+        """Go on for as long as the budget pays for it; without anything to show for it then, the run has failed."""
+        try:
+            return await self._think_and_act()
+        except EffectFailed as error:
+            if error.kind != EXHAUSTED or not self._counts["steps"]:
+                raise
+            outcome = await self._summarise(TerminationReason.BUDGET_EXHAUSTED)
+            return outcome if outcome.response else self._failed(error)
 
     async def _think_and_act(self) -> Outcome:
         while (limit := self._limit()) is None:
@@ -91,12 +107,11 @@ class AgentLoop:
         except Interrupted as cancel:
             return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=cancel.reason)
 
-    def _limit(self, ahead: int = 0) -> TerminationReason | None:
-        """The limit that forbids the next turn, or one that is so many turns ahead."""
-        turns = self._turn + ahead - self._pauses
-        if turns >= self._plan.limits.max_steps:
+    def _limit(self) -> TerminationReason | None:
+        """The limit that forbids the next turn."""
+        if self._steps >= self._plan.limits.max_steps:
             return TerminationReason.MAX_STEPS
-        if turns > 0 and self._usage.output_tokens >= self._plan.limits.max_output_tokens:
+        if self._steps and self._output_tokens >= self._plan.limits.max_output_tokens:
             return TerminationReason.MAX_TOKENS
         return None
 
@@ -115,6 +130,7 @@ class AgentLoop:
             except EffectFailed as error:
                 if not is_too_long(error):
                     await self._sleep_through(error)
+                    self._steps = self._output_tokens = 0
                 self._requests += 1
                 self._turn, self._pauses = self._turn + 1, self._pauses + 1
                 if is_too_long(error) and not await self._make_room():
@@ -127,7 +143,6 @@ class AgentLoop:
             return False
         self._messages = shorter
         self._requests += self._compaction.requests
-        self._usage += self._compaction.usage
         return True
 
     async def _sleep_through(self, error: EffectFailed) -> None:
@@ -144,31 +159,37 @@ class AgentLoop:
     async def _ask(self, key: str, *, tools: bool) -> Mapping[str, Any]:
         """Make a model call and take its answer into the conversation."""
         name = key.partition("/")[0]
-        request = {"messages": self._messages.copy(), "tools": tools, "turn": name, "request": self._requests}
+        request: dict[str, Any] = {"messages": self._messages.copy(), "tools": tools}
+        request |= {"turn": name, "request": self._requests}
+        if terms := self._purse.terms(self._messages, is_last=not tools):
+            request["budget"] = terms
         try:
             answer: Mapping[str, Any] = await self._ctx.step(key, "model", request)
         except Interrupted as stop:
             self._requests += 1
+            self._purse.interrupted(self._messages, stop.items)
             self._close(key, stop.items, stop.cause)
             raise
         except EffectFailed as error:
+            self._purse.failed(error.detail)
             self._close(key, error.detail.get("items", ()), "error")
             raise
         self._requests += answer["requests"]
-        self._usage += Usage.from_json(answer["usage"])
         self._counts["steps"] += 1
+        self._steps += 1
+        self._output_tokens += answer["usage"]["outputTokens"]
         self._response = answer["text"] or self._response
         self._messages.extend(user_message(steering["content"]) for steering in answer["steering"])
         self._messages.append(assistant_message(answer))
         self._compaction.learn(self._messages, Usage.from_json(answer["usage"]))
+        self._purse.answered(answer, len(self._messages))
         return answer
 
     async def _summarise(self, reason: TerminationReason) -> Outcome:
         """Let the model say its last word, without tools; without one the run ends with what was said last."""
         limits = self._plan.limits
         if limits.summary:
-            prompt = limits.summary_prompt or SUMMARY_PROMPT
-            text = prompt.replace("{reason}", _REASONS[reason]).replace("%s", _REASONS[reason])
+            text = limits.prompt.replace("{reason}", _REASONS[reason]).replace("%s", _REASONS[reason])
             self._messages.append(user_message(text + _IN_FORM if self._plan.output else text))
             try:
                 with suppress(EffectFailed):
@@ -189,7 +210,7 @@ class AgentLoop:
         checked = await self._check(str(self._turn), answer)
         if "fault" not in checked:
             return not checked["more"]
-        limit = self._limit(ahead=1)
+        limit = self._limit()
         if limit or self._corrections == _CORRECTIONS:
             why = _REASONS[limit] if limit else f"it was asked for again {_CORRECTIONS} times"
             self._turn += 1  # what was answered is an answer, though not the one that was wanted
@@ -211,7 +232,7 @@ class AgentLoop:
 
     async def _act(self, calls: Sequence[Mapping[str, Any]]) -> str | None:
         """Run the calls of one answer; the termination reason that one of them asks for, if any."""
-        batch = Batch(self._ctx, self._plan, self._turn, calls, self._allowed)
+        batch = Batch(self._ctx, self._plan, self._turn, calls, self._purse, self._allowed)
         results = await batch.run()
         self._counts["toolCalls"] += len(results)
         self._counts["toolErrors"] += sum(1 for result in results if result.get("isError"))
@@ -231,8 +252,10 @@ class AgentLoop:
 
     def _failed(self, error: EffectFailed) -> Outcome:
         reason = TerminationReason.ERROR_WITH_CONTEXT if self._turn > self._pauses else TerminationReason.ERROR
+        if error.kind == EXHAUSTED:
+            reason = TerminationReason.BUDGET_EXHAUSTED
         fault = {"kind": error.kind, "message": str(error), "retryable": error.retryable}
-        fault |= {name: value for name, value in error.detail.items() if name != "items" and value is not None}
+        fault |= {name: value for name, value in error.detail.items() if name not in _OWN and value is not None}
         return self._outcome(RunStatus.FAILED, reason, error=fault)
 
     def _outcome(
@@ -243,4 +266,5 @@ class AgentLoop:
         error: Mapping[str, Any] | None = None,
         reason: str | None = None,
     ) -> Outcome:
-        return Outcome(status, self._response, self._output, termination, self._usage, error, reason, self._counts)
+        counts = {**self._counts, "requests": self._purse.calls}
+        return Outcome(status, self._response, self._output, termination, self._purse.usage, error, reason, counts)

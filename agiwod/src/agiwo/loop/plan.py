@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agiwo.schema.budget import Budget
 from agiwo.schema.tool import ToolDefinition
 
 SUMMARY_PROMPT = (
@@ -20,6 +21,11 @@ class Limits:
     max_output_tokens: int = 8196
     summary: bool = True
     summary_prompt: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """What asks for the summary, with `{reason}` or `%s` where the reason is to stand."""
+        return self.summary_prompt or SUMMARY_PROMPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class Plan:
     Calls of the tools in `judged` are held against the rules before they run; with `asks` there is somebody to ask
     about them, who has `approval_timeout` seconds (None: any time). A conversation that comes near `context_tokens` is
     compacted. `output` says what the last answer is to fit, when it is to fit something: its JSON `schema`, and the
-    name of the `type` that makes an object of it, if there is one.
+    name of the `type` that makes an object of it, if there is one. `budget` is for the run and all below it.
     """
 
     model: str
@@ -58,6 +64,7 @@ class Plan:
     approval_timeout: float | None = None
     context_tokens: int | None = None
     output: Mapping[str, Any] | None = None
+    budget: Budget | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's spec."""
@@ -77,6 +84,7 @@ class Plan:
             "approvalTimeout": self.approval_timeout,
             "contextTokens": self.context_tokens,
             **output,
+            **({"budget": self.budget.to_json()} if self.budget else {}),
         }
 
     @classmethod
@@ -98,6 +106,7 @@ class Plan:
             data.get("approvalTimeout"),
             data.get("contextTokens"),
             data.get("output"),
+            Budget.from_json(data["budget"]) if data.get("budget") else None,
         )
 
 

@@ -24,7 +24,7 @@ class StepMetrics:
 class RunMetrics:
     """Of a whole run. `first_token_latency` and `response_latency` are in milliseconds from the start.
 
-    `steps_count` counts model calls.
+    `steps_count` counts model calls. Tokens and cost are those of the agents below, too.
     """
 
     start_at: float | None = None
@@ -38,5 +38,7 @@ class RunMetrics:
     steps_count: int = 0
     tool_calls_count: int = 0
     tool_errors_count: int = 0
+    cost_usd: float | None = None
+    cost_basis: str = "lower_bound"
     first_token_latency: float | None = None
     response_latency: float | None = None

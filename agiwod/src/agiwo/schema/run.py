@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 class RunStatus(StrEnum):
@@ -39,6 +39,7 @@ class TerminationReason(StrEnum):
     MAX_STEPS = "max_steps"
     TIMEOUT = "timeout"
     MAX_TOKENS = "max_tokens"
+    BUDGET_EXHAUSTED = "budget_exhausted"
     ERROR = "error"
     ERROR_WITH_CONTEXT = "error_with_context"
     CANCELLED = "cancelled"
@@ -46,11 +47,22 @@ class TerminationReason(StrEnum):
     SLEEPING = "sleeping"
 
 
+CostBasis = Literal["known", "estimated", "lower_bound"]
+"""How good a cost is: the provider told the tokens and their price is known; the tokens were counted here; or the
+price or the tokens of some request are not known, and it cost at least that much."""
+
+_BASES: tuple[CostBasis, ...] = ("known", "estimated", "lower_bound")
+_WORDS = ("known", "estimated", "lowerBound")
+"""The bases from the best to the worst, and how they stand in records."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or more model calls. Cached tokens are part of the input, reasoning tokens of the output.
+    """Tokens of one or more model calls, and what they cost.
 
-    `cache_write_tokens`, part of the input too, are those that the provider has put into its cache for the next call.
+    Cached tokens are part of the input, reasoning tokens of the output. `cache_write_tokens`, part of the input too,
+    are those that the provider has put into its cache for the next call. `cost_usd` is None as long as no price is
+    known, and `cost_basis` says how good it is.
     """
 
     input_tokens: int = 0
@@ -58,7 +70,7 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cost_usd: float | None = None
-    cost_basis: str = "lowerBound"
+    cost_basis: CostBasis = "lower_bound"
     cache_write_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -69,7 +81,7 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             sum(costs) if costs else None,
-            self.cost_basis if self.cost_basis == other.cost_basis else "lowerBound",
+            _BASES[max(_BASES.index(self.cost_basis), _BASES.index(other.cost_basis))],
             self.cache_write_tokens + other.cache_write_tokens,
         )
 
@@ -85,7 +97,7 @@ class Usage:
             "outputTokens": self.output_tokens,
             "cachedTokens": self.cached_tokens,
             "reasoningTokens": self.reasoning_tokens,
-            "costBasis": self.cost_basis,
+            "costBasis": _WORDS[_BASES.index(self.cost_basis)],
         }
         if self.cost_usd is not None:
             data["costUsd"] = self.cost_usd
@@ -102,9 +114,13 @@ class Usage:
             data.get("cachedTokens", 0),
             data.get("reasoningTokens", 0),
             data.get("costUsd"),
-            data.get("costBasis", "lowerBound"),
+            _BASES[_WORDS.index(data.get("costBasis", "lowerBound"))],
             data.get("cacheWriteTokens", 0),
         )
+
+
+NOTHING = Usage(cost_basis="known")
+"""What was used up before anything was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +176,8 @@ class RunResult:
     """How a run ended: the terminal event, folded.
 
     `error` is `{kind, message, retryable}` when the status is failed; `reason` is set when it was cancelled. `counts`
-    tells how many `steps` (model calls), `toolCalls` and `toolErrors` there were.
+    tells how many `steps` (model calls), `toolCalls` and `toolErrors` there were. `usage` is that of the runs below it,
+    too, and so are the `requests` to models in `counts`, repeated ones included.
     """
 
     run: str

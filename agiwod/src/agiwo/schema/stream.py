@@ -142,4 +142,6 @@ def _metrics(result: RunResult) -> RunMetrics:
         steps_count=counts.get("steps", 0),
         tool_calls_count=counts.get("toolCalls", 0),
         tool_errors_count=counts.get("toolErrors", 0),
+        cost_usd=usage.cost_usd,
+        cost_basis=usage.cost_basis,
     )

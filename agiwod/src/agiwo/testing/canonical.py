@@ -13,10 +13,10 @@ Json = dict[str, Any]
 """A request as JSON data."""
 
 _OTHER = frozenset(
-    {"name", "api_key", "base_url", "retries", "timeouts", "fallback", "concurrency", "turns", "repeat"}
+    {"name", "api_key", "base_url", "retries", "timeouts", "fallback", "concurrency", "price", "turns", "repeat"}
     | {"idle_seconds", "structured"}
 )
-"""Fields of models that say how one is reached, or what a scripted one answers; not what it is asked."""
+"""Fields of models that say how one is reached, what it costs, or what a scripted one answers; not what it is asked."""
 
 _OUR_ID = re.compile(r"\b([a-z]{2,8})_[0-9a-hjkmnp-tv-z]{26}\b")
 """An id of a run, a session, a message: fresh in each run, wherever it stands."""

@@ -1,0 +1,114 @@
+"""What a model's tokens cost: what its user says, else what a list of the providers' prices says. Asks no provider."""
+
+import asyncio
+import math
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+from agiwo.errors import ConfigError
+from agiwo.schema.run import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, Provider
+
+    from agiwo.llm.base import Model
+
+_MILLION = 1_000_000
+
+
+class Tariff(Protocol):
+    """Knows what tokens cost."""
+
+    def cost(self, usage: Usage) -> float:
+        """Dollars for what one request used."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Dollars for a million tokens. Cached ones, and those put into the cache, cost what input costs unless given."""
+
+    input: float
+    output: float
+    cached: float | None = None
+    cache_write: float | None = None
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ConfigError(f"price.{each.name} is {value!r}; it must be dollars for a million tokens")
+
+    def cost(self, usage: Usage) -> float:
+        """Dollars for what one request used."""
+        cached = self.input if self.cached is None else self.cached
+        written = self.input if self.cache_write is None else self.cache_write
+        fresh = max(0, usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens)
+        dollars = fresh * self.input + usage.cached_tokens * cached + usage.cache_write_tokens * written
+        return (dollars + usage.output_tokens * self.output) / _MILLION
+
+
+FREE: Final = Price(0, 0)
+"""What a model on one's own machine costs."""
+
+
+async def tariff_of(model: "Model") -> Tariff | None:
+    """What the model costs; None when nobody knows."""
+    key = _key(model)
+    if model.price is not None:
+        return model.price
+    if key not in _listed:
+        # The list takes half a second to load, once in a process; others are to go on meanwhile.
+        _listed[key] = await asyncio.to_thread(_look_up, *key)
+    return _listed[key]
+
+
+def prepare(model: "Model") -> None:
+    """Begin to look up what the model costs, so that it is known when its answer is there."""
+    key = _key(model)
+    if model.price is None and key not in _listed:
+        asyncio.get_running_loop().run_in_executor(None, _look_up, *key)
+
+
+_Key = tuple[str, str, str | None]
+_listed: dict[_Key, "Tariff | None"] = {}
+
+
+def _key(model: "Model") -> _Key:
+    return model.provider, model.id, model.base_url
+
+
+def _look_up(provider: str, id: str, base_url: str | None) -> "Tariff | None":
+    """What the list says of a model: of the provider that is known to be at its address, else of the one it names."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    prices = get_snapshot()
+    try:
+        at_address = prices.find_provider(None, None, base_url) if base_url else None
+    except LookupError:
+        at_address = None  # a gateway, or a server of the user's own
+    try:
+        return _Listed(*prices.find_provider_model(id, at_address, provider, None))
+    except LookupError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A model of the list, some of which cost more at some hours, or beyond so many tokens."""
+
+    provider: "Provider"
+    model: "ModelInfo"
+
+    def cost(self, usage: Usage) -> float:
+        from genai_prices import Usage as Counted
+
+        counted = Counted(
+            input_tokens=max(usage.input_tokens, usage.cached_tokens + usage.cache_write_tokens),
+            cache_read_tokens=usage.cached_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+        )
+        price = self.model.calc_price(counted, self.provider, genai_request_timestamp=datetime.now(UTC))
+        return float(price.total_price)
