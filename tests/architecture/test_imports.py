@@ -1,8 +1,9 @@
 import ast
+import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,26 @@ TWINS = {"pydantic-core": "pydantic", "referencing": "jsonschema"}
 
 FOREIGN = packages_distributions()
 OURS = {package: name for packages in DISTRIBUTIONS.values() for package, name in packages.items()}
+
+
+def test_an_installation_brings_few_packages() -> None:
+    found, waiting = set[str](), ["agiwod"]
+    while waiting:
+        name = waiting.pop().lower().replace("_", "-")
+        if name not in found:
+            found.add(name)
+            waiting += needed_by(name)
+    assert {"agiwod-client", "httpx2", "pydantic-core"} <= found
+    assert len(found) < 45, found  # twice as many is what agents elsewhere come with
+
+
+def needed_by(name: str) -> list[str]:
+    """What a package needs in any case, and not only with an extra; nothing when it is for another system than this."""
+    try:
+        always = [each for each in requires(name) or () if "extra" not in each]
+    except PackageNotFoundError:
+        return []
+    return [re.split(r"[^\w.-]", each)[0] for each in always]
 
 
 def test_no_import_goes_up_the_storeys() -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from agiwo.agent import (
     TerminationReason,
 )
 from agiwo.errors import ConfigError, Conflict, CursorExpired
+from agiwo.llm.base import Message, Model
+from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.stream import StreamEvent
 from agiwo.testing import RecordingTool, ScriptedModel
 
@@ -192,6 +195,63 @@ async def test_leaving_run_stream_early_only_stops_reading(agents: Any) -> None:
     output = await agent.run("after it", session_id="s")
     assert output.error is None
     assert len(tool.calls) == 2
+
+
+async def read_to_the_end(events: AsyncGenerator[StreamEvent]) -> None:
+    await drain(events)
+
+
+async def break_off(events: AsyncGenerator[StreamEvent]) -> None:
+    await anext(events)
+
+
+async def let_go(events: AsyncGenerator[StreamEvent]) -> None:
+    await anext(events)
+    await events.aclose()
+
+
+async def raise_in_the_middle(events: AsyncGenerator[StreamEvent]) -> None:
+    with suppress(ValueError):
+        async for event in events:
+            raise ValueError(event)
+
+
+@pytest.mark.parametrize("read", [read_to_the_end, break_off, let_go, raise_in_the_middle])
+async def test_all_that_was_said_is_kept_whatever_the_reader_does(agents: Any, read: Any) -> None:
+    agent = agents.make(calls("record"), HELLO, tools=[RecordingTool()])
+    await read(agent.run_stream("hi", session_id="s"))
+    [run] = await agent.run_step_storage.list_runs(session_id="s")
+    await (await agent.attach(run.id)).wait(5)
+    steps = await agent.run_step_storage.get_steps("s")
+    assert [(step.role, step.content) for step in steps] == [
+        ("user", "hi"),
+        ("assistant", ""),
+        ("tool", "recorded"),
+        ("assistant", "hello world"),
+    ]
+    assert [run.status for run in await agent.run_step_storage.list_runs(session_id="s")] == [RunStatus.COMPLETED]
+
+
+class Torrent(Model):
+    """Says a thousand pieces without letting anything else happen meanwhile."""
+
+    async def arun_stream(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None = None
+    ) -> AsyncGenerator[StreamChunk]:
+        for number in range(5000):
+            yield StreamChunk(content=f"{number} ")
+        yield StreamChunk(finish_reason="stop")
+
+
+async def test_a_model_that_never_lets_others_run_is_heard_whole_by_all_and_ends() -> None:
+    agent = Agent("agent", "Says a lot.", Torrent("torrent"), [])
+    async with asyncio.timeout(5):
+        handle = await agent.start("hi")
+        readers = [asyncio.create_task(drain(handle.stream())) for _ in range(3)]
+        whole = " ".join(map(str, range(5000)))
+        for events in await asyncio.gather(*readers):
+            assert (events[-1].type, events[-1].data["response"].strip()) == (EventType.RUN_COMPLETED, whole)
+    await agent.close()
 
 
 # start

@@ -99,6 +99,16 @@ async def test_what_an_agent_below_says_comes_while_it_says_it(agents: Any) -> N
     assert ends[-1] == handle.run_id
 
 
+async def test_an_agent_below_has_its_own_prompt_and_none_of_those_above(agents: Any) -> None:
+    below = agents.make(DONE, id="below", system_prompt="Be below.")
+    middle = agents.make(asking("below"), DONE, id="middle", tools=[below.as_tool()], system_prompt="Be between.")
+    top = agents.make(asking("middle"), DONE, id="top", tools=[middle.as_tool()], system_prompt="Be above.")
+    await top.run("go")
+    for agent, prompt in ((below, "Be below."), (middle, "Be between."), (top, "Be above.")):
+        for request in agent.model.requests:
+            assert [each["content"] for each in request.messages if each["role"] == "system"] == [prompt]
+
+
 async def test_three_levels_are_one_stream(agents: Any) -> None:
     below = agents.make(ANSWER, id="below")
     middle = agents.make(asking("below"), DONE, id="middle", tools=[below.as_tool()])

@@ -35,6 +35,12 @@ def test_the_root_has_no_other_names() -> None:
         import_module("agiwo").Nobody  # noqa: B018 - asking is what is tested
 
 
+def test_an_import_prints_nothing_and_leaves_the_logging_of_its_user_alone() -> None:
+    program = "import logging, agiwo.agent, agiwo.llm, agiwo.tool; print(logging.root.handlers, logging.root.level)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[] 30\n", "")
+
+
 @pytest.mark.parametrize("program", ["import agiwo", "from agiwo import Agent, AgentHooks, as_tool"])
 def test_an_import_loads_no_provider_no_exporter_and_no_store_on_disk(program: str) -> None:
     done = subprocess.run(

@@ -34,6 +34,30 @@ async def test_steps_are_chosen_by_number_run_agent_and_how_many() -> None:
     assert await store.get_steps("s", limit=2, ascending=False) == [steps[5], steps[4]]
 
 
+class Counted(int):
+    """A number that counts how often any of its kind is compared."""
+
+    comparisons = 0
+
+    def __lt__(self, other: int) -> bool:
+        Counted.comparisons += 1
+        return int(self) < int(other)
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return isinstance(other, int) and int(self) == int(other)
+
+    def __hash__(self) -> int:
+        return hash(int(self))
+
+
+async def test_a_step_is_kept_without_a_look_at_all_that_came_before() -> None:
+    store = InMemoryRunStepStorage()
+    for number in range(2000):
+        await store.save_step(step(Counted(number)))
+    assert Counted.comparisons < 2000 * 40  # each of them beside each other would be 2,000,000
+
+
 async def test_a_long_session_is_read_to_its_end() -> None:
     store = InMemoryRunStepStorage()
     await store.save_steps_batch(step(n) for n in range(1, 2001))

@@ -48,6 +48,15 @@ async def test_the_session_remembers_what_took_the_place_of_the_input(lab: Lab) 
     assert said == ["GO", "on"]
 
 
+async def test_what_on_before_run_returns_takes_the_place_of_a_picture_too(lab: Lab) -> None:
+    async def describe(asked: Any, context: ExecutionContext) -> str:
+        return f"{len(asked)} parts"
+
+    agent = agent_in(lab, DONE, DONE, hooks=AgentHooks(on_before_run=describe))
+    await lab.result(await ask(lab, agent, PICTURE, session="s"))
+    assert last_said(requests_of(agent)[0]) == "2 parts"
+
+
 async def test_on_before_run_is_given_the_parts_of_an_input_as_objects(lab: Lab) -> None:
     seen: list[Any] = []
 

@@ -204,6 +204,23 @@ async def test_a_thousand_calls_at_once_all_have_their_results_in_order() -> Non
     assert 1 < most <= 32
 
 
+async def test_a_result_that_may_be_cached_answers_the_same_call_of_a_later_run_too() -> None:
+    asked: list[str] = []
+
+    @tool(cacheable=True, effect="read")
+    async def look(at: str) -> str:
+        """Look at something."""
+        asked.append(at)
+        return f"seen {at}"
+
+    model = ScriptedModel(turns=[calls(("look", {"at": "this"})), calls(("look", {"at": "that"})), {"text": "Done."}])
+    agent = Agent("agent", "Looks.", model, [look])
+    for _ in range(2):
+        _, results = await told(agent)
+        assert results == ["seen this", "seen that"]
+    assert asked == ["this", "that"]
+
+
 async def test_a_thousand_calls_that_only_raise_are_a_thousand_errors() -> None:
     model = ScriptedModel(turns=[calls(*["record", "missing"] * 500), {"text": "Done."}])
     output, results = await told(Agent("agent", "Fails.", model, [RecordingTool(results=[ValueError("no")])]))
