@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, cast
 
-from agiwo.agent import Agent, AgentOptions
+from agiwo.agent import Agent, AgentOptions, Budget
 from agiwo.errors import ConfigError, NotFound
 
 from agiwod.offer import find_model
@@ -50,6 +50,7 @@ def _agent(name: str, table: AgentSettings, settings: Settings, team: Team) -> A
         context_tokens=table.context_tokens,
         approval_policy=policy_of(name, table, tools, settings),
         approval_timeout=table.approval_timeout,
+        budget=Budget(**table.budget.model_dump()) if table.budget else None,
     )
     try:
         agent = Agent(name, table.description, model, tools, table.system_prompt, options)

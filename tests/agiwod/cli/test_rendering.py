@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import Any
 
+import pytest
 from agiwo_protocol.run import RunEvent
 from agiwod.cli.screen import Screen, without_controls
 from agiwod.cli.table import aligned
@@ -148,6 +149,22 @@ def test_what_a_run_cost_is_told_when_it_is_known():
     data: dict[str, Any] = {**DONE, "usage": {**USAGE, "costUsd": 0.01234}}
     ended = event("run/completed", **data)
     assert in_files([STARTED, ended])[1] == "smollm2-135m · 12 tokens in, 34 out · $0.0123 · 2.1 s\n"
+
+
+@pytest.mark.parametrize(
+    ("cost", "basis", "shown"),
+    [
+        (0.01234, "known", "$0.0123 · "),
+        (0.01234, "estimated", "about $0.0123 · "),
+        (0.01234, "lowerBound", "at least $0.0123 · "),
+        (0.00000123, "known", "$1.2e-06 · "),
+        (0.0, "known", ""),
+    ],
+)
+def test_how_sure_it_is_what_a_run_cost_is_told_and_nothing_of_what_was_free(cost: float, basis: str, shown: str):
+    data: dict[str, Any] = {**DONE, "usage": {**USAGE, "costUsd": cost, "costBasis": basis}}
+    ended = event("run/completed", **data)
+    assert in_files([STARTED, ended])[1] == f"smollm2-135m · 12 tokens in, 34 out · {shown}2.1 s\n"
 
 
 def test_a_cancelled_run_tells_why():

@@ -1,11 +1,10 @@
 """Runs as the runtime offers them: idempotent, refusable, steerable, and never ended by who waits for them."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from agiwo.agent import Agent
-from agiwo.errors import ConfigError, Conflict, CursorExpired, NotFound
+from agiwo.errors import BudgetExhausted, Conflict, CursorExpired, NotFound
 from agiwo.schema.run import RunStatus
 from agiwo.testing import ScriptedModel
 from agiwod.runtime.errors import Draining
@@ -75,13 +74,6 @@ async def test_an_unknown_model_is_not_found_and_nothing_is_recorded() -> None:
         assert await daemon.runs.list() == []
 
 
-@pytest.mark.parametrize("limits", [{"budget": {"cost_usd": 1.0}}, {"budget": {"tokens": 5}}])
-async def test_a_limit_that_cannot_be_enforced_is_refused_and_not_ignored(limits: dict[str, Any]) -> None:
-    async with running() as daemon:
-        with pytest.raises(ConfigError, match="not supported"):
-            await daemon.runs.start(Ask("echo", "hi", **limits))
-
-
 async def test_a_budget_of_calls_ends_the_run_when_they_are_used_up() -> None:
     call = {"name": "calculator", "arguments": {"expression": "1"}}
     model = ScriptedModel(turns=[{"toolCalls": [call]}, {"text": "a summary"}], repeat=True)
@@ -89,7 +81,28 @@ async def test_a_budget_of_calls_ends_the_run_when_they_are_used_up() -> None:
         run = (await daemon.runs.start(Ask("busy", "hi", budget={"calls": 1}))).head.run
         state = await daemon.runs.wait(run)
         assert state.result is not None
-        assert state.result.termination == "max_steps"
+        assert (state.head.status, state.result.termination) == (RunStatus.FAILED, "budget_exhausted")
+        assert len(model.requests) == 1
+
+
+async def test_a_run_whose_input_is_more_than_its_budget_is_refused_and_not_recorded() -> None:
+    async with running() as daemon:
+        with pytest.raises(BudgetExhausted, match="the first request has about"):
+            await daemon.runs.start(Ask("echo", "word " * 100, budget={"tokens": 50}))
+        assert await daemon.runs.list() == []
+
+
+async def test_a_budget_of_seconds_ends_the_run_when_they_are_over() -> None:
+    agent, model = live()
+    async with running(agent) as daemon:
+        run = (await daemon.runs.start(Ask("live", "hi", budget={"seconds": 0.05}))).head.run
+        await model.asked.wait()
+        model.asked.clear()
+        await model.asked.wait()
+        model.say("as far as I got", None)
+        result = (await daemon.runs.wait(run)).result
+        assert result is not None
+        assert (result.termination, result.response) == ("timeout", "as far as I got")
 
 
 async def test_waiting_less_than_the_run_takes_ends_the_waiting_only() -> None:

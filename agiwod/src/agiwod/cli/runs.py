@@ -72,6 +72,8 @@ async def _events(client: "Client", run_id: str) -> list["run.RunEvent"]:
 
 
 def _lines(run: dict[str, Any]) -> list[str]:
+    from agiwod.cli.telling import cost_of
+
     error: dict[str, Any] = run.get("error") or {}
     told: dict[str, Any] = {
         "run": run["runId"],
@@ -81,6 +83,7 @@ def _lines(run: dict[str, Any]) -> list[str]:
         "created": run["createdAt"],
         "ended": run.get("endedAt"),
         "tokens": f"{run['usage']['inputTokens']} in, {run['usage']['outputTokens']} out",
+        "cost": next(iter(cost_of(run["usage"])), None),
         "error": error.get("message"),
     }
     return [f"{name:<8} {value}" for name, value in told.items() if value is not None]

@@ -261,9 +261,16 @@ def _short(text: str, longest: int) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
+def cost_of(usage: Mapping[str, Any]) -> list[str]:
+    """What it cost in dollars, and how sure that is; nothing when nothing is known, or it was free."""
+    cost = usage.get("costUsd")
+    if not cost:
+        return []
+    how = {"estimated": "about ", "lowerBound": "at least "}.get(usage.get("costBasis", ""), "")
+    return [f"{how}${cost:.4f}" if cost >= 0.0001 else f"{how}${cost:.2g}"]
+
+
 def _figures(data: Mapping[str, Any]) -> list[str]:
     usage: Mapping[str, Any] = data.get("usage") or {}
     figures = [f"{usage.get('inputTokens', 0)} tokens in, {usage.get('outputTokens', 0)} out"]
-    if (cost := usage.get("costUsd")) is not None:
-        figures.append(f"${cost:.4f}")
-    return [*figures, f"{data.get('durationMs', 0) / 1000:.1f} s"]
+    return [*figures, *cost_of(usage), f"{data.get('durationMs', 0) / 1000:.1f} s"]

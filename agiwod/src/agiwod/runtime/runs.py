@@ -13,10 +13,11 @@ from agiwo.durable import CancelScope
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.terminal import result_of
-from agiwo.errors import AgiwoError, ConfigError, CursorExpired, NotFound
+from agiwo.errors import AgiwoError, CursorExpired, NotFound
+from agiwo.schema.budget import Budget
 from agiwo.schema.event import RUN_STARTED, Event
 from agiwo.schema.record import Record, RunHead
-from agiwo.schema.run import RunResult, RunSpec, RunStatus
+from agiwo.schema.run import RunResult, RunStatus
 from agiwo.tool.thread import in_thread
 
 from agiwod.runtime.agents import MODEL, Agents
@@ -40,7 +41,7 @@ class Ask:
     key: str | None = None
     model: str | None = None
     output_schema: Mapping[str, Any] | None = None
-    budget: Mapping[str, float] = field(default_factory=dict[str, float])
+    budget: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Runs:
         Raises:
             NotFound: there is no such agent or model.
             SchemaInvalid: no answer can be held against the output schema.
-            ConfigError: the run cannot be limited as asked.
+            ConfigError: its budget is none.
+            BudgetExhausted: the input alone has more tokens than the budget.
             Draining: no new run may start.
             StorageError: the store refuses; nothing was accepted.
         """
@@ -98,7 +100,10 @@ class Runs:
         # In a thread: a large one takes long enough to be felt by everybody else.
         output = None if schema is None else await in_thread(lambda: OutputSchema.looked_at(schema))
         self._check()
-        spec = _limited(agent.spec(ask.input, session_id=ask.session, output=output), ask)
+        budget = Budget(**ask.budget) if ask.budget else None
+        spec = agent.spec(ask.input, session_id=ask.session, output=output, budget=budget)
+        if ask.model:
+            spec = replace(spec, plan={**spec.plan, MODEL: ask.model})
         if bind and run:
             bind(run)
         cursor = await self._engine.start(spec, run=run)
@@ -213,16 +218,3 @@ class Runs:
 def event_of(record: Record) -> Event:
     """A public record as readers get it."""
     return Event(record.run, record.type, record.data, record.at, seq=record.seq, item=record.item)
-
-
-def _limited(spec: RunSpec, ask: Ask) -> RunSpec:
-    """The spec within the limits that were asked for. What cannot be enforced is refused, not ignored."""
-    if unknown := ask.budget.keys() - {"seconds", "calls"}:
-        raise ConfigError(f"a budget of {', '.join(sorted(unknown))} is not supported by this version")
-    if seconds := ask.budget.get("seconds"):
-        spec = replace(spec, timeout=min(seconds, spec.timeout or seconds))
-    if calls := ask.budget.get("calls"):
-        limits = dict(spec.plan.get("limits", {}))
-        limits["max_steps"] = min(int(calls), limits.get("max_steps", int(calls)))
-        spec = replace(spec, plan={**spec.plan, "limits": limits})
-    return replace(spec, plan={**spec.plan, MODEL: ask.model}) if ask.model else spec

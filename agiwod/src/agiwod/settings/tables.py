@@ -72,6 +72,27 @@ class TimeoutSettings(Table):
     total: Seconds = 600
 
 
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class PriceSettings(Table):
+    """Dollars for a million tokens of a model. Cached ones, and those put into the cache, cost what input costs."""
+
+    input: Dollars
+    output: Dollars
+    cached: Dollars | None = None
+    cache_write: Dollars | None = None
+
+
+class BudgetSettings(Table):
+    """What each run of an agent may use up, with the agents that work for it."""
+
+    cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    calls: Annotated[int, Field(ge=1)] | None = None
+    seconds: Seconds | None = None
+
+
 class ModelSettings(Table):
     """`[models.NAME]`: where a model is asked, and how patiently."""
 
@@ -84,6 +105,7 @@ class ModelSettings(Table):
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 100
     structured: Literal["schema", "json", "tool", "prompt"] | None = None
     timeouts: TimeoutSettings = TimeoutSettings()
+    price: PriceSettings | None = None
 
 
 class ApprovalSettings(Table):
@@ -107,6 +129,7 @@ class AgentSettings(Table):
     approval_timeout: Seconds | None = None
     skills: tuple[str, ...] = ("*",)
     max_steps: Annotated[int, Field(ge=1, le=100_000)] = 10
+    budget: BudgetSettings | None = None
     context_tokens: Annotated[int, Field(ge=1000)] | None = None
 
 
