@@ -8,7 +8,9 @@ import pytest
 from agiwo.agent import Agent
 from agiwo.errors import ModelError, StorageError
 from agiwo.journal.memory import MemoryJournal
+from agiwo.llm import Price
 from agiwo.schema.record import Change, Record
+from agiwo.testing import ScriptedModel
 from agiwo_protocol.catalog import METHODS
 from agiwo_protocol.errors import (
     Cancelled,
@@ -395,10 +397,22 @@ async def test_a_store_that_refuses_is_told_with_every_start_and_by_the_status()
         assert status["storage"]["error"] == "the disk is full"
 
 
-async def test_a_limit_that_cannot_be_enforced_is_a_conflict() -> None:
+async def test_a_run_whose_input_is_more_than_its_budget_is_refused() -> None:
     async with running() as daemon, calling(daemon) as caller:
-        error = await refusal(caller, "run/start", agent="echo", input="hi", budget={"costUsd": 1.0})
-        assert isinstance(error, Conflict)
+        error = await refusal(caller, "run/start", agent="echo", input="word " * 100, budget={"tokens": 20})
+        assert (error.code, error.kind, error.retryable) == (-32007, "budget_exhausted", False)
+
+
+async def test_what_a_run_cost_is_told_with_its_end_and_so_is_what_ended_it() -> None:
+    call = {"toolCalls": [{"name": "calculator", "arguments": {"expression": "1"}}]}
+    turn = {"text": "So far.", **call, "usage": {"inputTokens": 1000, "outputTokens": 10}}
+    model = ScriptedModel(turns=[turn], repeat=True, price=Price(2, 10))
+    async with running(Agent("busy", "", model)) as daemon, calling(daemon) as caller:
+        budget = {"costUsd": 0.005, "calls": 100, "tokens": 10**6, "seconds": 60}
+        run = (await caller.call("run/start", agent="busy", input="hi", budget=budget))["runId"]
+        ended = await caller.call("run/wait", runId=run)
+        assert (ended["status"], ended["terminationReason"]) == ("completed", "budget_exhausted")
+        assert (ended["usage"]["costUsd"], ended["usage"]["costBasis"]) == (0.0042, "known")
 
 
 CITY: dict[str, Any] = {
