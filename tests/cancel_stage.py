@@ -17,7 +17,7 @@ import fake_provider
 import strict_chat
 from agent_lab import check_conversation
 from agiwo.agent import Agent, AgentHooks, AgentOptions, StreamEvent, TerminationReason
-from agiwo.llm import AnthropicModel, DeepseekModel, Model, NvidiaModel, OpenAIModel
+from agiwo.llm import AnthropicModel, DeepseekModel, Model, NvidiaModel, OpenAIModel, Price
 from agiwo.llm.base import Message
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.event import (
@@ -308,8 +308,8 @@ async def stage(wire: str) -> AsyncGenerator[Stage]:
         await agent.close()
         return
     async with Provider(wire) as provider:
-        root, child = (_MODELS[wire](name, api_key="k", base_url=provider.base_url) for name in ("root", "child"))
-        agent = _agent(root, child)
+        options: dict[str, Any] = {"api_key": "k", "base_url": provider.base_url, "price": Price(1, 2)}
+        agent = _agent(_MODELS[wire]("root", **options), _MODELS[wire]("child", **options))
         yield Stage(agent, provider, loop)
         await agent.close()
 
