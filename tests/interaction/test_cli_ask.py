@@ -98,7 +98,7 @@ def test_what_does_not_exist_is_a_usage_error(home: Home, argv: list[str], said:
         ),
         (
             "deaf",
-            "agiwod: the run failed: 127.0.0.1:9: cannot connect (All connection attempts failed)\n"
+            "agiwod: the run failed: 127.0.0.1:9: cannot connect (Connection refused)\n"
             "  is the server running at the model's base_url? `agiwod models` lists the models\n",
         ),
     ],

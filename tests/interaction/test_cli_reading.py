@@ -22,8 +22,9 @@ def run(home: Home) -> dict[str, Any]:
 
 def test_runs_are_listed_in_columns(home: Home, run: dict[str, Any]):
     head, line = home.run("runs", "list").out.splitlines()
+    tokens = str(run["usage"]["inputTokens"] + run["usage"]["outputTokens"])
     assert head.split() == ["run", "agent", "status", "created", "tokens", "answer"]
-    assert line.split() == [run["runId"], "worker", "completed", run["createdAt"][:19], "0", "It", "is", "42."]
+    assert line.split() == [run["runId"], "worker", "completed", run["createdAt"][:19], tokens, "It", "is", "42."]
 
 
 def test_a_terminal_gets_a_drawn_table(home: Home):

@@ -26,7 +26,7 @@ def test_a_terminal_shows_a_spinner_dim_reasoning_tools_and_figures(home: Home):
     assert "\x1b[2mI should calculate.\x1b[0m\n" in seen
     assert '\x1b[2mcalculator(expression="6*7") ok, 0.0 s: 42\x1b[0m\n' in seen
     assert '\x1b[31mcalculator(expression="1/0") error, 0.0 s: Error: division by zero\x1b[0m\n' in seen
-    assert re.search(r"It is 42\.\n\x1b\[2m\S*worker\.json · 0 tokens in, 0 out · \d+\.\d s\x1b\[0m\n$", seen)
+    assert re.search(r"It is 42\.\n\x1b\[2m\S*worker\.json · \d+ tokens in, \d+ out · \d+\.\d s\x1b\[0m\n$", seen)
     assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")  # the cursor is back
 
 

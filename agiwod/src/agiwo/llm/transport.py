@@ -4,6 +4,8 @@ In the place of the client's own streams, which ask the event loop to watch and 
 """
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any, cast
@@ -53,7 +55,7 @@ class _Network(httpcore2.AsyncNetworkBackend):
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(str(error)) from error
         except OSError as error:
-            raise httpcore2.ConnectError(str(error)) from error
+            raise httpcore2.ConnectError(_reason(error)) from error
         for option in socket_options or ():
             transport.get_extra_info("socket").setsockopt(*option)
         return stream
@@ -195,3 +197,9 @@ def _settle(future: "asyncio.Future[None] | None", late: Exception | None = None
         future.set_result(None)
     else:
         future.set_exception(late)
+
+
+def _reason(error: OSError) -> str:
+    """Why nobody answers, in the system's words: the event loop's own repeat the address."""
+    is_of_names = isinstance(error, socket.gaierror)
+    return os.strerror(error.errno) if error.errno and not is_of_names else error.strerror or str(error)
