@@ -1,6 +1,7 @@
 """A TCP connection to the first of a host's addresses that answers. Knows nothing of what is said over it."""
 
 import asyncio
+import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -50,7 +51,7 @@ async def dial(
             patience = _HEAD_START if left else None
             done, _ = await asyncio.wait(going, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             going -= (failed := {task for task in done if isinstance(task.exception(), OSError)})
-            faults += (str(task.exception()) for task in failed)
+            faults += (reason_of(error) for task in failed if isinstance(error := task.exception(), OSError))
             if reached := done - failed:
                 going.discard(first := reached.pop())
                 return first.result()
@@ -68,3 +69,9 @@ def _hang_up(tasks: Iterable[asyncio.Task[tuple[asyncio.Transport, _P]]]) -> Non
 def _close(task: "asyncio.Task[tuple[asyncio.Transport, _P]]") -> None:
     if not task.cancelled() and task.exception() is None:
         task.result()[0].abort()
+
+
+def reason_of(error: OSError) -> str:
+    """Why nobody answers, in the system's words: the event loop's own repeat the address."""
+    is_of_names = isinstance(error, socket.gaierror)
+    return os.strerror(error.errno) if error.errno and not is_of_names else error.strerror or str(error)

@@ -4,8 +4,6 @@ In the place of the client's own streams, which ask the event loop to watch and 
 """
 
 import asyncio
-import os
-import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any, cast
@@ -14,7 +12,7 @@ import httpcore2
 import httpx2
 
 from agiwo.llm.chunked import ChunkMerger
-from agiwo.llm.dial import addresses_of, dial
+from agiwo.llm.dial import addresses_of, dial, reason_of
 
 _SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
@@ -55,7 +53,7 @@ class _Network(httpcore2.AsyncNetworkBackend):
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(str(error)) from error
         except OSError as error:
-            raise httpcore2.ConnectError(_reason(error)) from error
+            raise httpcore2.ConnectError(reason_of(error)) from error
         for option in socket_options or ():
             transport.get_extra_info("socket").setsockopt(*option)
         return stream
@@ -197,9 +195,3 @@ def _settle(future: "asyncio.Future[None] | None", late: Exception | None = None
         future.set_result(None)
     else:
         future.set_exception(late)
-
-
-def _reason(error: OSError) -> str:
-    """Why nobody answers, in the system's words: the event loop's own repeat the address."""
-    is_of_names = isinstance(error, socket.gaierror)
-    return os.strerror(error.errno) if error.errno and not is_of_names else error.strerror or str(error)
