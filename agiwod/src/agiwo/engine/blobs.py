@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+import orjson
+
 from agiwo.journal.base import Journal
 from agiwo.schema.event import ITEM_COMPLETED
 from agiwo.schema.record import Entry
@@ -15,7 +17,13 @@ _GLIMPSE = 2048
 
 def is_long(entry: Entry) -> bool:
     """Whether the entry is an item with a text that is too long for it."""
-    return entry.type == ITEM_COMPLETED and _is_long(entry.data)
+    if entry.type != ITEM_COMPLETED:
+        return False
+    try:
+        # Nothing in it is longer than the whole, and nearly always that is short.
+        return len(orjson.dumps(entry.data)) > _LIMIT and _is_long(entry.data)
+    except TypeError:
+        return _is_long(entry.data)
 
 
 async def spilled(journal: Journal, entry: Entry) -> Entry:

@@ -111,7 +111,7 @@ class Execution:
         """Take up one record, old or new, in its order."""
         if record.key:
             self.keyed[record.key] = record
-        self.mail.recall(record)
+            self.mail.recall(record)  # which is about messages and operations: each has a key
         if record.type == INTERRUPTION:
             self._recall_interruption(record)
         elif record.type == INTERRUPTED:
