@@ -36,15 +36,13 @@ class Listeners:
         """Hand each run's records of one append to those who listen to it: the public ones, or all."""
         if not self._by_run:
             return
-        by_run: dict[str, list[Record]] = {}
-        for record in records:
-            if record.run in self._by_run:
-                by_run.setdefault(record.run, []).append(record)
-        for run, news in by_run.items():
-            public = [record for record in news if record.seq is not None]
-            for listener, internal in tuple(self._by_run.get(run, ())):
-                if heard := news if internal else public:
-                    _call(listener, heard)
+        for run in dict.fromkeys([record.run for record in records]):
+            if listeners := self._by_run.get(run):
+                news = [record for record in records if record.run == run]
+                public = [record for record in news if record.seq is not None]
+                for listener, internal in tuple(listeners):
+                    if heard := news if internal else public:
+                        _call(listener, heard)
 
     def _remove(self, run: str, entry: _Entry) -> None:
         remaining = self._by_run[run]
