@@ -42,20 +42,23 @@ async def dial(
     Raises:
         OSError: none of them can be reached.
     """
-    loop, left, faults = asyncio.get_running_loop(), deque(addresses), list[str]()
+    loop, left, faults = asyncio.get_running_loop(), deque(addresses), dict[str, OSError]()
     going = set[asyncio.Task[tuple[asyncio.Transport, _P]]]()
     try:
         while left or going:
             if left:
-                going.add(loop.create_task(loop.create_connection(protocol, left.popleft(), port, local_addr=local)))
+                dialling = loop.create_connection(protocol, (address := left.popleft()), port, local_addr=local)
+                going.add(loop.create_task(dialling, name=address))
             patience = _HEAD_START if left else None
             done, _ = await asyncio.wait(going, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             going -= (failed := {task for task in done if isinstance(task.exception(), OSError)})
-            faults += (reason_of(error) for task in failed if isinstance(error := task.exception(), OSError))
+            faults |= {task.get_name(): fault for task in failed if isinstance(fault := task.exception(), OSError)}
             if reached := done - failed:
                 going.discard(first := reached.pop())
                 return first.result()
-        raise OSError("; ".join(faults))
+        reasons = [reason_of(fault) for fault in faults.values()]
+        told = [f"{address}: {reason}" for address, reason in zip(faults, reasons, strict=True)]
+        raise OSError("; ".join(told if len(told) > 1 else reasons))
     finally:
         _hang_up(going)
 
