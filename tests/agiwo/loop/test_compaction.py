@@ -56,9 +56,7 @@ async def test_what_comes_after_begins_with_the_summary_and_what_was_replaced_is
     (request,) = map(said, requests_of(three))
     assert (request[0].endswith("In short."), request[1:]) == (True, [second, "Done.", "third"])
     fork = await lab.engine.branching.fork("s", run, 0)
-    # A replay makes no fork, so the conversation is another one there, and so would be its length.
-    answer = {"text": "No.", "usage": {"outputTokens": 1}}
-    four = agent_in(lab, answer, id="four", context_tokens=300_000)
+    four = agent_in(lab, {"text": "No."}, id="four", context_tokens=300_000)
     await lab.result(await ask(lab, four, "fourth", session=fork.id))
     assert said(requests_of(four)[0]) == [first, LONG, "fourth"]
 

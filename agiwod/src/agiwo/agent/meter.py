@@ -10,7 +10,7 @@ from agiwo.llm.base import Model
 from agiwo.llm.price import FREE, prepare, tariff_of
 from agiwo.llm.tokens import count_tokens
 from agiwo.loop.budget import EXHAUSTED
-from agiwo.schema.run import NOTHING, Usage
+from agiwo.schema.run import NOTHING, CostBasis, Usage
 
 _PERHAPS_BILLED = frozenset({"timeout", "stream_incomplete", "bad_body"})
 """Failures after which a provider may want money for what nobody got."""
@@ -59,15 +59,13 @@ class Meter:
         return tariff.cost(Usage(sent, cached_tokens=cached))
 
     async def used(self, model: Model, sent: Any, said: Sequence[str], told: Usage | None) -> Usage:
-        """What a request used and cost; what its provider has not told is counted here."""
-        usage = told or Usage(count_tokens(sent), count_tokens(said))
+        """What a request used and cost; what its provider has not told is counted here, unless it was free anyway."""
+        tariff = await tariff_of(model)
+        basis: CostBasis = "known" if told is not None or tariff is FREE else "estimated"
+        usage = told or (Usage() if tariff is FREE else Usage(count_tokens(sent), count_tokens(said)))
         if usage.cost_usd is not None:
             return replace(usage, cost_basis="known")
-        tariff = await tariff_of(model)
-        if tariff is None:
-            return usage
-        is_known = told is not None or tariff is FREE
-        return replace(usage, cost_usd=tariff.cost(usage), cost_basis="known" if is_known else "estimated")
+        return usage if tariff is None else replace(usage, cost_usd=tariff.cost(usage), cost_basis=basis)
 
     async def lose(self, error: ModelError, model: Model, sent: Any, said: Sequence[str], told: Usage | None) -> None:
         """Count what a request used that failed: no less than that, for nobody tells."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
@@ -55,23 +56,25 @@ FREE: Final = Price(0, 0)
 
 async def tariff_of(model: "Model") -> Tariff | None:
     """What the model costs; None when nobody knows."""
-    key = _key(model)
     if model.price is not None:
         return model.price
+    key = _key(model)
     if key not in _listed:
         # The list takes half a second to load, once in a process; others are to go on meanwhile.
-        _listed[key] = await asyncio.to_thread(_look_up, *key)
+        await asyncio.to_thread(_look_up, *key)
     return _listed[key]
 
 
 def prepare(model: "Model") -> None:
     """Begin to look up what the model costs, so that it is known when its answer is there."""
     key = _key(model)
-    if model.price is None and key not in _listed:
+    if model.price is None and key not in _looked_up:
+        _looked_up.add(key)
         asyncio.get_running_loop().run_in_executor(None, _look_up, *key)
 
 
 _Key = tuple[str, str, str | None]
+_looked_up: set[_Key] = set()
 _listed: dict[_Key, "Tariff | None"] = {}
 
 
@@ -79,19 +82,18 @@ def _key(model: "Model") -> _Key:
     return model.provider, model.id, model.base_url
 
 
-def _look_up(provider: str, id: str, base_url: str | None) -> "Tariff | None":
-    """What the list says of a model: of the provider that is known to be at its address, else of the one it names."""
+def _look_up(provider: str, id: str, base_url: str | None) -> None:
+    """See what the list says of a model: of the provider that is known to be at its address, else of the one named."""
     from genai_prices.data_snapshot import get_snapshot
 
-    prices = get_snapshot()
+    prices, found = get_snapshot(), None
     try:
         at_address = prices.find_provider(None, None, base_url) if base_url else None
     except LookupError:
         at_address = None  # a gateway, or a server of the user's own
-    try:
-        return _Listed(*prices.find_provider_model(id, at_address, provider, None))
-    except LookupError:
-        return None
+    with suppress(LookupError):
+        found = _Listed(*prices.find_provider_model(id, at_address, provider, None))
+    _listed[provider, id, base_url] = found
 
 
 @dataclass(frozen=True, slots=True)
