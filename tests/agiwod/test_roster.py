@@ -6,10 +6,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from agiwo.agent import Budget
 from agiwo.config import AgiwoSettings, use_settings
 from agiwo.errors import ConfigError, ModelError
 from agiwo.journal.memory import MemoryJournal
-from agiwo.llm import resolve_model
+from agiwo.llm import Price, resolve_model
 from agiwo.tool.builtin import BUILTINS
 from agiwod.offer import find_model, offered_models, secrets
 from agiwod.roster import build_agents
@@ -78,6 +79,35 @@ def test_a_table_becomes_an_agent(tmp_path: Path) -> None:
     assert (agent.model.name, agent.model.id) == ("lab", "some-model")
     assert list(agent.plan().tools) == ["calculator", "current_time"]
     assert agents.with_model("b", "lab").model.id == "some-model"
+
+
+def test_a_table_may_give_its_agent_a_budget_and_its_model_a_price(tmp_path: Path) -> None:
+    text = """
+    [models.lab]
+    provider = "openai"
+    id = "some-model"
+    base_url = "http://127.0.0.1:1/v1"
+    price = { input = 0.5, output = 1.5, cached = 0.1 }
+    [agents.a]
+    model = "lab"
+    budget = { cost_usd = 0.5, tokens = 1000, calls = 5, seconds = 30 }
+    """
+    agent = build_agents(configured(tmp_path, text)).get("a").agent
+    assert agent.options.budget == Budget(0.5, 1000, 5, 30)
+    assert agent.model.price == Price(0.5, 1.5, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("budget = { tokens = 0 }", "config.toml:3: 'tokens' in [agents.a.budget] must be"),
+        ("budget = { token = 5 }", "did you mean 'tokens'"),
+    ],
+)
+def test_a_budget_that_cannot_work_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configured(tmp_path, f'[agents.a]\nmodel = "auto"\n{text}')
+    assert words in str(caught.value), str(caught.value)
 
 
 async def test_a_model_whose_key_is_missing_is_there_and_says_so_when_it_is_asked(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from terminal_lab import Home, events_of, home_at
+from terminal_lab import CONFIG, Home, events_of, home_at
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +129,23 @@ def test_models_tell_what_they_lack(home: Home):
 def test_a_reading_command_starts_the_daemon_when_none_runs(home: Home):
     home.kill()
     assert json.loads(home.run("runs", "list", "--json").out)["runs"]
+
+
+def test_what_a_run_cost_is_shown_behind_its_answer_and_with_the_run(tmp_path: Path):
+    priced = """
+[models.dear]
+provider = "scripted"
+id = "dear.json"
+price = { input = 2.0, output = 10.0 }
+
+[agents.clerk]
+model = "dear"
+budget = { calls = 1 }
+"""
+    turn = {"text": "Yes.", "usage": {"inputTokens": 1000, "outputTokens": 10}}
+    with home_at(tmp_path, CONFIG + priced) as home:
+        (home.path / "dear.json").write_text(json.dumps({"turns": [turn]}))
+        asked = home.run("ask", "--agent", "clerk", "Is it?")
+        assert " · 1000 tokens in, 10 out · $0.0021 · " in asked.err
+        run = home.json("runs", "list")["runs"][0]
+        assert "\ncost     $0.0021\n" in home.run("runs", "show", run["runId"]).out

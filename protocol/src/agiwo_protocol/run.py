@@ -43,7 +43,11 @@ class Run(Wire):
 
 
 class Budget(Wire):
-    """What a run and its children may use up. Whatever is left out is not limited."""
+    """What a run and its children may use up together. Whatever is left out is not limited.
+
+    Each request to a model is held against it before it is made; the run ends with the reason `budget_exhausted`. An
+    input that alone has more `tokens` is refused (-32007).
+    """
 
     cost_usd: Annotated[float, Field(gt=0)] | None = None
     tokens: Annotated[int, Field(gt=0, le=2**53 - 1)] | None = None

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:4a76d371a0929eace3f37e280ccf4fa5485a639204cb9376fac50a94bfbbf54b"
+SCHEMA_HASH: Final = "sha256:3ed7e35707da04c4781ab62fc9ec9939c67a70c267a98a15a603323db43e4952"
 
 CAPABILITIES: Final = (
     "agent",

@@ -3,7 +3,7 @@
 import difflib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin
@@ -197,8 +197,9 @@ def _expected(detail: ErrorDetails) -> str:
 
 
 def _unknown(path: tuple[str, ...]) -> str:
-    kind = _element(_kind_at(path[:-1]))
-    known = kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+    kinds = map(_element, _options(_kind_at(path[:-1])))
+    tables = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    known = [name for table in tables for name in table.model_fields]
     return f"unknown key {path[-1]!r}{_in(path)}{_did_you_mean(path[-1], known)}"
 
 
@@ -206,7 +207,7 @@ def _in(path: tuple[str, ...]) -> str:
     return f" in [{'.'.join(path[:-1])}]" if len(path) > 1 else ""
 
 
-def _did_you_mean(word: str, known: Mapping[str, Any]) -> str:
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
