@@ -73,13 +73,14 @@ class DrainResult(Wire):
 
 
 class OpenRpc(Wire):
-    """An OpenRPC document; the notifications of either side stand beside its methods."""
+    """An OpenRPC document; the notifications of either side, and what a client is asked, stand beside its methods."""
 
     openrpc: str
     info: dict[str, Any]
     methods: list[dict[str, Any]]
     components: dict[str, Any]
     notifications: list[dict[str, Any]] = Field(alias="x-notifications")
+    client_methods: list[dict[str, Any]] = Field(alias="x-client-methods")
 
 
 class Draining(Wire):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:3ed7e35707da04c4781ab62fc9ec9939c67a70c267a98a15a603323db43e4952"
+SCHEMA_HASH: Final = "sha256:2a221e0d6aa95411a6d581a22ffabf00ec3810e7f46bacc2a07be32ff96e31ea"
 
 CAPABILITIES: Final = (
     "agent",
