@@ -177,6 +177,10 @@ class Terminal:
         while text not in self.seen:
             assert self._read(deadline), f"{text!r} did not come: {self.seen!r}"
 
+    def type(self, text: str) -> None:
+        """What a person types; `\n` is the Enter key."""
+        os.write(self.master, text.encode())
+
     def interrupt(self) -> None:
         """What the terminal does on Ctrl-C."""
         self.child.send_signal(signal.SIGINT)

@@ -194,3 +194,29 @@ def test_columns_are_as_wide_as_their_longest_cell():
         "r1      completed",
         "run_22  x",
     ]
+
+
+def test_how_a_question_ended_is_a_line_with_who_ended_it() -> None:
+    asked = event("approval/requested", "t", approvalId="a", title="Allow bash?", subject={"name": "bash"}, options=[])
+    endings = [
+        event("approval/resolved", "t", approvalId="a", name="bash", outcome="deny", by="me", reason="not\ntoday"),
+        event("approval/resolved", "t", approvalId="b", name="bash", outcome="allow_once"),
+        event("approval/resolved", "t", approvalId="c", name="bash", outcome="expired"),
+    ]
+    _, err = in_files([STARTED, asked, *endings])
+    assert err == "bash was not allowed by me: not today\nbash was allowed\nbash was not answered in time\n"
+
+
+def test_what_a_run_says_while_somebody_is_asked_comes_after_the_answer() -> None:
+    both = Terminal()
+    with Screen(both, both, PLAIN) as screen:
+        telling = Telling()
+        with screen.holding():
+            screen.note("Allow bash?")
+            screen.ask("yes or no: ")
+            for piece in telling.tell(delta("Hello")):
+                screen.show(piece)
+            screen.answered()
+        for piece in telling.tell(said("Hello.")):
+            screen.show(piece)
+    assert both.getvalue() == "Allow bash?\nyes or no: Hello.\n"

@@ -25,20 +25,14 @@ def ask(
 ) -> None:
     """Ask an agent and watch the answer come. Ctrl-C cancels the run; twice leaves it running."""
     text, output_schema = _read(question), None if schema is None else _read_schema(schema)
-    from agiwod.cli.follow import follow, view
-    from agiwod.cli.talk import talk
+    from agiwod.cli.follow import watch
 
-    async def asking(client: "Client") -> ExitCode:
-        async def begin() -> "Run":
-            return await client.start_run(
-                agent or await _default(client), text, session_id=session, model=model, output_schema=output_schema
-            )
+    async def begin(client: "Client") -> "Run":
+        return await client.start_run(
+            agent or await _default(client), text, session_id=session, model=model, output_schema=output_schema
+        )
 
-        has_output = output_schema is not None
-        with view(as_json=as_json, has_output=has_output) as shown:
-            return await follow(begin, shown, has_output=has_output)
-
-    raise typer.Exit(talk(asking))
+    raise typer.Exit(watch(begin, as_json=as_json, has_output=output_schema is not None))
 
 
 def _read(question: str) -> str:

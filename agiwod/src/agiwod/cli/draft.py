@@ -1,17 +1,12 @@
 """A copy of a file that is edited in the place of the file. Does not know what makes a good one."""
 
 import os
-import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
-from typing import Final
 
-from agiwod.cli.failure import CommandFailed, ExitCode
-
-_EDITORS: Final = ("sensible-editor", "nano", "vim", "vi")
-"""What is tried when the user has named none."""
+from agiwod.cli.editor import edit
+from agiwod.cli.failure import CommandFailed
 
 
 class Draft:
@@ -34,7 +29,7 @@ class Draft:
         else:
             with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as draft:
                 draft.write(before)
-        self._run_editor()
+        edit(self.path, otherwise="the settings are as before")
         if not self.path.is_file():
             raise CommandFailed(f"the editor has left no file at {self.path}; the settings are as before")
         if self.path.read_bytes() != before:
@@ -50,33 +45,3 @@ class Draft:
         shutil.copymode(target if target.exists() else self.path, new)
         os.replace(new, target)
         self.path.unlink()
-
-    def _run_editor(self) -> None:
-        command = [*_editor(), str(self.path)]
-        try:
-            code = subprocess.run(command, check=False).returncode
-        except OSError as error:
-            raise CommandFailed(f"the editor {command[0]!r} cannot be started: {error.strerror}") from None
-        if code != 0:
-            raise CommandFailed(f"the editor {command[0]!r} ended with code {code}; the settings are as before")
-
-
-def _editor() -> list[str]:
-    from agiwo.config import variable
-
-    named = variable("VISUAL") or variable("EDITOR")
-    if named:
-        return _words(named)
-    found = next((path for name in _EDITORS if (path := shutil.which(name))), None)
-    if found is None:
-        raise CommandFailed("there is no editor", hint="name one in VISUAL or EDITOR", code=ExitCode.USAGE)
-    return [found]
-
-
-def _words(command: str) -> list[str]:
-    """A command line as the shell would read it, as far as that goes without one."""
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        named = f"VISUAL or EDITOR names no program: {command!r} ({error})"
-        raise CommandFailed(named, hint="the settings are as before", code=ExitCode.USAGE) from None

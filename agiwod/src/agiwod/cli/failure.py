@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     NO_DAEMON = 3
+    NEEDS_APPROVAL = 4
     INTERRUPTED = 130
 
 

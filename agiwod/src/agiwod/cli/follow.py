@@ -9,12 +9,14 @@ from typing import Any, Final, Protocol
 
 import anyio
 import orjson
-from agiwo_client import Run
+from agiwo_client import Client, OnApproval, Run
 from agiwo_protocol.run import TERMINAL_EVENTS, RunEvent
 
 from agiwod.cli.advice import advice_for
+from agiwod.cli.asking import Absence, Interview, Questions, is_at_terminal
 from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.screen import Screen
+from agiwod.cli.talk import talk
 from agiwod.cli.telling import Stop, Telling, Text, Voice
 
 _SECOND_THOUGHT: Final = 1.0
@@ -35,12 +37,17 @@ class View(Protocol):
         """Say something about the run that is not part of it."""
         ...
 
+    @property
+    def screen(self) -> Screen | None:
+        """The screen that a person may be looking at."""
+        ...
+
 
 class Story:
     """Events told to a person."""
 
     def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+        self.screen = self._screen = screen
         self._telling = Telling()
 
     def show(self, event: RunEvent) -> None:
@@ -57,7 +64,7 @@ class Output:
     """The run's output, as JSON on stdout; all else is told to a person. What the model says is not shown by itself."""
 
     def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+        self.screen = self._screen = screen
         self._telling = Telling()
 
     def show(self, event: RunEvent) -> None:
@@ -76,6 +83,8 @@ class Output:
 
 class Lines:
     """Events given to a program: each as one line of JSON."""
+
+    screen = None
 
     def show(self, event: RunEvent) -> None:
         """Write the event as it came over the wire."""
@@ -101,8 +110,32 @@ def view(*, as_json: bool, has_output: bool = False) -> Generator[View]:
         yield Output(screen) if has_output else Story(screen)
 
 
-async def follow(begin: Callable[[], Awaitable[Run]], view: View, *, has_output: bool = False) -> ExitCode:
+def watch(begin: Callable[[Client], Awaitable[Run]], *, as_json: bool, has_output: bool = False) -> ExitCode:
+    """Show the run that `begin` gets from the daemon until it ends; return the exit code that its end deserves.
+
+    Raises:
+        CommandFailed: as `talk` and `follow`.
+    """
+    questions = Questions()
+
+    async def watching(client: Client) -> ExitCode:
+        with view(as_json=as_json, has_output=has_output) as shown:
+            return await follow(client, lambda: begin(client), shown, questions, has_output=has_output)
+
+    return talk(watching, on_approval=questions)
+
+
+async def follow(
+    client: Client,
+    begin: Callable[[], Awaitable[Run]],
+    view: View,
+    questions: Questions,
+    *,
+    has_output: bool = False,
+) -> ExitCode:
     """Show the run that `begin` gives until it ends; return the exit code that its end deserves.
+
+    What the daemon asks meanwhile is asked at the terminal. Without one the run is left, waiting.
 
     Raises:
         CommandFailed: the run failed, or has no output although it should; the message says why and what to do.
@@ -110,6 +143,7 @@ async def follow(begin: Callable[[], Awaitable[Run]], view: View, *, has_output:
     follower = _Follower(begin, view, has_output)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follower.obey, tasks.cancel_scope)
+        questions.answer = follower.who_answers(client, tasks.cancel_scope)
         await follower.read()
         tasks.cancel_scope.cancel()
     return follower.exit_code()
@@ -123,6 +157,18 @@ class _Follower:
         self._run: Run | None = None
         self._has_run = anyio.Event()
         self._end: RunEvent | None = None
+        self._is_left_asking = False
+
+    def who_answers(self, client: Client, reading: anyio.CancelScope) -> OnApproval:
+        """The person at the terminal; else nobody, and the run is left."""
+        if self._view.screen is not None and is_at_terminal():
+            return Interview(client, self._view.screen)
+
+        def leave() -> None:
+            self._is_left_asking = True
+            self._leave(reading)
+
+        return Absence(client, self._view, leave)
 
     async def read(self) -> None:
         """Show every event to the last."""
@@ -165,6 +211,8 @@ class _Follower:
         Raises:
             CommandFailed: it failed, or has no output.
         """
+        if self._is_left_asking:
+            return ExitCode.NEEDS_APPROVAL
         match self._end:
             case RunEvent(type="run/completed", data=data) if self._has_output and data.get("output") is None:
                 raise CommandFailed("the run ended without an answer that fits the schema")

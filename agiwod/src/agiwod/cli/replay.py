@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from agiwo_client import Client, Run
     from agiwo_protocol.run import RunEvent
 
+    from agiwod.cli.asking import Questions
+
 _PAGE = 1000
 
 
@@ -21,22 +23,27 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Every event, one JSON object a line.")] = False,
 ) -> None:
     """Play a finished run again; asks no model. With --model, another one does it, with the recorded tool results."""
+    from agiwod.cli.asking import Questions
     from agiwod.cli.follow import view
     from agiwod.cli.talk import talk
+
+    questions = Questions()
 
     async def replaying(client: "Client") -> ExitCode:
         before = await _finished(client, run_id, start - 1 if model is None else 0)
         if model is not None:
-            return await _compare(client, before, model, start, as_json=as_json)
+            return await _compare(client, questions, before, model, start, as_json=as_json)
         with view(as_json=as_json) as shown:
             for event in before:
                 shown.show(event)
         return ExitCode.OK
 
-    raise typer.Exit(talk(replaying))
+    raise typer.Exit(talk(replaying, on_approval=questions))
 
 
-async def _compare(client: "Client", before: list["RunEvent"], model: str, start: int, *, as_json: bool) -> ExitCode:
+async def _compare(
+    client: "Client", questions: "Questions", before: list["RunEvent"], model: str, start: int, *, as_json: bool
+) -> ExitCode:
     """Show the run with the other model as it goes on, and the difference in the end, however it ends."""
     from agiwo_protocol import run
 
@@ -50,7 +57,7 @@ async def _compare(client: "Client", before: list["RunEvent"], model: str, start
 
     try:
         with view(as_json=as_json) as shown:
-            return await follow(begin, shown)
+            return await follow(client, begin, shown, questions)
     finally:
         now = await _events(client, begun.run_id)
         if now[-1].type in run.TERMINAL_EVENTS:

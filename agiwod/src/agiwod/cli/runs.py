@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agiwod.cli.failure import ExitCode
 from agiwod.cli.listing import AsJson, show_answer
 
 if TYPE_CHECKING:
-    from agiwo_client import Client, Run
+    from agiwo_client import Client
     from agiwo_protocol import run
 
 runs = typer.Typer(help="The runs: list, show, follow and cancel them.", no_args_is_help=True)
@@ -104,17 +103,9 @@ def attach_run(
     as_json: Annotated[bool, typer.Option("--json", help="Every event, one JSON object a line.")] = False,
 ) -> None:
     """Follow a run: what was missed, then what happens. Ctrl-C cancels the run; twice leaves it running."""
-    from agiwod.cli.follow import follow, view
-    from agiwod.cli.talk import talk
+    from agiwod.cli.follow import watch
 
-    async def attaching(client: "Client") -> ExitCode:
-        async def begin() -> "Run":
-            return await client.attach(run_id, after)
-
-        with view(as_json=as_json) as shown:
-            return await follow(begin, shown)
-
-    raise typer.Exit(talk(attaching))
+    raise typer.Exit(watch(lambda client: client.attach(run_id, after), as_json=as_json))
 
 
 @runs.command("cancel")

@@ -5,7 +5,8 @@ Text is written as it comes and never taken back; nothing but the one line of th
 
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -46,6 +47,7 @@ class Screen:
         environ = os.environ if environ is None else environ
         self._out, self._err = _Lane(out, environ), _Lane(err, environ)
         self._spinner: Status | None = None
+        self._held: list[Piece] | None = None
 
     def __enter__(self) -> "Screen":
         return self
@@ -59,7 +61,10 @@ class Screen:
             self._out.end_line()
 
     def show(self, piece: Piece) -> None:
-        """Show one piece, at once."""
+        """Show one piece, at once, or when it is not held back any more."""
+        if self._held is not None:
+            self._held.append(piece)
+            return
         match piece:
             case Text(voice, text):
                 self._speak(voice, text)
@@ -77,6 +82,28 @@ class Screen:
         self._err.end_line()
         self._err.write(text, style)
         self._err.write("\n")
+
+    @contextmanager
+    def holding(self) -> Generator[None]:
+        """Hold back what is shown until the block is over: somebody is being asked. Notes come through."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for piece in held:
+                self.show(piece)
+
+    def ask(self, question: str) -> None:
+        """Leave a question at the end of a line of its own."""
+        self._rest()
+        self._leave_answer()
+        self._err.end_line()
+        self._err.write(question)
+
+    def answered(self) -> None:
+        """The person has ended the line."""
+        self._err.is_open = False
 
     def _speak(self, voice: Voice, text: str) -> None:
         self._rest()

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 import anyio
-from agiwo_client import Client, DaemonGone, DaemonNotFound, RpcError, connect
+from agiwo_client import Client, DaemonGone, DaemonNotFound, OnApproval, RpcError, connect
 from agiwo_protocol.paths import Paths, locate
 
 from agiwod.cli.advice import advice_for
@@ -17,8 +17,10 @@ _USAGE = frozenset({"not_found", "invalid_params", "config"})
 """Errors that the user made by naming what does not exist, or something else than can be named."""
 
 
-def talk(command: Callable[[Client], Awaitable[T]], *, autostart: bool = True) -> T:
-    """What `command` gets from the daemon, which is started if none runs.
+def talk(
+    command: Callable[[Client], Awaitable[T]], *, autostart: bool = True, on_approval: OnApproval | None = None
+) -> T:
+    """What `command` gets from the daemon, which is started if none runs, and which may ask `on_approval`.
 
     Raises:
         CommandFailed: there is no daemon, it refused, or it went away.
@@ -28,7 +30,7 @@ def talk(command: Callable[[Client], Awaitable[T]], *, autostart: bool = True) -
         start_daemon(paths)
 
     async def conversation() -> T:
-        async with connect(autostart=autostart, name="agiwod") as client:
+        async with connect(autostart=autostart, name="agiwod", on_approval=on_approval) as client:
             return await command(client)
 
     try:

@@ -8,6 +8,8 @@ from typing import Any, Final, cast
 
 from agiwo_protocol.run import RunEvent
 
+from agiwod.cli.question import OUTCOMES
+
 _LONGEST_ARGUMENT: Final = 40
 _LONGEST_CALL: Final = 80
 _LONGEST_OUTPUT: Final = 60
@@ -121,6 +123,10 @@ class Telling:
                 return self._delta(item, data)
             case "item/completed":
                 return self._completed(item, data)
+            case "approval/requested":
+                return [Waiting(f"{data['subject']['name']} waits for approval")]
+            case "approval/resolved":
+                return [_resolved(data), THINKING]
             case "run/completed":
                 return self._done(data)
             case "run/cancelled":
@@ -225,6 +231,13 @@ def _retrying(data: Mapping[str, Any]) -> list[Piece]:
     delay, reason = data.get("delay", 0), data.get("reason", "the model failed")
     note = Note(f"{reason}; asking again in {delay:.1f} s (request {data.get('attempt', '?')})")
     return [note, Waiting("waiting to ask again")]
+
+
+def _resolved(data: Mapping[str, Any]) -> Note:
+    by = f" by {data['by']}" if data.get("by") else ""
+    why = f": {_short(data['reason'], _LONGEST_OUTPUT)}" if data.get("reason") else ""
+    outcome = data.get("outcome", "cancelled")
+    return Note(f"{data.get('name', 'a call')} was {OUTCOMES.get(outcome, outcome)}{by}{why}")
 
 
 def _sleeping(data: Mapping[str, Any]) -> list[Piece]:

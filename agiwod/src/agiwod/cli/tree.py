@@ -6,6 +6,7 @@ import typer
 
 from agiwod import __version__
 from agiwod.cli.agents import agents
+from agiwod.cli.approvals import approvals
 from agiwod.cli.ask import ask
 from agiwod.cli.config import config
 from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
@@ -54,6 +55,7 @@ app.command()(stdio)
 runs.command()(replay)
 app.add_typer(runs, name="runs")
 app.add_typer(sessions, name="sessions")
+app.add_typer(approvals, name="approvals")
 app.add_typer(agents, name="agents")
 app.add_typer(models, name="models")
 app.add_typer(tools, name="tools")

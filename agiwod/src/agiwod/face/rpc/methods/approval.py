@@ -24,4 +24,6 @@ async def respond(connection: Connection, params: approval.RespondParams) -> app
     try:
         return encode.resolution(await connection.daemon.approvals.respond(params.approval_id, answer))
     except ToolError as error:
-        raise InvalidParams(str(error), errors=[{"path": "arguments", "message": str(error)}]) from None
+        raise InvalidParams(
+            str(error), errors=[{"path": "arguments", "message": "the tool does not take them"}]
+        ) from None
