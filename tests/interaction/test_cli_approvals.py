@@ -170,7 +170,18 @@ def test_a_question_closes_when_somebody_else_has_answered(home: Home) -> None:
         (question,) = waiting(home)
         assert home.run("approvals", "deny", question["approvalId"], "--reason", "no").out == "not allowed\n"
         assert terminal.end() == 0
-    assert "the question is over; it was answered elsewhere" in terminal.seen
+    assert f"{PROMPT}\nbash was not allowed by agiwod: no\n" in plain(terminal.seen)
+
+
+def test_a_run_that_is_left_at_its_question_goes_on_waiting(home: Home) -> None:
+    with home.terminal("ask", "--agent", "careful", "go") as terminal:
+        terminal.await_text(PROMPT)
+        terminal.interrupt()
+        terminal.await_text("press Ctrl-C again now")
+        terminal.interrupt()
+        assert terminal.end() == 130
+    (question,) = waiting(home)
+    assert f"left; follow it again with `agiwod runs attach {question['runId']}" in terminal.seen
 
 
 def test_what_was_typed_before_the_question_does_not_answer_it(home: Home) -> None:

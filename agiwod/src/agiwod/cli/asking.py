@@ -71,24 +71,22 @@ class Absence:
 
 
 class Interview:
-    """Asks the person at the terminal, one question at a time; what the run says meanwhile is shown afterwards."""
+    """Asks the person at the terminal, one question at a time; what the run says meanwhile is shown afterwards.
+
+    When somebody else has answered, or nobody is to be asked any more, the question ends where it is: how it ended is
+    told by the run.
+    """
 
     def __init__(self, client: Client, screen: Screen) -> None:
         self._client, self._screen = client, screen
         self._turn = asyncio.Lock()
-        self._answered = ""
 
     async def __call__(self, asked: Approval) -> Reply | None:
         """What the person says; None when the question is left open."""
         async with self._turn:
             with self._screen.holding():
-                try:
-                    self._screen.note("\n".join(told(asked)))
-                    return await self._hear(asked)
-                except asyncio.CancelledError:
-                    if self._answered != asked.approval_id:
-                        self._screen.note("the question is over; it was answered elsewhere")
-                    raise
+                self._screen.note("\n".join(told(asked)))
+                return await self._hear(asked)
 
     async def _hear(self, asked: Approval) -> Reply | None:
         arguments: dict[str, Any] = asked.subject.arguments
@@ -153,11 +151,9 @@ class Interview:
     async def _is_taken(self, asked: Approval, arguments: dict[str, Any]) -> bool:
         """Allow the call with other arguments; False when the tool does not take them."""
         params = approval.RespondParams(approval_id=asked.approval_id, option_id="allow_once", arguments=arguments)
-        self._answered = asked.approval_id
         try:
             result = await self._client.call(approval.RESPOND, params)
         except (RpcError, ConnectionError) as error:
-            self._answered = ""
             self._screen.note(visible(str(error)))
             return False
         if result.status == "already_resolved":
