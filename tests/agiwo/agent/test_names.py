@@ -22,6 +22,12 @@ PROMISED = {
     "agiwo.tool": ["BaseTool", "ToolDefinition", "ToolResult", "AgentTool", "as_tool"],
 }
 
+A_FIRST_AGENT = """
+from agiwo import Agent, AgentHooks, as_tool
+from agiwo.llm import OpenAIModel
+Agent("writer", "", OpenAIModel("m", api_key="none", base_url="http://127.0.0.1:9/v1"))
+"""
+
 UNUSED = {"sqlite3", "aiosqlite", "httpx2", "opentelemetry", "mcp", "agiwo.journal.sqlite", "agiwo.llm.openai"}
 
 
@@ -50,3 +56,12 @@ def test_an_import_loads_no_provider_no_exporter_and_no_store_on_disk(program: s
         check=True,
     )
     assert UNUSED & set(done.stdout.split()) == set()
+
+
+def test_an_agent_that_has_not_run_has_loaded_no_http_client_no_settings_and_no_engine() -> None:
+    program = f"import sys; before = set(sys.modules)\n{A_FIRST_AGENT}\nprint(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"agiwo.engine", "agiwo.loop.loop"} & loaded == set()
+    foreign = {name.partition(".")[0] for name in loaded if not name.startswith("_")} - sys.stdlib_module_names
+    assert foreign == {"agiwo", "orjson"}

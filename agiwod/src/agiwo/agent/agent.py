@@ -5,24 +5,15 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agiwo import ids
 from agiwo.abort import AbortSignal
 from agiwo.agent.approver import Approver
 from agiwo.agent.as_tool import AgentTool
-from agiwo.agent.handle import RunHandle
-from agiwo.agent.home import Home, home_for
 from agiwo.agent.hooks import AgentHooks
-from agiwo.agent.journal_view import JournalView
 from agiwo.agent.options import AgentOptions
-from agiwo.agent.output_type import OutputType
-from agiwo.agent.program import AgentProgram
-from agiwo.agent.run_step_storage import RunStepStorage
-from agiwo.durable import SPEC
-from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import ConfigError, NotFound, StorageError
-from agiwo.journal.base import Journal
 from agiwo.llm.base import Model
 from agiwo.loop.budget import refuse_unless_affordable
 from agiwo.loop.plan import Plan
@@ -35,6 +26,16 @@ from agiwo.tool.base import BaseTool
 from agiwo.tool.builtin import builtin_tool
 from agiwo.tool.executor import ToolExecutor
 from agiwo.tool.function import tool
+
+# The engine and the loop are loaded by the first run: they are more than half of what there is to load.
+if TYPE_CHECKING:
+    from agiwo.agent.handle import RunHandle
+    from agiwo.agent.home import Home
+    from agiwo.agent.output_type import OutputType
+    from agiwo.agent.program import AgentProgram
+    from agiwo.agent.run_step_storage import RunStepStorage
+    from agiwo.engine.embedded import EmbeddedEngine
+    from agiwo.journal.base import Journal
 
 _DEFAULT_TOOLS = ("calculator", "current_time", "http_request")
 """The builtin tools that can do no harm."""
@@ -76,8 +77,10 @@ class Agent:
         self._home: Home | None = None
 
     @cached_property
-    def program(self) -> AgentProgram:
+    def program(self) -> "AgentProgram":
         """What an engine runs for this agent."""
+        from agiwo.agent.program import AgentProgram
+
         agents, patience = self._agents.values(), self.options.stream_cleanup_timeout
         return AgentProgram(
             self.model, self.system_prompt, self._executor, self.hooks, agents, patience, self.on_approval
@@ -119,7 +122,7 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         ancestors: tuple[str, ...] = (),
         asks: bool = True,
-        output: OutputType | None = None,
+        output: "OutputType | None" = None,
         budget: Budget | None = None,
     ) -> RunSpec:
         """What a run of this agent is asked to do; without a session it gets a new one. `asks` is as in `plan`.
@@ -155,11 +158,13 @@ class Agent:
         return AgentTool(self, name, description, max_depth)
 
     @property
-    def run_step_storage(self) -> RunStepStorage:
+    def run_step_storage(self) -> "RunStepStorage":
         """The runs and steps that are kept where this agent's are, for reading; it opens what `run` would open."""
+        from agiwo.agent.journal_view import JournalView
+
         return JournalView(self._journal)
 
-    async def _journal(self) -> Journal:
+    async def _journal(self) -> "Journal":
         engine, _ = await self._enter()
         return engine.journal
 
@@ -173,7 +178,7 @@ class Agent:
         abort_signal: AbortSignal | None = None,
         output_type: Any = None,
         budget: Budget | None = None,
-    ) -> RunHandle:
+    ) -> "RunHandle":
         """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`.
 
         A call that needs somebody's word waits for `on_approval`, or for the handle's `answer`. The run and all below
@@ -191,12 +196,13 @@ class Agent:
         spec = self.spec(
             user_input, session_id=session_id, user_id=user_id, metadata=metadata, output=output, budget=budget
         )
-        return await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal, output)
+        engine, home = await self._enter()
+        return await home.start(engine, spec, ids.fresh("run"), abort_signal, output)
 
-    def _output(self, output_type: Any) -> OutputType | None:
+    def _output(self, output_type: Any) -> "OutputType | None":
         return None if output_type is None else self.program.output_types.of(output_type)
 
-    async def attach(self, run_id: str, *, output_type: Any = None) -> RunHandle:
+    async def attach(self, run_id: str, *, output_type: Any = None) -> "RunHandle":
         """The handle of a run that was started before, also by an earlier process over the same file.
 
         Its output is JSON data, unless `output_type` says what to make of it.
@@ -207,10 +213,7 @@ class Agent:
         """
         output = self._output(output_type)
         engine, home = await self._enter()
-        cursor = await engine.events(run_id)
-        records = await engine.journal.load(run_id)
-        spec = next(RunSpec.from_json(record.data["spec"]) for record in records if record.key == SPEC)
-        return RunHandle(engine, home, cursor, spec, output)
+        return await home.attach(engine, run_id, output)
 
     async def run(
         self,
@@ -248,7 +251,7 @@ class Agent:
             spec = _below(context, spec)
         run, (engine, home) = ids.fresh("run"), await self._enter()
         try:
-            return await (await _start(engine, home, spec, run, abort_signal, output)).wait()
+            return await (await home.start(engine, spec, run, abort_signal, output)).wait()
         except asyncio.CancelledError:
             with suppress(NotFound, StorageError):
                 await engine.cancel(run, "the caller was cancelled")
@@ -280,7 +283,8 @@ class Agent:
             output=output,
             budget=budget,
         )
-        handle = await _start(*await self._enter(), spec, ids.fresh("run"), abort_signal, output)
+        engine, home = await self._enter()
+        handle = await home.start(engine, spec, ids.fresh("run"), abort_signal, output)
         async for event in handle.stream():
             yield event
 
@@ -307,7 +311,9 @@ class Agent:
         engine, _ = await self._enter()
         await engine.branching.rewind(session_id, at, seq)
 
-    async def _enter(self) -> tuple[EmbeddedEngine, Home]:
+    async def _enter(self) -> "tuple[EmbeddedEngine, Home]":
+        from agiwo.agent.home import home_for
+
         home = self._home = self._home or home_for(self.options.run_step_storage)
         return await home.enter(self), home
 
@@ -321,22 +327,6 @@ class Agent:
             await home.leave(self)
         await self._executor.close()
         await self.model.close()
-
-
-async def _start(
-    engine: EmbeddedEngine,
-    home: Home,
-    spec: RunSpec,
-    run: str,
-    signal: AbortSignal | None,
-    output: OutputType | None,
-) -> RunHandle:
-    cursor = await engine.start(spec, run=run)
-    if signal is not None and signal.is_aborted():
-        await engine.cancel(run, signal.reason or "")
-    elif signal is not None:
-        home.obey(signal, run)
-    return RunHandle(engine, home, cursor, spec, output)
 
 
 def _below(context: ExecutionContext, spec: RunSpec) -> RunSpec:

@@ -3,10 +3,9 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agiwo import ids
-from agiwo.agent.home import Home
 from agiwo.agent.model_step import STEER
 from agiwo.agent.observers import has_seen
 from agiwo.agent.output_type import OutputType, made
@@ -21,12 +20,15 @@ from agiwo.schema.event import TERMINAL_EVENTS
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import RunOutput, StreamEvent
 
+if TYPE_CHECKING:
+    from agiwo.agent.home import Home
+
 
 class RunHandle:
     """One run. Any number of readers may stream it, each from any seq; none of them can slow or end it."""
 
     def __init__(
-        self, engine: EmbeddedEngine, home: Home, first: Cursor, spec: RunSpec, output: OutputType | None = None
+        self, engine: EmbeddedEngine, home: "Home", first: Cursor, spec: RunSpec, output: OutputType | None = None
     ) -> None:
         self._engine, self._home, self._spec, self._output = engine, home, spec, output
         self._observer = home.observers.of(first.run)

@@ -8,10 +8,12 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from agiwo.abort import AbortSignal
 from agiwo.agent.approvers import Approvers
+from agiwo.agent.handle import RunHandle
 from agiwo.agent.observers import LINGER, Observers
+from agiwo.agent.output_type import OutputType
 from agiwo.agent.reader import TreeReader
 from agiwo.agent.storage import RunStepStorageConfig
-from agiwo.durable import Program
+from agiwo.durable import SPEC, Program
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import AgiwoError
 from agiwo.journal import open_journal
@@ -106,10 +108,35 @@ class Home:
             for head in await engine.journal.runs(agent=agent.id, statuses=frozenset({RunStatus.SUSPENDED})):
                 await engine.resume(head.run)
 
-    def obey(self, signal: AbortSignal, run: str) -> None:
-        """Cancel a run when the signal is raised while it goes on."""
-        assert self._engine
-        watch = asyncio.create_task(_cancel_on(signal, self._engine, run), name=f"abort signal of {run}")
+    async def start(
+        self,
+        engine: EmbeddedEngine,
+        spec: RunSpec,
+        run: str,
+        signal: AbortSignal | None = None,
+        output: OutputType | None = None,
+    ) -> RunHandle:
+        """Start a run, which the signal cancels when it is raised while it goes on."""
+        cursor = await engine.start(spec, run=run)
+        if signal is not None and signal.is_aborted():
+            await engine.cancel(run, signal.reason or "")
+        elif signal is not None:
+            self._obey(engine, signal, run)
+        return RunHandle(engine, self, cursor, spec, output)
+
+    async def attach(self, engine: EmbeddedEngine, run: str, output: OutputType | None = None) -> RunHandle:
+        """The handle of a run that is there already.
+
+        Raises:
+            NotFound: it is not.
+        """
+        cursor = await engine.events(run)
+        records = await engine.journal.load(run)
+        spec = next(RunSpec.from_json(record.data["spec"]) for record in records if record.key == SPEC)
+        return RunHandle(engine, self, cursor, spec, output)
+
+    def _obey(self, engine: EmbeddedEngine, signal: AbortSignal, run: str) -> None:
+        watch = asyncio.create_task(_cancel_on(signal, engine, run), name=f"abort signal of {run}")
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
 
