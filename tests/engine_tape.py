@@ -1,12 +1,12 @@
 """A journal with a tape: passes everything on, keeps each append that was taken, and can refuse writes for a while."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from agiwo.errors import StorageError
 from agiwo.journal.base import Journal, Listener
-from agiwo.schema.record import Batch, Change, Record, RunHead, Session
+from agiwo.schema.record import Batch, Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
 _T = TypeVar("_T")
@@ -85,6 +85,26 @@ class Tape:
     async def sessions(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
         """As `Journal.sessions`."""
         return await self._work(self.journal.sessions(agent=agent, before=before, limit=limit))
+
+    async def state(self, state: str) -> State | None:
+        """As `Journal.state`."""
+        return await self._work(self.journal.state(state))
+
+    async def states(
+        self,
+        *,
+        parents: Sequence[str] | None = None,
+        agent: str | None = None,
+        phases: Sequence[str] | None = None,
+        roots: bool = False,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[State]:
+        """As `Journal.states`."""
+        found = self.journal.states(
+            parents=parents, agent=agent, phases=phases, roots=roots, before=before, limit=limit
+        )
+        return await self._work(found)
 
     async def put_blob(self, data: bytes) -> str:
         """As `Journal.put_blob`."""

@@ -141,7 +141,13 @@ class DurableContext(Protocol):
         ...
 
     async def spawn(self, key: str, spec: RunSpec) -> str:
-        """Start a child run; its id derives from this run and the key, so that there is one however often this runs."""
+        """Start a child run; its id derives from this run and the key, so that there is one however often this runs.
+
+        With `spec.state` the child works for a state of that id below this run's own, which is made with it.
+
+        Raises:
+            EffectFailed: the state belongs to another agent, or is still at work; kind `conflict`.
+        """
         ...
 
     async def wait(

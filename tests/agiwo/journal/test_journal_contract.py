@@ -10,7 +10,7 @@ import pytest
 from agiwo.errors import ConfigError, Conflict, NotFound, StorageError
 from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
-from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session
+from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session, State, StateChange
 from agiwo.schema.run import RunStatus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -385,6 +385,109 @@ async def test_claiming_gives_the_unfinished_runs_of_ours_oldest_first(any_journ
         ("a", any_journal.owner),
         ("c", any_journal.owner),
     ]
+
+
+async def test_what_a_run_waits_for_stands_in_its_index_entry_until_its_status_is_another(any_journal: Journal) -> None:
+    wake = {"deadline": 7.5, "runs": ["a", "ü"], "mode": "all"}
+    await create(any_journal, "r")
+    await any_journal.append(Batch("r", status=RunStatus.SLEEPING, wake=wake))
+    wake["runs"] = []
+    await any_journal.append(Batch("r", (said("meanwhile"),)))
+    asleep = await any_journal.run("r")
+    assert asleep
+    assert (asleep.status, asleep.wake) == (
+        RunStatus.SLEEPING,
+        {"deadline": 7.5, "runs": ["a", "ü"], "mode": "all"},
+    )
+    assert [found.wake for found in await any_journal.claim()] == [asleep.wake]
+
+    await any_journal.append(Batch("r", status=RunStatus.RUNNING))
+    awake = await any_journal.run("r")
+    assert awake
+    assert awake.wake is None
+
+
+def state(id: str, created_at: float = 1.0, **fields: Any) -> State:
+    return State(id, "agent", "s", "r", created_at, created_at, **fields)
+
+
+async def test_a_state_is_created_and_changed_and_its_version_counts_up(any_journal: Journal) -> None:
+    first = state("root", persistent=True, depth=2, parent="above", meta={"why": "ü"})
+    second = replace(first, run="r2", phase="closing", updated_at=3.0, meta={})
+    assert await any_journal.state("root") is None
+    assert await any_journal.append(StateChange(first)) == []
+    assert await any_journal.state("root") == replace(first, version=1)
+    await any_journal.append(StateChange(second, 1))
+    assert await any_journal.state("root") == replace(second, version=2)
+
+
+@pytest.mark.parametrize(("expect", "found"), [(0, 1), (2, 1)])
+async def test_a_state_of_another_version_than_expected_refuses_the_append(
+    any_journal: Journal, expect: int, found: int
+) -> None:
+    await any_journal.append(StateChange(state("root")))
+    with pytest.raises(Conflict, match=f"'root' is of version {found}, not {expect}"):
+        await any_journal.append(Batch("r", (said("a"),), create=head("r")), StateChange(state("root"), expect))
+    with pytest.raises(Conflict, match="'other' is of version 0, not 1"):
+        await any_journal.append(StateChange(state("other"), 1))
+    assert await any_journal.run("r") is None
+    assert await any_journal.states() == [replace(state("root"), version=1)]
+
+
+async def test_of_many_who_change_a_state_at_once_one_is_first(any_journal: Journal) -> None:
+    await any_journal.append(StateChange(state("root")))
+    changes = [StateChange(state("root", phase=phase), 1) for phase in ("closing", "cancelled", "ended")]
+    outcomes = await asyncio.gather(*map(any_journal.append, changes), return_exceptions=True)
+    assert [isinstance(outcome, Conflict) for outcome in outcomes] == [False, True, True]
+    assert await any_journal.state("root") == state("root", phase="closing", version=2)
+
+
+async def test_one_append_may_change_a_state_twice(any_journal: Journal) -> None:
+    await any_journal.append(StateChange(state("root")), StateChange(state("root", phase="ended"), 1))
+    assert await any_journal.state("root") == state("root", phase="ended", version=2)
+
+
+async def test_what_the_caller_does_to_a_state_afterwards_changes_nothing(any_journal: Journal) -> None:
+    meta: dict[str, Any] = {"why": ["a"]}
+    await any_journal.append(StateChange(state("root", meta=meta)))
+    meta["why"].append("b")
+    assert await any_journal.state("root") == state("root", version=1, meta={"why": ["a"]})
+
+
+async def test_a_state_that_is_not_json_is_refused(any_journal: Journal) -> None:
+    with pytest.raises(TypeError):
+        await any_journal.append(StateChange(state("root", meta={"why": object()})))
+    with pytest.raises(TypeError):
+        await any_journal.append(StateChange(state("\ud800")))
+    assert await any_journal.states() == []
+
+
+async def test_states_are_listed_newest_first_in_pages(any_journal: Journal) -> None:
+    for id, created_at in [("b", 2.0), ("z", 1.0), ("a", 2.0), ("m", 3.0)]:
+        await any_journal.append(StateChange(state(id, created_at)))
+    assert [each.id for each in await any_journal.states()] == ["m", "a", "b", "z"]
+    assert [each.id for each in await any_journal.states(limit=2)] == ["m", "a"]
+    assert [each.id for each in await any_journal.states(before="a", limit=2)] == ["b", "z"]
+    with pytest.raises(NotFound, match="nobody"):
+        await any_journal.states(before="nobody")
+
+
+async def test_states_are_found_by_parent_agent_and_phase(any_journal: Journal) -> None:
+    root, other = state("root", 1.0), replace(state("other", 2.0, phase="ended"), agent="b")
+    below = [state("kid", 3.0, parent="root", phase="cancelled"), state("grandkid", 4.0, parent="kid")]
+    await any_journal.append(*map(StateChange, [root, other, *below]))
+
+    async def found(**filters: Any) -> list[str]:
+        return [each.id for each in await any_journal.states(**filters)]
+
+    assert await found(parents=["root"]) == ["kid"]
+    assert await found(parents=["kid", "root", "nobody"]) == ["grandkid", "kid"]
+    assert await found(parents=[]) == []
+    assert await found(roots=True) == ["other", "root"]
+    assert await found(agent="b") == ["other"]
+    assert await found(phases=["open"]) == ["grandkid", "root"]
+    assert await found(roots=True, phases=["ended", "open"], agent="agent") == ["root"]
+    assert await found(parents=["root", "kid"], before="grandkid") == ["kid"]
 
 
 async def test_the_same_bytes_are_one_blob(any_journal: Journal) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from agiwo.errors import ConfigError, Conflict, SchemaTooNew, StorageError
 from agiwo.journal import schema
-from agiwo.journal.schema import Durability
+from agiwo.journal.schema import MIGRATIONS, Durability
 from agiwo.journal.sqlite import SqliteJournal
-from agiwo.schema.record import Batch, Entry, Record, RunHead, Session
+from agiwo.schema.record import Batch, Entry, Record, RunHead, Session, State, StateChange
 from agiwo.schema.run import RunStatus
 
 pytestmark = pytest.mark.anyio
@@ -95,7 +95,8 @@ async def test_the_run_of_another_live_process_is_refused_with_its_pid(path: Pat
     with writing_process(path) as process:
         next_ack(process)
         journal = await SqliteJournal.open(path)
-        for change in (Batch("theirs", (said("mine"),)), Session("s", "agent", 1.0, 1.0), created("mine", session="s")):
+        theirs = (Batch("theirs", (said("mine"),)), Session("s", "agent", 1.0, 1.0), created("mine", session="s"))
+        for change in (*theirs, StateChange(State("root", "agent", "s", "theirs", 1.0, 1.0))):
             with pytest.raises(Conflict, match=str(process.pid)) as caught:
                 await journal.append(change)
             assert caught.value.pid == process.pid
@@ -410,6 +411,35 @@ def made_by_version_99(path: Path) -> bytes:
 
 def contents(path: Path) -> bytes:
     return path.read_bytes()
+
+
+async def test_a_file_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_has(path: Path) -> None:
+    made_by_version_1(path)
+    journal = await SqliteJournal.open(path)
+    assert await journal.run("r") == RunHead("r", "s", "agent", RunStatus.SLEEPING, 1.0, 2.0, "above", 3, "gone")
+    assert await journal.states() == []
+    await journal.append(StateChange(State("root", "agent", "s", "r", 1.0, 1.0)))
+    wake = {"deadline": None, "runs": ["r"], "mode": "any"}
+    await journal.append(Batch("r", (said("more"),), RunStatus.SLEEPING, wake=wake))
+    epoch = journal.epoch
+    await journal.close()
+
+    again = await SqliteJournal.open(path)
+    head, root = await again.run("r"), await again.state("root")
+    assert head
+    assert (head.head, head.wake, again.epoch) == (4, wake, epoch)
+    assert root == State("root", "agent", "s", "r", 1.0, 1.0, version=1)
+    await again.close()
+
+
+def made_by_version_1(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    db = sqlite3.connect(path)
+    db.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+    db.execute("INSERT INTO meta VALUES ('epoch', 'first')")
+    db.execute("INSERT INTO run VALUES (1, 'r', 's', 'agent', 'sleeping', 1.0, 2.0, 'above', 3, 3, 'gone')")
+    db.commit()
+    db.close()
 
 
 async def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> None:

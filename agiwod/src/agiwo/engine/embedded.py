@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from agiwo import ids
 from agiwo.clock import Clock, SystemClock
 from agiwo.durable import SPEC, CancelScope, Programs
 from agiwo.engine.branching import Branching
@@ -15,17 +14,17 @@ from agiwo.engine.driver import OPEN, Driver
 from agiwo.engine.ending import Ending
 from agiwo.engine.execution import Execution
 from agiwo.engine.feeds import Feeds
+from agiwo.engine.intake import Intake
 from agiwo.engine.mailbox import MAIL
-from agiwo.engine.operation import SPAWN, Operation
+from agiwo.engine.operation import Operation
 from agiwo.engine.redact import Redactor
-from agiwo.engine.start import new_run
 from agiwo.engine.stopping import Stopping
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
 from agiwo.errors import Conflict, CursorExpired, NotFound, StorageError
 from agiwo.journal.base import Journal
-from agiwo.schema.event import CHILD_SPAWNED, LOG, NewEvent
-from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
+from agiwo.schema.event import LOG, NewEvent
+from agiwo.schema.record import Batch, Entry, RunHead, StateChange
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
 
@@ -52,7 +51,6 @@ class EmbeddedEngine:
         self.journal = journal
         self.storage = Storage(journal, self._on_storage)
         self._tell_storage = on_storage
-        self._programs = programs
         self._clock = clock or SystemClock()
         self._redactor = Redactor(secrets)
         self._tasks = Tasks()
@@ -71,9 +69,16 @@ class EmbeddedEngine:
         self.branching = Branching(journal, self._driver, self._clock)
         self._stopping = Stopping(self.storage, self._driver, self._tasks)
         self._feeds = Feeds(journal)
-        self._submits: dict[str, asyncio.Task[Cursor]] = {}
-        # Sessions that are being created: creating one twice would lose where its history ends.
-        self._new_sessions: set[str] = set()
+        self._intake = Intake(
+            programs,
+            self.storage,
+            self._clock,
+            self._redactor,
+            self._tasks,
+            self._feeds,
+            self._driver,
+            self.events,
+        )
         self._endings: set[Ending] = set()
 
     # Asking for runs
@@ -86,88 +91,24 @@ class EmbeddedEngine:
         """
         return (await self.start(spec, run=run)).run
 
-    async def start(self, spec: RunSpec, *, run: str | None = None) -> Cursor:
+    async def start(self, spec: RunSpec, *, run: str | None = None, changes: Sequence[StateChange] = ()) -> Cursor:
         """Submit a run, and read it from its first moment on: however fast it is, this reader gets every delta.
+
+        A new run is recorded together with `changes`, or not at all.
 
         Raises:
             StorageError: the store refuses writes; nothing was accepted.
-            Conflict: the engine was closed meanwhile.
+            Conflict: the engine was closed meanwhile, or a state is of another version than expected.
         """
-        id = run or ids.fresh("run")
-        if run and await self.journal.run(run):
-            return await self.events(run)
-        submit = self._submits[id] = self._tasks.start(self._submit(id, spec), f"{id} submit")
-        submit.add_done_callback(lambda done: self._submits.pop(id, None))
-        # A caller that goes away in the middle must not leave a run that is recorded and that nobody drives.
-        await asyncio.wait({submit})
-        if submit.cancelled():
-            raise Conflict("the engine was closed before the run was recorded")
-        return submit.result()
-
-    async def _submit(self, id: str, spec: RunSpec) -> Cursor:
-        spec = self._without_secrets(spec)
-        batch, session = await self._new_run(id, spec)
-        try:
-            records = await self.storage.append_now(*session, batch)
-        except Conflict:
-            if await self.journal.run(id):
-                return await self.events(id)
-            raise
-        finally:
-            self._new_sessions.discard(spec.session)
-        return await self._admit(batch, spec, records)
-
-    async def _new_run(self, id: str, spec: RunSpec) -> tuple[Batch, list[Change]]:
-        """What to append for a new run, and for its session when that is new too."""
-        at, program = self._clock.now(), self._programs.find(spec)
-        batch = new_run(id, spec, program.version if program else None, at)
-        if await self.journal.session(spec.session) or spec.session in self._new_sessions:
-            return batch, []
-        self._new_sessions.add(spec.session)
-        return batch, [Session(spec.session, spec.agent, at, at)]
-
-    def _without_secrets(self, spec: RunSpec) -> RunSpec:
-        """The spec as it is recorded, so that the run and its replay see the same."""
-        return RunSpec.from_json(self._redactor.data(spec.to_json())) if self._redactor else spec
-
-    async def _admit(self, batch: Batch, spec: RunSpec, records: Sequence[Record]) -> Cursor:
-        """Take on a new run; gives a reader of it that is there before anything happens."""
-        assert batch.create
-        head = replace(batch.create, head=1)
-        own = [record for record in records if record.run == batch.run]
-        feed = await self._feeds.of(head)
-        cursor = Cursor(feed, self.journal, self._clock.now)
-        execution = self._driver.take_on(head, spec, own, feed)
-        if parent := self._executions.get(spec.parent or ""):
-            parent.children[execution.id] = execution
-        return cursor
+        return await self._intake.start(spec, run, changes)
 
     async def _spawn(self, execution: Execution, operation: Operation, spec: RunSpec) -> None:
-        """Create the child and the record of it in one commit."""
-        self._refuse_deadlock(execution, spec)
-        child = ids.derived("run", execution.id, operation.key)
-        spec = self._without_secrets(replace(spec, parent=execution.id, depth=execution.spec.depth + 1))
-        batch, session = await self._new_run(child, spec)
-        try:
-            if not operation.settle():
-                return
-            told = NewEvent(CHILD_SPAWNED, {"runId": child, "agentId": spec.agent, "sessionId": spec.session})
-            data = {"digest": operation.digest, "value": child}
-            own = Entry(SPAWN, data, self._clock.now(), operation.key, public=False)
-            await execution.commit(execution.entry(told), own, extra=(*session, batch))
-        finally:
-            self._new_sessions.discard(spec.session)
-        await self._admit(batch, spec, await self.journal.load(child))
+        child = await self._intake.spawn(execution, operation, spec)
+        if child is None:
+            return
         if execution.is_tree_cancelled:
             await self.cancel(child, execution.interruption.reason if execution.interruption else "")
         execution.conclude(operation)
-
-    def _refuse_deadlock(self, execution: Execution | None, spec: RunSpec) -> None:
-        """Runs of one session go one after the other, so a child in a session above it would never start."""
-        while execution:
-            if execution.session == spec.session:
-                raise Conflict(f"a child run needs another session than run {execution.id} above it, {spec.session!r}")
-            execution = self._executions.get(execution.spec.parent or "")
 
     # Talking to runs
 
@@ -239,8 +180,7 @@ class EmbeddedEngine:
         return await asyncio.shield(self._tasks.start(self._cancel(run, reason, scope), f"{run} cancel"))
 
     async def _cancel(self, run: str, reason: str, scope: CancelScope) -> bool:
-        if submit := self._submits.get(run):
-            await asyncio.wait({submit})
+        await self._intake.settled(run)
         if self.storage.trouble is not None:
             raise StorageError(self.storage.trouble)
         execution = self._executions.get(run)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from agiwo.schema.record import Change, Record, RunHead, Session
+from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
 Listener = Callable[[Sequence[Record]], None]
@@ -30,12 +30,12 @@ class Journal(Protocol):
         way. The journal keeps copies: the records hold what a later reader will get, and must not be changed.
 
         Raises:
-            Conflict: a key or a run exists already, a run is in another status than expected, or it (or its session)
-                belongs to another live process, whose pid the error carries.
+            Conflict: a key or a run exists already, a run is in another status or a state of another version than
+                expected, or it (or its session) belongs to another live process, whose pid the error carries.
             NotFound: a batch without `create` names an unknown run.
             StorageError: the store refused; nothing was recorded and nobody was told.
-            TypeError: an entry's data, a session's meta or an id is not JSON (a lone surrogate, an integer of more than
-                64 bits); nothing was recorded.
+            TypeError: an entry's data, the meta of a session or state, or an id is not JSON (a lone surrogate, an
+                integer of more than 64 bits); nothing was recorded.
         """
         ...
 
@@ -91,6 +91,29 @@ class Journal(Protocol):
 
         Raises:
             NotFound: there is no session `before`.
+        """
+        ...
+
+    async def state(self, state: str) -> State | None:
+        """The state, or None."""
+        ...
+
+    async def states(
+        self,
+        *,
+        parents: Sequence[str] | None = None,
+        agent: str | None = None,
+        phases: Sequence[str] | None = None,
+        roots: bool = False,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[State]:
+        """States, newest first: those below one of `parents`, or with `roots` those below none.
+
+        `before` is the id of the last one of the previous page.
+
+        Raises:
+            NotFound: there is no state `before`.
         """
         ...
 

@@ -1,13 +1,13 @@
 """A record's body as bytes: how an entry is written down and read back, its large strings set aside. Knows no store."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import orjson
 
 from agiwo.journal.blob import blob_name
-from agiwo.schema.record import Batch, Change, Entry, Record, Session
+from agiwo.schema.record import Batch, Change, Entry, Record, Session, StateChange
 
 _BLOB_ABOVE: Final = 128 * 1024
 """Bytes of a string above which it is kept once, by its hash, instead of in the body."""
@@ -34,38 +34,50 @@ def detached_session(session: Session) -> Session:
     return _with_meta(session, orjson.loads(orjson.dumps(session))["meta"])
 
 
+def detached_state(change: StateChange) -> StateChange:
+    """The change with data of its own.
+
+    Raises:
+        TypeError: it is not JSON.
+    """
+    meta = orjson.loads(orjson.dumps(change.state))["meta"]
+    return StateChange(replace(change.state, meta=meta), change.expect)
+
+
 def detached_batch(batch: Batch, bodies: list[Body]) -> Batch:
     """The batch with data of its own; its entries, written down, go to the end of `bodies`.
 
     Raises:
         TypeError: something in it is not JSON: a lone surrogate, for one.
     """
-    orjson.dumps((batch.run, batch.create))
+    orjson.dumps((batch.run, batch.create, batch.wake))
     entries: list[Entry] = []
     for entry in batch.entries:
         body = write_body(entry)
         bodies.append(body)
         entries.append(Entry(entry.type, body.data, entry.at, entry.key, entry.public, entry.item))
-    return Batch(batch.run, tuple(entries), batch.status, batch.expect, batch.create)
+    return Batch(batch.run, tuple(entries), batch.status, batch.expect, batch.create, batch.wake)
 
 
 def copied(change: Change) -> Change:
-    """What `detached_session` and `detached_batch` make, for a store that writes nothing down.
+    """What the three above make, for a store that writes nothing down.
 
     Raises:
         TypeError: something in it is not JSON.
     """
     if isinstance(change, Session):
         return detached_session(change)
+    if isinstance(change, StateChange):
+        return detached_state(change)
     entries = change.entries
     told = [(entry.data, entry.type, entry.at, entry.key, entry.item) for entry in entries]
     # All of it at once: each call by itself would cost as much as what it does.
-    copies = orjson.loads(orjson.dumps((told, change.run, change.create)))[0]
+    copies, *_, wake = orjson.loads(orjson.dumps((told, change.run, change.create, change.wake)))
     own = [
         Entry(entry.type, copy[0], entry.at, entry.key, entry.public, entry.item)
         for entry, copy in zip(entries, copies, strict=True)
     ]
-    return Batch(change.run, tuple(own), change.status, change.expect, change.create)
+    return Batch(change.run, tuple(own), change.status, change.expect, change.create, wake)
 
 
 def write_body(entry: Entry) -> Body:

@@ -1,10 +1,10 @@
-"""What appends make of the runs and sessions they touch: decides, numbers and refuses. Does no I/O."""
+"""What appends make of the runs, sessions and states they touch: decides, numbers and refuses. Does no I/O."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agiwo.errors import Conflict, NotFound
-from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session
+from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session, State, StateChange
 
 Key = tuple[str, str]
 """A run and the key of one of its records."""
@@ -20,7 +20,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What one append comes to: its records, and the runs and sessions as they are after it.
+    """What one append comes to: its records, and the runs, sessions and states as they are after it.
 
     `taken` names sessions that change hands and stay otherwise as they are.
     """
@@ -28,6 +28,7 @@ class Written:
     records: list[Record] = field(default_factory=list[Record])
     runs: dict[str, Standing] = field(default_factory=dict[str, Standing])
     sessions: dict[str, Session] = field(default_factory=dict[str, Session])
+    states: dict[str, State] = field(default_factory=dict[str, State])
     taken: set[str] = field(default_factory=set[str])
 
     def add(self, later: "Written") -> None:
@@ -35,15 +36,16 @@ class Written:
         self.records.extend(later.records)
         self.runs.update(later.runs)
         self.sessions.update(later.sessions)
+        self.states.update(later.states)
         self.taken.update(later.taken)
 
 
 class Ledger:
-    """What a store knows of the runs and sessions that some appends touch.
+    """What a store knows of the runs, sessions and states that some appends touch.
 
     `holder` tells the pid of the live process that holds an owner's lock, or None when that owner is gone. `runs`,
-    `session_owners` and `keys` must hold whatever the store has of what an append names; an append that is taken adds
-    to them, so that the next one sees it.
+    `session_owners`, `versions` (of states) and `keys` must hold whatever the store has of what an append names; an
+    append that is taken adds to them, so that the next one sees it.
     """
 
     def __init__(self, owner: str, holder: Callable[[str], int | None]) -> None:
@@ -51,6 +53,7 @@ class Ledger:
         self._holder = holder
         self.runs: dict[str, Standing] = {}
         self.session_owners: dict[str, str] = {}
+        self.versions: dict[str, int] = {}
         self.keys: set[Key] = set()
 
     def foreign_pid(self, owner: str) -> int | None:
@@ -68,10 +71,14 @@ class Ledger:
         for change in changes:
             if isinstance(change, Batch):
                 draft.write(change)
-            else:
+            elif isinstance(change, Session):
                 draft.put(change)
+            else:
+                draft.change(change)
         self.runs.update(draft.written.runs)
         self.session_owners.update(dict.fromkeys(draft.owned_sessions, self.owner))
+        for state in draft.written.states.values():
+            self.versions[state.id] = state.version
         self.keys |= draft.keys
         return draft.written
 
@@ -92,6 +99,16 @@ class _Draft:
         self.written.taken.discard(session.id)
         self.owned_sessions.add(session.id)
 
+    def change(self, change: StateChange) -> None:
+        """Create or replace a state whose version is the expected one."""
+        state = change.state
+        known = self.written.states.get(state.id)
+        version = known.version if known else self._ledger.versions.get(state.id, 0)
+        if version != change.expect:
+            raise Conflict(f"state {state.id!r} is of version {version}, not {change.expect}")
+        self._own_session(state.session)
+        self.written.states[state.id] = replace(state, version=version + 1)
+
     def write(self, batch: Batch) -> None:
         """Number the batch's entries and move its run on."""
         standing = self._opened(batch)
@@ -104,9 +121,10 @@ class _Draft:
             self.written.records.append(_record(batch.run, entry, length, seq))
         updated_at = batch.entries[-1].at if batch.entries else head.updated_at
         status = batch.status or head.status
+        wake = batch.wake if batch.status else head.wake
         owner = self._ledger.owner
         moved = RunHead(
-            head.run, head.session, head.agent, status, head.created_at, updated_at, head.parent, seq, owner
+            head.run, head.session, head.agent, status, head.created_at, updated_at, head.parent, seq, owner, wake
         )
         self.written.runs[batch.run] = Standing(moved, length)
 

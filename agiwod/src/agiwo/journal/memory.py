@@ -11,7 +11,7 @@ from agiwo.journal.blob import blob_name
 from agiwo.journal.body import copied
 from agiwo.journal.ledger import Ledger
 from agiwo.journal.listeners import Listeners
-from agiwo.schema.record import Change, Record, RunHead, Session
+from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
 _T = TypeVar("_T")
@@ -27,6 +27,7 @@ class MemoryJournal:
         self._listeners = Listeners()
         self._records: dict[str, list[Record]] = {}
         self._sessions: dict[str, Session] = {}
+        self._states: dict[str, State] = {}
         self._blobs: dict[str, bytes] = {}
         self._closed = False
 
@@ -39,6 +40,7 @@ class MemoryJournal:
         for record in written.records:
             self._records[record.run].append(record)
         self._sessions.update(written.sessions)
+        self._states.update(written.states)
         self._listeners.tell(written.records)
         return written.records
 
@@ -74,7 +76,7 @@ class MemoryJournal:
     ) -> list[RunHead]:
         """As `Journal.runs`."""
         self._check_open()
-        heads = _newest_first((standing.head for standing in self._ledger.runs.values()), _created_at)
+        heads = _newest_first((standing.head for standing in self._ledger.runs.values()), _run_age)
         return [
             head
             for head in _behind(heads, "run", before, _run_id)
@@ -88,7 +90,7 @@ class MemoryJournal:
         """As `Journal.claim`; whatever is here is ours already."""
         self._check_open()
         heads = [standing.head for standing in self._ledger.runs.values() if not standing.head.status.is_terminal]
-        return sorted(heads, key=_created_at)
+        return sorted(heads, key=_run_age)
 
     async def session(self, session: str) -> Session | None:
         """As `Journal.session`."""
@@ -100,6 +102,32 @@ class MemoryJournal:
         self._check_open()
         found = _behind(_newest_first(self._sessions.values(), _updated_at), "session", before, _session_id)
         return [session for session in found if agent is None or session.agent == agent][:limit]
+
+    async def state(self, state: str) -> State | None:
+        """As `Journal.state`."""
+        self._check_open()
+        return self._states.get(state)
+
+    async def states(
+        self,
+        *,
+        parents: Sequence[str] | None = None,
+        agent: str | None = None,
+        phases: Sequence[str] | None = None,
+        roots: bool = False,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[State]:
+        """As `Journal.states`."""
+        self._check_open()
+        return [
+            state
+            for state in _behind(_newest_first(self._states.values(), _state_age), "state", before, _state_id)
+            if (parents is None or state.parent in parents)
+            and (agent is None or state.agent == agent)
+            and (phases is None or state.phase in phases)
+            and (state.parent is None or not roots)
+        ][:limit]
 
     async def put_blob(self, data: bytes) -> str:
         """As `Journal.put_blob`."""
@@ -158,7 +186,7 @@ def _behind(things: Sequence[_T], kind: str, before: str | None, id_of: Callable
     raise NotFound(kind, before)
 
 
-def _created_at(head: RunHead) -> float:
+def _run_age(head: RunHead) -> float:
     return head.created_at
 
 
@@ -172,3 +200,11 @@ def _updated_at(session: Session) -> float:
 
 def _session_id(session: Session) -> str:
     return session.id
+
+
+def _state_age(state: State) -> float:
+    return state.created_at
+
+
+def _state_id(state: State) -> str:
+    return state.id

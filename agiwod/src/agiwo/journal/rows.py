@@ -10,19 +10,21 @@ from agiwo.errors import NotFound
 from agiwo.journal.blob import blob_name
 from agiwo.journal.body import Body, read_body
 from agiwo.journal.ledger import Key, Ledger, Standing, Written
+from agiwo.journal.query import as_json, equal, newest, write_all
 from agiwo.schema.record import Point, Record, RunHead, Session
 from agiwo.schema.run import RunStatus
 
 _UNFINISHED: Final = f"status IN ({', '.join(repr(str(status)) for status in RunStatus if not status.is_terminal)})"
 _RUN: Final = (
-    "run.id, run.session, run.agent, run.status, run.created_at, run.updated_at, run.parent, run.head, run.owner"
+    "run.id, run.session, run.agent, run.status, run.created_at, run.updated_at, run.parent, run.head, run.owner,"
+    " run.wake"
 )
 _SESSION: Final = "session.id, session.agent, session.created_at, session.updated_at, session.owner, session.body"
 _UPSERT_RUN: Final = """
-    INSERT INTO run (id, session, agent, status, created_at, updated_at, parent, head, owner, length)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO run (id, session, agent, status, created_at, updated_at, parent, head, owner, wake, length)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at, head = excluded.head,
-        owner = excluded.owner, length = excluded.length
+        owner = excluded.owner, wake = excluded.wake, length = excluded.length
 """
 _UPSERT_SESSION: Final = """
     INSERT INTO session (id, agent, created_at, updated_at, owner, body) VALUES (?, ?, ?, ?, ?, ?)
@@ -36,7 +38,7 @@ def fill_ledger(db: sqlite3.Connection, ledger: Ledger, runs: Sequence[str], ses
     found = db.execute(
         f"SELECT session.owner, run.length, {_RUN} FROM run LEFT JOIN session ON session.id = run.session"
         " WHERE run.id IN (SELECT value FROM json_each(?))",
-        (_json(runs),),
+        (as_json(runs),),
     )
     for session_owner, length, *columns in found.fetchall():
         head = _run_head(columns)
@@ -45,7 +47,7 @@ def fill_ledger(db: sqlite3.Connection, ledger: Ledger, runs: Sequence[str], ses
             ledger.session_owners[head.session] = session_owner
     if sessions:
         owners = "SELECT id, owner FROM session WHERE id IN (SELECT value FROM json_each(?))"
-        ledger.session_owners.update(db.execute(owners, (_json(sessions),)).fetchall())
+        ledger.session_owners.update(db.execute(owners, (as_json(sessions),)).fetchall())
 
 
 def fill_keys(db: sqlite3.Connection, ledger: Ledger, keys: Sequence[Key]) -> None:
@@ -53,7 +55,7 @@ def fill_keys(db: sqlite3.Connection, ledger: Ledger, keys: Sequence[Key]) -> No
     found = db.execute(
         "SELECT run, record.key FROM json_each(?) AS wanted JOIN record ON run = json_extract(wanted.value, '$[0]')"
         " AND record.key = json_extract(wanted.value, '$[1]') AND record.key IS NOT NULL",
-        (_json(keys),),
+        (as_json(keys),),
     )
     ledger.keys.update(found.fetchall())
 
@@ -62,11 +64,11 @@ def write(db: sqlite3.Connection, written: Written, bodies: Sequence[Body], owne
     """Write what appends came to; `bodies` go with the records, one each. What changes hands becomes `owner`'s."""
     blobs = [blob for body in bodies for blob in body.blobs.items()]
     records = [(r.run, r.position, r.seq, r.key, b.raw) for r, b in zip(written.records, bodies, strict=True)]
-    _write_all(db, "INSERT OR IGNORE INTO blob VALUES (?, ?)", blobs)
-    _write_all(db, "INSERT INTO record VALUES (?, ?, ?, ?, CAST(? AS TEXT))", records)
-    _write_all(db, _UPSERT_RUN, [_run_row(standing) for standing in written.runs.values()])
-    _write_all(db, _UPSERT_SESSION, [_session_row(session) for session in written.sessions.values()])
-    _write_all(db, "UPDATE session SET owner = ? WHERE id = ?", [(owner, session) for session in written.taken])
+    write_all(db, "INSERT OR IGNORE INTO blob VALUES (?, ?)", blobs)
+    write_all(db, "INSERT INTO record VALUES (?, ?, ?, ?, CAST(? AS TEXT))", records)
+    write_all(db, _UPSERT_RUN, [_run_row(standing) for standing in written.runs.values()])
+    write_all(db, _UPSERT_SESSION, [_session_row(session) for session in written.sessions.values()])
+    write_all(db, "UPDATE session SET owner = ? WHERE id = ?", [(owner, session) for session in written.taken])
 
 
 def read_records(db: sqlite3.Connection, run: str, after: int, limit: int) -> list[Record]:
@@ -94,10 +96,10 @@ def find_runs(
     limit: int,
 ) -> list[RunHead]:
     """Index entries whose columns are as `filters` says (None: any), newest first."""
-    conditions = _equal(filters)
+    conditions = equal(filters)
     if statuses is not None:
-        conditions["status IN (SELECT value FROM json_each(?))"] = (_json(list(statuses)),)
-    rows = _newest(db, f"{_RUN} FROM run", "created_at", conditions, before, limit)
+        conditions["status IN (SELECT value FROM json_each(?))"] = (as_json(list(statuses)),)
+    rows = newest(db, f"{_RUN} FROM run", "created_at", conditions, before, limit)
     return [_run_head(row) for row in rows]
 
 
@@ -109,7 +111,7 @@ def find_session(db: sqlite3.Connection, session: str) -> Session | None:
 
 def find_sessions(db: sqlite3.Connection, agent: str | None, before: str | None, limit: int) -> list[Session]:
     """Sessions of this agent (None: of any), the one used last first."""
-    rows = _newest(db, f"{_SESSION} FROM session", "updated_at", _equal({"agent": agent}), before, limit)
+    rows = newest(db, f"{_SESSION} FROM session", "updated_at", equal({"agent": agent}), before, limit)
     return [_session(row) for row in rows]
 
 
@@ -164,49 +166,17 @@ def _records(db: sqlite3.Connection, run: str, where: str, values: Mapping[str, 
     return [read_body(run, *row, blob=lambda name: get_blob(db, name, 0, None)[0]) for row in rows]
 
 
-def _newest(
-    db: sqlite3.Connection,
-    selected: str,
-    age: str,
-    conditions: Mapping[str, Sequence[Any]],
-    before: str | None,
-    limit: int,
-) -> list[Any]:
-    table = selected.rpartition(" ")[2]
-    conditions = dict(conditions)
-    if before is not None:
-        anchor = db.execute(f"SELECT {age}, number FROM {table} WHERE id = ?", (before,)).fetchone()
-        if anchor is None:
-            raise NotFound(table, before)
-        conditions[f"({age}, number) < (?, ?)"] = anchor
-    where = " AND ".join(conditions) or "TRUE"
-    values = [value for values in conditions.values() for value in values]
-    sql = f"SELECT {selected} WHERE {where} ORDER BY {age} DESC, number DESC LIMIT ?"
-    return db.execute(sql, (*values, limit)).fetchall()
-
-
-def _equal(filters: Mapping[str, str | None]) -> dict[str, Sequence[Any]]:
-    return {f"{column} = ?": (value,) for column, value in filters.items() if value is not None}
-
-
-def _write_all(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        db.executemany(statement, rows)
-
-
-def _json(values: Sequence[Any]) -> str:
-    return orjson.dumps(values).decode()
-
-
 def _run_head(row: Sequence[Any]) -> RunHead:
-    run, session, agent, status, *rest = row
-    return RunHead(run, session, agent, RunStatus(status), *rest)
+    run, session, agent, status, created_at, updated_at, parent, head, owner, wake = row
+    waits_for = None if wake is None else orjson.loads(wake)
+    return RunHead(run, session, agent, RunStatus(status), created_at, updated_at, parent, head, owner, waits_for)
 
 
 def _run_row(standing: Standing) -> tuple[Any, ...]:
     h = standing.head
     times = (h.created_at, h.updated_at)
-    return (h.run, h.session, h.agent, h.status, *times, h.parent, h.head, h.owner, standing.length)
+    wake = None if h.wake is None else orjson.dumps(h.wake).decode()
+    return (h.run, h.session, h.agent, h.status, *times, h.parent, h.head, h.owner, wake, standing.length)
 
 
 def _session(row: Sequence[Any]) -> Session:

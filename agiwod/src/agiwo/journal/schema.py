@@ -35,6 +35,16 @@ MIGRATIONS: Final = (
     CREATE INDEX session_by_owner ON session (owner);
     CREATE TABLE blob (name TEXT PRIMARY KEY, data BLOB NOT NULL);
     """,
+    """
+    ALTER TABLE run ADD COLUMN wake TEXT;
+    CREATE TABLE state (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, agent TEXT NOT NULL, session TEXT NOT NULL,
+        run TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL, parent TEXT, depth INTEGER NOT NULL,
+        persistent INTEGER NOT NULL, phase TEXT NOT NULL, version INTEGER NOT NULL, meta TEXT NOT NULL
+    );
+    CREATE INDEX state_by_age ON state (created_at, number);
+    CREATE INDEX state_by_parent ON state (parent, created_at, number);
+    """,
 )
 """One script a version, oldest first. What has been released is never changed; a change is one more script."""
 

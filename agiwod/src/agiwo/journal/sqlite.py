@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
@@ -12,14 +12,14 @@ from weakref import WeakKeyDictionary
 
 from agiwo import ids
 from agiwo.errors import ConfigError, StorageError
-from agiwo.journal import rows, schema
+from agiwo.journal import rows, schema, state_rows
 from agiwo.journal.base import Listener
 from agiwo.journal.connection import Connection, transaction, translated
 from agiwo.journal.lease import Lease
 from agiwo.journal.listeners import Listeners
 from agiwo.journal.schema import Durability
 from agiwo.journal.writer import Writer
-from agiwo.schema.record import Change, Record, RunHead, Session
+from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
 _T = TypeVar("_T")
@@ -111,6 +111,24 @@ class SqliteJournal:
     async def sessions(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
         """As `Journal.sessions`."""
         return await self._read(lambda db: rows.find_sessions(db, agent, before, limit))
+
+    async def state(self, state: str) -> State | None:
+        """As `Journal.state`."""
+        return await self._read(lambda db: state_rows.find_state(db, state))
+
+    async def states(
+        self,
+        *,
+        parents: Sequence[str] | None = None,
+        agent: str | None = None,
+        phases: Sequence[str] | None = None,
+        roots: bool = False,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[State]:
+        """As `Journal.states`."""
+        among = {"parent": parents, "phase": phases}
+        return await self._read(lambda db: state_rows.find_states(db, agent, among, roots, before, limit))
 
     async def put_blob(self, data: bytes) -> str:
         """As `Journal.put_blob`."""

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from agiwo.errors import AgiwoError, Conflict, NotFound
-from agiwo.journal import rows
-from agiwo.journal.body import Body, detached_batch, detached_session
+from agiwo.journal import rows, state_rows
+from agiwo.journal.body import Body, detached_batch, detached_session, detached_state
 from agiwo.journal.connection import Connection, transaction
 from agiwo.journal.lease import Lease
 from agiwo.journal.ledger import Ledger, Written
 from agiwo.journal.listeners import Listeners
 from agiwo.journal.schema import checkpoint
-from agiwo.schema.record import Batch, Change, Record, Session
+from agiwo.schema.record import Batch, Change, Record, Session, StateChange
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ class Writer:
                     total.add(written)
                     bodies.extend(append.bodies)
             rows.write(db, total, bodies, ledger.owner)
+            state_rows.write_states(db, total.states.values())
         return outcomes
 
     def _settle(self, group: Sequence[_Append], future: asyncio.Future[list[list[Record] | AgiwoError]]) -> None:
@@ -127,8 +128,14 @@ class Writer:
 
 def _written_down(changes: Iterable[Change]) -> _Append:
     bodies: list[Body] = []
-    kept = [detached_session(c) if isinstance(c, Session) else detached_batch(c, bodies) for c in changes]
+    kept = [_detached(change, bodies) for change in changes]
     return _Append(kept, bodies, asyncio.get_running_loop().create_future())
+
+
+def _detached(change: Change, bodies: list[Body]) -> Change:
+    if isinstance(change, Batch):
+        return detached_batch(change, bodies)
+    return detached_session(change) if isinstance(change, Session) else detached_state(change)
 
 
 def _fill(db: sqlite3.Connection, ledger: Ledger, group: Sequence[_Append]) -> None:
@@ -136,10 +143,14 @@ def _fill(db: sqlite3.Connection, ledger: Ledger, group: Sequence[_Append]) -> N
     batches = [change for change in changes if isinstance(change, Batch)]
     sessions = [change.id for change in changes if isinstance(change, Session)]
     sessions += [batch.create.session for batch in batches if batch.create]
+    states = [change.state for change in changes if isinstance(change, StateChange)]
+    sessions += [state.session for state in states]
     rows.fill_ledger(db, ledger, [batch.run for batch in batches], sessions)
     keys = [(batch.run, entry.key) for batch in batches for entry in batch.entries if entry.key is not None]
     if keys:
         rows.fill_keys(db, ledger, keys)
+    if states:
+        state_rows.fill_versions(db, ledger, [state.id for state in states])
 
 
 def _size(path: Path) -> int:

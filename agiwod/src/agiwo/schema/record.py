@@ -55,7 +55,8 @@ class Point:
 class RunHead:
     """The index entry of a run: what a list shows without reading records.
 
-    `owner` names the process that drives it (see `Journal.owner`). Times are seconds since the epoch.
+    `owner` names the process that drives it (see `Journal.owner`). Times are seconds since the epoch. `wake` is what a
+    sleeping run waits for: a `deadline` (or None), and `runs` of which `all` or `any`, as `mode` says, are to end.
     """
 
     run: str
@@ -67,6 +68,7 @@ class RunHead:
     parent: str | None = None
     head: int = 0
     owner: str = ""
+    wake: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Batch:
     """What is appended to one run, all of it or nothing.
 
     `create` makes the run (a `Conflict` when it exists). `expect` refuses the append with a `Conflict` when the run's
-    status is another one. `status` is what the run has become.
+    status is another one. `status` is what the run has become, and `wake` what it waits for in that status.
     """
 
     run: str
@@ -96,7 +98,42 @@ class Batch:
     status: RunStatus | None = None
     expect: frozenset[RunStatus] | None = None
     create: RunHead | None = None
+    wake: Json | None = None
 
 
-Change = Batch | Session
-"""What an append takes: batches of runs, and sessions to create or replace (by id)."""
+@dataclass(frozen=True, slots=True)
+class State:
+    """The index entry of a scheduled agent: who it is, above all its runs.
+
+    `run` is the task that it works on, or did last. `parent` is the state above it. `phase` is what was decided about
+    it: `open`, `closing` (it is to end when its tasks have), `ended`, `cancelled`. What it does at the moment its run
+    tells, and is not kept here.
+    """
+
+    id: str
+    agent: str
+    session: str
+    run: str
+    created_at: float
+    updated_at: float
+    parent: str | None = None
+    depth: int = 0
+    persistent: bool = False
+    phase: str = "open"
+    version: int = 0
+    meta: Json = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A state to create or replace, by id; its version will be the next one.
+
+    `expect` is the version that was found, 0 for none. When the journal has another one the append is a `Conflict`.
+    """
+
+    state: State
+    expect: int = 0
+
+
+Change = Batch | Session | StateChange
+"""What an append takes: batches of runs, sessions to create or replace (by id), and states to change."""

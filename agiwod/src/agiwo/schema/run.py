@@ -129,6 +129,7 @@ class RunSpec:
 
     `agent` finds the program that runs it; `plan` is that program's own description of the agent as it was when the run
     was submitted. `input` is a string or a list of content parts (JSON). `timeout` is in seconds of active time.
+    `state` names the scheduled agent that the run works for.
     """
 
     agent: str
@@ -140,9 +141,11 @@ class RunSpec:
     depth: int = 0
     user_id: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    state: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the run's internal `spec` record."""
+        state = {} if self.state is None else {"state": self.state}
         return {
             "agent": self.agent,
             "session": self.session,
@@ -153,6 +156,7 @@ class RunSpec:
             "depth": self.depth,
             "userId": self.user_id,
             "metadata": dict(self.metadata),
+            **state,
         }
 
     @classmethod
@@ -168,6 +172,7 @@ class RunSpec:
             data.get("depth", 0),
             data.get("userId"),
             data.get("metadata", {}),
+            data.get("state"),
         )
 
 
