@@ -29,7 +29,7 @@ def ask(
 
     async def begin(client: "Client") -> "Run":
         return await client.start_run(
-            agent or await _default(client), text, session_id=session, model=model, output_schema=output_schema
+            agent or await default_agent(client), text, session_id=session, model=model, output_schema=output_schema
         )
 
     raise typer.Exit(watch(begin, as_json=as_json, has_output=output_schema is not None))
@@ -52,7 +52,12 @@ def _read_schema(file: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", schema)
 
 
-async def _default(client: "Client") -> str:
+async def default_agent(client: "Client") -> str:
+    """Who answers when nobody is named.
+
+    Raises:
+        CommandFailed: the settings name none, and there are several.
+    """
     from agiwo_protocol import agent
     from agiwo_protocol.contract import Page
 

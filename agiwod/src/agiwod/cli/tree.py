@@ -8,6 +8,7 @@ from agiwod import __version__
 from agiwod.cli.agents import agents
 from agiwod.cli.approvals import approvals
 from agiwod.cli.ask import ask
+from agiwod.cli.chat import chat
 from agiwod.cli.config import config
 from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
 from agiwod.cli.doctor import doctor
@@ -44,6 +45,7 @@ def agiwod(
 
 
 app.command()(ask)
+app.command()(chat)
 app.command()(serve)
 app.command()(start)
 app.command()(stop)
