@@ -11,6 +11,7 @@ from agiwo import ids
 from agiwo.abort import AbortSignal
 from agiwo.agent.approver import Approver
 from agiwo.agent.as_tool import AgentTool
+from agiwo.agent.carried_tool import CarriedTool
 from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.options import AgentOptions
 from agiwo.errors import ConfigError, NotFound, StorageError
@@ -72,7 +73,7 @@ class Agent:
         self.hooks, self.on_approval = hooks or AgentHooks(), on_approval
         given = map(builtin_tool, _DEFAULT_TOOLS) if tools is None else tools
         self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in given]
-        self._agents = {each.name: each for each in self.tools if isinstance(each, AgentTool)}
+        self._carried = [each for each in self.tools if isinstance(each, CarriedTool)]
         self._executor = ToolExecutor(self.tools, policy=self.options.approval_policy)
         self._home: Home | None = None
 
@@ -81,9 +82,9 @@ class Agent:
         """What an engine runs for this agent."""
         from agiwo.agent.program import AgentProgram
 
-        agents, patience = self._agents.values(), self.options.stream_cleanup_timeout
+        carried, patience = self._carried, self.options.stream_cleanup_timeout
         return AgentProgram(
-            self.model, self.system_prompt, self._executor, self.hooks, agents, patience, self.on_approval
+            self.model, self.system_prompt, self._executor, self.hooks, carried, patience, self.on_approval
         )
 
     @cached_property
@@ -101,7 +102,7 @@ class Agent:
             self.system_prompt,
             self._executor.definitions,
             self.options.limits,
-            {name: each.delegate for name, each in self._agents.items()},
+            {each.name: each.carried for each in self._carried},
             ancestors,
             self.hooks.deciding,
             self.options.relevant_memory_max_token,
@@ -150,7 +151,7 @@ class Agent:
             agent = waiting.pop()
             if agent.maker not in known:
                 known[agent.maker] = agent
-                waiting += [each.agent for each in agent._agents.values()]
+                waiting += [each.agent for each in agent._carried if isinstance(each, AgentTool)]
         yield from known.values()
 
     def as_tool(self, description: str | None = None, name: str | None = None, max_depth: int = 5) -> AgentTool:

@@ -4,20 +4,21 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agiwo import ids
 from agiwo.abort import AbortSignal
+from agiwo.agent.carried_tool import CarriedTool
+from agiwo.durable import StepScope
 from agiwo.errors import ConfigError
 from agiwo.loop.plan import Delegate
 from agiwo.schema.budget import Budget
-from agiwo.schema.run import RunSpec
 from agiwo.schema.tool import ExecutionContext
-from agiwo.tool.base import BaseTool
 from agiwo.tool.result import ToolResult
 
 if TYPE_CHECKING:
     from agiwo.agent.agent import Agent
 
 
-class AgentTool(BaseTool):
+class AgentTool(CarriedTool):
     """The tool that stands for an agent: named after it, unless another name is given.
 
     Of an agent that is only made later, `agent` is a function that gives it, and name and description are given too.
@@ -26,9 +27,6 @@ class AgentTool(BaseTool):
     the run above it, and whose events are in the stream of that run. It may be at most `max_depth` levels below the
     first run, and no agent is called below itself; either gives the model an error.
     """
-
-    timeout_seconds = None
-    effect = "idempotent"
 
     def __init__(
         self,
@@ -63,28 +61,24 @@ class AgentTool(BaseTool):
         context = {"type": "string", "description": "What it must know for that."}
         return {"type": "object", "properties": {"task": task, "context": context}, "required": ["task"]}
 
-    def is_concurrency_safe(self) -> bool:
-        """Each call is a run of its own."""
-        return True
-
     @property
-    def delegate(self) -> Delegate:
+    def carried(self) -> Delegate:
         """What a plan says of it."""
         return Delegate(self.agent.id, self.max_depth)
 
-    def child_spec(
-        self, arguments: Mapping[str, Any], parent: RunSpec, session: str, budget: Budget | None = None
-    ) -> RunSpec:
-        """The run of the agent that a call with these arguments asks for."""
-        return self.agent.spec(
+    async def prepare(self, arguments: Mapping[str, Any], scope: StepScope, asked: Mapping[str, Any]) -> Any:
+        """The run of the agent that the call asks for, in a session of its own."""
+        parent = scope.run.spec
+        spec = self.agent.spec(
             _task(arguments),
-            session_id=session,
+            session_id=ids.derived("ses", scope.run.id, scope.key),
             user_id=parent.user_id,
             metadata=parent.metadata,
             ancestors=(*parent.plan.get("ancestors", ()), parent.agent),
             asks=parent.plan.get("asks", True),
-            budget=budget,
+            budget=Budget.from_json(asked["budget"]) if "budget" in asked else None,
         )
+        return spec.to_json()
 
     async def execute(
         self, parameters: dict[str, Any], context: ExecutionContext, abort_signal: AbortSignal | None = None

@@ -33,13 +33,13 @@ class ModelStep:
     ) -> None:
         self._model, self._tools, self._before = model, list(tools), before
         self._clock = SystemClock()
-        self._system = [{"role": "system", "content": system_prompt}] if system_prompt else []
+        self._prompt = system_prompt
 
     async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
         """The model's answer to the conversation in `arg`, and to what was steered in meanwhile."""
         steering: list[dict[str, Any]] = []
         events: list[NewEvent] = []
-        messages: list[Message] = [*self._system, *arg["messages"]]
+        messages: list[Message] = [*self._system(scope), *arg["messages"]]
         requests, retries, meter = 0, Retries(self._model), Meter(arg.get("budget"))
         while True:
             for message in scope.drain(STEER):
@@ -62,6 +62,11 @@ class ModelStep:
         # An answer that is to have a form is the last one only when it has it, which a step of its own finds out.
         value["more"] = not value["toolCalls"] and _schema(scope) is None and not scope.close(STEER)
         return StepResult(value, [*events, *answer.items()])
+
+    def _system(self, scope: StepScope) -> list[Message]:
+        """The prompt that stands in the run's plan: an agent that was started by another may have one of its own."""
+        prompt: str = scope.run.spec.plan.get("systemPrompt", self._prompt)
+        return [{"role": "system", "content": prompt}] if prompt else []
 
     async def _request(
         self,

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 
 from agiwo.agent.approver import Approver
-from agiwo.agent.as_tool import AgentTool
-from agiwo.agent.child_step import ChildStep
+from agiwo.agent.carried_tool import CarriedTool
 from agiwo.agent.compact_step import CompactStep
 from agiwo.agent.hook_step import HookSteps
 from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.judge_step import JudgeStep
 from agiwo.agent.model_step import ModelStep
 from agiwo.agent.output_step import OutputStep
+from agiwo.agent.prepare_step import PrepareStep
 from agiwo.agent.told_step import told
 from agiwo.agent.tool_step import ToolStep
 from agiwo.durable import DurableContext, Effect, Outcome
@@ -34,19 +34,21 @@ class AgentProgram:
         system_prompt: str,
         executor: ToolExecutor,
         hooks: AgentHooks | None = None,
-        agents: Iterable[AgentTool] = (),
+        carried: Iterable[CarriedTool] = (),
         patience: float = 300.0,
         on_approval: Approver | None = None,
     ) -> None:
         self.hooks, self.patience, self.on_approval = hooks or AgentHooks(), patience, on_approval
         steps, output = HookSteps(self.hooks), OutputStep()
+        prepare = PrepareStep({tool.name: tool for tool in carried})
         self.output_types = output.types
         schemas = [definition.to_openai_schema() for definition in executor.definitions.values()]
         self.effects: Mapping[str, Effect] = {
             "model": ModelStep(model, system_prompt, schemas, steps.before_llm_call),
             "tool": ToolStep(executor),
             "judge": JudgeStep(executor),
-            "child": ChildStep({tool.name: tool for tool in agents}),
+            "child": prepare,
+            "sleep": prepare,
             "compact": CompactStep(model),
             "told": told,
             "output": output,

@@ -125,7 +125,7 @@ class Intake:
                 if not (operation.is_spawning or operation.settle()):
                     return None
                 operation.is_spawning = True
-                await self._record(execution, operation, batch, [*session, *state])
+                await self._record(execution, operation, spec, batch, [*session, *state])
                 break
             except Conflict:
                 if not await self._has_moved(state):
@@ -136,10 +136,10 @@ class Intake:
         return child
 
     async def _record(
-        self, execution: Execution, operation: Operation, child: Batch, changes: Sequence[Change]
+        self, execution: Execution, operation: Operation, spec: RunSpec, child: Batch, changes: Sequence[Change]
     ) -> None:
-        assert child.create
-        told = {"runId": child.run, "agentId": child.create.agent, "sessionId": child.create.session}
+        told = {"runId": child.run, "agentId": spec.agent, "sessionId": spec.session}
+        told |= {} if spec.state is None else {"stateId": spec.state}
         data = {"digest": operation.digest, "value": child.run}
         own = Entry(SPAWN, data, self._clock.now(), operation.key, public=False)
         spawned = execution.entry(NewEvent(CHILD_SPAWNED, told))

@@ -16,7 +16,8 @@ from agiwo.loop.delegation import delegate
 from agiwo.loop.history import CUT_OFF, failed_call_text
 from agiwo.loop.hooks import BEFORE_TOOL_CALL
 from agiwo.loop.items import tool_call_item
-from agiwo.loop.plan import Plan
+from agiwo.loop.plan import Carried, Delegate, Plan, Sleep, Spawn
+from agiwo.loop.scheduling import Children
 from agiwo.tool.order import plan_batch
 
 Call = Mapping[str, Any]
@@ -29,8 +30,8 @@ Result = Mapping[str, Any]
 class Batch:
     """The calls of one answer. `stop` is set when the run was interrupted before all of them had a result.
 
-    Agents behind the calls draw from `purse`. `allowed` are the tools that somebody allowed for the session; those of
-    this answer join them once all have run.
+    Agents behind the calls draw from `purse`, and join the `children` when they work on their own. `allowed` are the
+    tools that somebody allowed for the session; those of this answer join them once all have run.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Batch:
         turn: int,
         calls: Sequence[Call],
         purse: Purse,
+        children: Children,
         allowed: set[str] | None = None,
     ) -> None:
-        self._ctx, self._plan, self._turn, self._purse = ctx, plan, turn, purse
+        self._ctx, self._plan, self._turn, self._purse, self._children = ctx, plan, turn, purse, children
         self._share: Left = {}
         # In a replay the answers are there at once, so what one call is asked must not hang on another's answer.
         self._allowed, self._newly_allowed = set[str]() if allowed is None else allowed, set[str]()
@@ -56,11 +58,18 @@ class Batch:
             for index in range(len(self._calls)):
                 await self._run_together([index], self._ask_hook)
         for group in plan_batch([self._plan.tools.get(call["name"]) for call in self._calls]):
-            waiting = [index for index in group if index not in self._results]
-            self._share = self._purse.share(sum(self._calls[index]["name"] in self._plan.agents for index in waiting))
+            waiting = [index for index in group if index not in self._results and not self._sleeps(index)]
+            self._share = self._purse.share(sum(self._calls[index]["name"] in self._plan.carried for index in waiting))
             await self._run_together(waiting, self._run_call)
+        # Last, so that no other call waits for the end of a sleep, and each sleep knows all that were spawned.
+        for index in range(len(self._calls)):
+            if self._sleeps(index) and index not in self._results:
+                await self._run_together([index], self._run_call)
         self._allowed |= self._newly_allowed
         return [self._results.get(index) or self._cut_off(index) for index in range(len(self._calls))]
+
+    def _sleeps(self, index: int) -> bool:
+        return isinstance(self._plan.carried.get(self._calls[index]["name"]), Sleep)
 
     async def _run_together(self, group: Sequence[int], work: Callable[[int], Awaitable[Result | None]]) -> None:
         if self.stop:
@@ -98,8 +107,8 @@ class Batch:
                 return await self._tell(index, f"Error: {permission.refusal}")
             if permission.for_session:
                 self._newly_allowed.add(call["name"])
-            if target := self._plan.agents.get(call["name"]):
-                return await delegate(self._ctx, self._plan, key, call, target, self._purse, self._share)
+            if carried := self._plan.carried.get(call["name"]):
+                return await self._carry_out(index, carried)
             asked = {} if permission.approval is None else {"approval": permission.approval}
             tool = self._plan.tools.get(call["name"])
             once = tool is not None and tool.effect == "once"
@@ -108,6 +117,22 @@ class Batch:
             content = failed_call_text(error.kind, str(error))
             self._complete(index, content)
             return {"content": content, "isError": True}
+
+    async def _carry_out(self, index: int, carried: Carried) -> Result:
+        """Do what the call asks for; what the model is told of it is recorded as what the call gave."""
+        key, call, milliseconds = f"{self._turn}.{index}", self._calls[index], 0
+        try:
+            if isinstance(carried, Delegate):
+                target, purse, share = carried, self._purse, self._share
+                output, milliseconds = await delegate(self._ctx, self._plan, key, call, target, purse, share)
+            elif isinstance(carried, Spawn):
+                output = await self._children.spawn(key, call, carried, self._share)
+            else:
+                output = await self._children.sleep(key, call, carried)
+        except EffectFailed as error:
+            output = {"content": f"Error: {error}", "isError": True}
+        told = {"item": key, "call": dict(call), "output": dict(output), "durationMs": milliseconds}
+        return await self._ctx.step(f"{key}/run", "told", told)
 
     async def _tell(self, index: int, content: str) -> Result:
         """Have it recorded as what the call gave."""

@@ -89,15 +89,24 @@ class Purse:
         self.usage += Usage(self._sent(messages) if items else 0, said)
         self.calls += 1
 
+    @property
+    def spent(self) -> Usage:
+        """What was used as far as it is known: at least that much, when there are agents that were not heard of."""
+        return self.usage + Usage() if self._lent else self.usage
+
     @contextmanager
     def lent(self, share: Left) -> Generator[None]:
         """Keep a share for the agent that has it; for one that is not heard of again, for good."""
+        self.lend(share)
+        yield
+        self.take_back(share)
+
+    def lend(self, share: Left) -> None:
+        """Keep a share for the agent that has it, until it is taken back."""
         self._lent.append(share)
-        try:
-            yield
-        except BaseException:
-            self.usage += Usage()
-            raise
+
+    def take_back(self, share: Left) -> None:
+        """What was not used of a share that was lent is there again."""
         self._lent.remove(share)
 
     def told(self, result: RunResult) -> None:

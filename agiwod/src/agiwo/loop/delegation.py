@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from agiwo.durable import DurableContext
-from agiwo.errors import EffectFailed
 from agiwo.loop.budget import Left, Purse
 from agiwo.loop.plan import Delegate, Plan
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
@@ -15,31 +14,22 @@ from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
 async def delegate(
     ctx: DurableContext, plan: Plan, key: str, call: Mapping[str, Any], target: Delegate, purse: Purse, share: Left
-) -> Mapping[str, Any]:
-    """Have the agent behind the call do it with its share of the budget.
+) -> tuple[Mapping[str, Any], int]:
+    """Have the agent behind the call do it with its share of the budget; gives what came of it, and in how many ms.
 
-    Gives what the model is told, which is recorded as what the call gave.
+    Raises:
+        EffectFailed: the call asks for nothing that the agent could do.
     """
     if refusal := _refusal(ctx, plan, target, share):
-        return await _tell(ctx, key, call, {"content": f"Error: {refusal}", "isError": True})
-    try:
-        asked = {**call, "budget": share} if share else dict(call)
-        spec = RunSpec.from_json(await ctx.step(f"{key}/child", "child", asked))
-    except EffectFailed as error:
-        return await _tell(ctx, key, call, {"content": f"Error: {error}", "isError": True})
+        return {"content": f"Error: {refusal}", "isError": True}, 0
+    asked = {**call, "budget": share} if share else dict(call)
+    spec = RunSpec.from_json(await ctx.step(f"{key}/child", "child", asked))
     child = await ctx.spawn(f"{key}/spawn", spec)
     with purse.lent(share):
         result = (await ctx.wait(f"{key}/wait", [child]))[child]
     assert result
     purse.told(result)
-    return await _tell(ctx, key, call, _output(target, result), result.duration_ms)
-
-
-async def _tell(
-    ctx: DurableContext, key: str, call: Mapping[str, Any], output: Mapping[str, Any], duration_ms: int = 0
-) -> Mapping[str, Any]:
-    told = {"item": key, "call": dict(call), "output": dict(output), "durationMs": duration_ms}
-    return await ctx.step(f"{key}/run", "told", told)
+    return _output(target, result), result.duration_ms
 
 
 def _refusal(ctx: DurableContext, plan: Plan, target: Delegate, share: Left) -> str | None:

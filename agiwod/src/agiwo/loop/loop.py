@@ -20,6 +20,7 @@ from agiwo.loop.history import assistant_message, tool_message, user_message
 from agiwo.loop.items import closed_item
 from agiwo.loop.opening import Opening
 from agiwo.loop.plan import Plan
+from agiwo.loop.scheduling import Children
 from agiwo.schema.event import RUN_SLEEPING, RUN_WOKEN, NewEvent
 from agiwo.schema.run import RunStatus, TerminationReason, Usage
 
@@ -39,6 +40,7 @@ _OWN = frozenset({"items", "lost", "requests"})
 """What the failure of a model call tells the loop, and nobody else."""
 
 _REASONS = {
+    TerminationReason.COMPLETED: "you are shut down",
     TerminationReason.MAX_STEPS: "the limit of model calls for this run is reached",
     TerminationReason.TIMEOUT: "the time for this run is over",
     TerminationReason.MAX_TOKENS: "the limit of output tokens for this run is reached",
@@ -57,6 +59,7 @@ class AgentLoop:
         self._requests: int = 0
         self._steps = self._output_tokens = 0
         self._purse = Purse(plan)
+        self._children = Children(ctx, self._purse)
         self._counts = Counter[str]()
         self._response: str | None = None
         self._output: Any = None
@@ -99,11 +102,12 @@ class AgentLoop:
         return await self._summarise(limit)
 
     async def _interrupted(self, stop: Interrupted) -> Outcome:
-        """End a cancelled run; let one that is out of time say its last word, if that comes in time."""
-        if stop.cause != "timeout":
+        """End a cancelled run; let one that is out of time or shut down say its last word, if that comes in time."""
+        if stop.cause == "cancel":
             return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=stop.reason)
         try:
-            return await self._summarise(TerminationReason.TIMEOUT)
+            is_late = stop.cause == "timeout"
+            return await self._summarise(TerminationReason.TIMEOUT if is_late else TerminationReason.COMPLETED)
         except Interrupted as cancel:
             return self._outcome(RunStatus.CANCELLED, TerminationReason.CANCELLED, reason=cancel.reason)
 
@@ -195,7 +199,7 @@ class AgentLoop:
                 with suppress(EffectFailed):
                     await self._check("summary", await self._ask("summary/llm", tools=False))
             except Interrupted as stop:
-                if stop.cause != "timeout":
+                if stop.cause == "cancel":
                     raise
         return self._outcome(RunStatus.COMPLETED, reason)
 
@@ -232,8 +236,11 @@ class AgentLoop:
 
     async def _act(self, calls: Sequence[Mapping[str, Any]]) -> str | None:
         """Run the calls of one answer; the termination reason that one of them asks for, if any."""
-        batch = Batch(self._ctx, self._plan, self._turn, calls, self._purse, self._allowed)
+        wakes = self._children.wakes
+        batch = Batch(self._ctx, self._plan, self._turn, calls, self._purse, self._children, self._allowed)
         results = await batch.run()
+        if self._children.wakes > wakes:
+            self._steps = self._output_tokens = 0
         self._counts["toolCalls"] += len(results)
         self._counts["toolErrors"] += sum(1 for result in results if result.get("isError"))
         self._messages.extend(
@@ -267,4 +274,4 @@ class AgentLoop:
         reason: str | None = None,
     ) -> Outcome:
         counts = {**self._counts, "requests": self._purse.calls}
-        return Outcome(status, self._response, self._output, termination, self._purse.usage, error, reason, counts)
+        return Outcome(status, self._response, self._output, termination, self._purse.spent, error, reason, counts)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agiwo.loop.guard import TaskLimits
 from agiwo.schema.budget import Budget
 from agiwo.schema.tool import ToolDefinition
 
@@ -37,12 +38,30 @@ class Delegate:
 
 
 @dataclass(frozen=True, slots=True)
+class Spawn:
+    """The start of another agent that works on its own, within these limits."""
+
+    limits: TaskLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """The wait for such agents, or for a time, within these limits."""
+
+    limits: TaskLimits
+
+
+Carried = Delegate | Spawn | Sleep
+"""A tool whose calls the loop carries out itself, in several recorded operations."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """An agent's description as it was when the run was submitted.
 
-    `agents` are the tools behind which other agents stand; `ancestors` the agents of the runs above, the first one
-    first. `hooks` names the hooks that decide, so that a replay asks for the same steps. `maker` names the object that
-    made the plan, where several in one process have the same id.
+    `carried` are the tools whose calls the loop carries out itself; `ancestors` the agents of the runs above, the first
+    one first. `hooks` names the hooks that decide, so that a replay asks for the same steps. `maker` names the object
+    that made the plan, where several in one process have the same id.
 
     Calls of the tools in `judged` are held against the rules before they run; with `asks` there is somebody to ask
     about them, who has `approval_timeout` seconds (None: any time). A conversation that comes near `context_tokens` is
@@ -54,7 +73,7 @@ class Plan:
     system_prompt: str = ""
     tools: Mapping[str, ToolDefinition] = field(default_factory=dict[str, ToolDefinition])
     limits: Limits = Limits()
-    agents: Mapping[str, Delegate] = field(default_factory=dict[str, Delegate])
+    carried: Mapping[str, Carried] = field(default_factory=dict[str, Carried])
     ancestors: tuple[str, ...] = ()
     hooks: frozenset[str] = frozenset()
     memory_tokens: int = 2048
@@ -74,7 +93,7 @@ class Plan:
             "systemPrompt": self.system_prompt,
             "tools": [_fields(tool) for tool in self.tools.values()],
             "limits": _fields(self.limits),
-            "agents": {name: _fields(delegate) for name, delegate in self.agents.items()},
+            "agents": {name: _carried_to_json(each) for name, each in self.carried.items()},
             "ancestors": list(self.ancestors),
             "hooks": sorted(self.hooks),
             "memoryTokens": self.memory_tokens,
@@ -96,7 +115,7 @@ class Plan:
             data.get("systemPrompt", ""),
             {tool.name: tool for tool in tools},
             Limits(**data.get("limits", {})),
-            {name: Delegate(**delegate) for name, delegate in data.get("agents", {}).items()},
+            {name: _carried_from_json(each) for name, each in data.get("agents", {}).items()},
             tuple(data.get("ancestors", ())),
             frozenset(data.get("hooks", ())),
             data.get("memoryTokens", 2048),
@@ -108,6 +127,19 @@ class Plan:
             data.get("output"),
             Budget.from_json(data["budget"]) if data.get("budget") else None,
         )
+
+
+def _carried_to_json(carried: Carried) -> dict[str, Any]:
+    if isinstance(carried, Delegate):
+        return _fields(carried)
+    return {"does": "spawn" if isinstance(carried, Spawn) else "sleep", **carried.limits.to_json()}
+
+
+def _carried_from_json(data: Mapping[str, Any]) -> Carried:
+    if "does" not in data:
+        return Delegate(**data)
+    limits = TaskLimits.from_json(data)
+    return Spawn(limits) if data["does"] == "spawn" else Sleep(limits)
 
 
 def _fields(part: ToolDefinition | Limits | Delegate) -> dict[str, Any]:
