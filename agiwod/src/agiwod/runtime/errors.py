@@ -19,3 +19,11 @@ class EventsExpired(AgiwoError):
     def __init__(self, after: int, first: int, head: int) -> None:
         super().__init__(f"the daemon keeps its events {first} to {head}, so what follows event {after} is not known")
         self.after, self.first, self.head = after, first, head
+
+
+class ScheduleInvalid(AgiwoError):
+    """A schedule that names no times. `member` is what is wrong of it: cron or timezone."""
+
+    def __init__(self, member: str, fault: str) -> None:
+        super().__init__(fault)
+        self.member = member

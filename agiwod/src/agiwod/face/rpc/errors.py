@@ -10,7 +10,7 @@ from agiwo_protocol import errors as wire
 from agiwo_protocol.errors import RpcError
 
 from agiwod.face.rpc.moment import moment
-from agiwod.runtime.errors import Draining, EventsExpired
+from agiwod.runtime.errors import Draining, EventsExpired, ScheduleInvalid
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,10 @@ def _schema_invalid(error: engine.SchemaInvalid) -> RpcError:
     return wire.InvalidParams(str(error), errors=[{"path": path[:_LONGEST_PATH], "message": error.fault}])
 
 
+def _schedule_invalid(error: ScheduleInvalid) -> RpcError:
+    return wire.InvalidParams(str(error), errors=[{"path": error.member, "message": str(error)}])
+
+
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.NotFound: lambda error: wire.NotFound(str(error), type=error.kind, id=error.id),
     engine.Conflict: lambda error: wire.Conflict(str(error)),
@@ -60,6 +64,7 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.ModelError: _model_error,
     engine.ToolError: lambda error: wire.ToolFailed(str(error)),
     engine.SchemaInvalid: _schema_invalid,
+    ScheduleInvalid: _schedule_invalid,
     engine.ConfigError: lambda error: wire.Conflict(str(error)),
     TimeoutError: lambda error: wire.DeadlineExceeded("it was still going when the time to wait was over"),
 }
