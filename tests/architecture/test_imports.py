@@ -18,6 +18,8 @@ LOADED = {
     "agiwo": set[str](),
     "agiwo.agent": {"orjson"},
     "agiwo.testing": {"orjson"},
+    "agiwo.skill": set[str](),
+    "agiwo.skill.manager": {"orjson"},
     "agiwo.tool.builtin.calculator": {"orjson"},
     "agiwod.settings": {*PYDANTIC, "orjson"},
     "agiwod.logs": {*PYDANTIC, "orjson"},
@@ -33,7 +35,8 @@ SPARED = {
     "agiwo.agent": {"agiwo.engine", "agiwo.journal", "agiwo.loop.loop", "agiwo.llm.hosted", "zoneinfo"},
     "agiwod.cli.stdio": {"asyncio", "subprocess", "logging", "importlib.metadata", "traceback", "hashlib", "typer"},
     "agiwod.opening": {"asyncio", "subprocess", "logging", "importlib.metadata", "pydantic", "sqlite3", "typer"},
-    "agiwod.cli.tree": {"asyncio", "rich.console", "importlib.metadata", "sqlite3"},
+    "agiwod.cli.tree": {"asyncio", "rich.console", "importlib.metadata", "sqlite3", "yaml", "watchfiles"},
+    "agiwod.app": {"yaml", "watchfiles"},
 }
 """What is not to be loaded either, whoever it comes from: each of these costs a start what it can least afford."""
 

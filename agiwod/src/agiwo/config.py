@@ -1,8 +1,9 @@
 """The SDK's settings, and the SDK's only reader of the environment. Knows nothing of the daemon's config file."""
 
+import json
 import os
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -77,6 +78,17 @@ def use_settings(given: AgiwoSettings | None) -> None:
 def variable(name: str) -> str | None:
     """The value of an environment variable that a configuration names, None when unset or empty."""
     return os.environ.get(name, "").strip() or None
+
+
+def skill_directories() -> list[str]:
+    """Directories of skills that `AGIWO_SKILLS_DIRS` names: a JSON list of them, or with commas between them."""
+    given = variable("AGIWO_SKILLS_DIRS") or variable("agiwo_SKILLS_DIRS") or ""
+    try:
+        read = json.loads(given)
+    except ValueError:
+        read = given.split(",")
+    found = cast(list[object], read) if isinstance(read, list) else [read]
+    return [name for each in found if (name := str(each).strip())]
 
 
 def cache_directory() -> Path:

@@ -20,6 +20,10 @@ PROMISED = {
     ],
     "agiwo.llm": ["Model", "StreamChunk", "OpenAIModel", "AnthropicModel", "DeepseekModel", "NvidiaModel"],
     "agiwo.tool": ["BaseTool", "ToolDefinition", "ToolResult", "AgentTool", "as_tool"],
+    "agiwo.skill": [
+        *["SkillError", "SkillNotFoundError", "SkillParseError", "SkillMetadata", "SkillRegistry", "SkillContent"],
+        *["SkillLoader", "SkillTool", "SkillManager"],
+    ],
 }
 
 A_FIRST_AGENT = """
@@ -28,7 +32,10 @@ from agiwo.llm import OpenAIModel
 Agent("writer", "", OpenAIModel("m", api_key="none", base_url="http://127.0.0.1:9/v1"))
 """
 
-UNUSED = {"sqlite3", "aiosqlite", "httpx2", "opentelemetry", "mcp", "agiwo.journal.sqlite", "agiwo.llm.openai"}
+UNUSED = {
+    *["sqlite3", "aiosqlite", "httpx2", "opentelemetry", "mcp", "yaml", "watchfiles"],
+    *["agiwo.journal.sqlite", "agiwo.llm.openai", "agiwo.skill.manager"],
+}
 
 
 @pytest.mark.parametrize(("module", "name"), [(module, name) for module in PROMISED for name in PROMISED[module]])

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from agiwo.agent.run_step_storage import RunStepStorage
     from agiwo.engine.embedded import EmbeddedEngine
     from agiwo.journal.base import Journal
+    from agiwo.skill.skillset import Skillset
 
 _DEFAULT_TOOLS = ("calculator", "current_time", "http_request")
 """The builtin tools that can do no harm."""
@@ -53,6 +54,9 @@ class Agent:
     `on_approval` is asked about each call that needs somebody's word, also about those of agents behind its tools that
     have none of their own. It runs beside the run and may take its time; others may answer first, and then it is
     cancelled. Several calls of one answer are asked about at the same time.
+
+    `skills` are what it may read when a task is for one of them (`SkillManager.select` gives them); the options'
+    `enable_skill` makes some of a directory. A run keeps the ones that there were when it was started.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Agent:
         options: AgentOptions | None = None,
         hooks: AgentHooks | None = None,
         on_approval: Approver | None = None,
+        skills: "Skillset | None" = None,
     ) -> None:
         if not id:
             raise ConfigError("an agent needs an id")
@@ -73,6 +78,9 @@ class Agent:
         self.hooks, self.on_approval = hooks or AgentHooks(), on_approval
         given = map(builtin_tool, _DEFAULT_TOOLS) if tools is None else tools
         self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in given]
+        self.skills = skills or _skills_of(self.options)
+        if self.skills and self.skills.tool not in self.tools:
+            self.tools.append(self.skills.tool)
         self._carried = [each for each in self.tools if isinstance(each, CarriedTool)]
         self._executor = ToolExecutor(self.tools, policy=self.options.approval_policy)
         self._home: Home | None = None
@@ -112,6 +120,7 @@ class Agent:
             approval_timeout=self.options.approval_timeout,
             context_tokens=self.options.context_tokens,
             budget=self.options.budget if budget is None else budget.within(self.options.budget),
+            skills=self.skills.entries() if self.skills else (),
         )
 
     def spec(
@@ -328,6 +337,16 @@ class Agent:
             await home.leave(self)
         await self._executor.close()
         await self.model.close()
+
+
+def _skills_of(options: AgentOptions) -> "Skillset | None":
+    if not options.enable_skill:
+        return None
+    # Loaded with the first agent that has skills, as most have none.
+    from agiwo.config import skill_directories
+    from agiwo.skill.manager import SkillManager
+
+    return SkillManager((options.skills_dir, *skill_directories())).select()
 
 
 def _below(context: ExecutionContext, spec: RunSpec) -> RunSpec:

@@ -16,6 +16,8 @@ from agiwo.llm.retry import Retries
 from agiwo.loop.history import user_message
 from agiwo.loop.items import steering_item
 from agiwo.schema.event import USAGE_UPDATED, NewEvent
+from agiwo.schema.skill import SkillEntry
+from agiwo.skill.section import skills_section
 
 STEER = "steer"
 """The topic of messages that join a conversation while it goes on."""
@@ -64,8 +66,10 @@ class ModelStep:
         return StepResult(value, [*events, *answer.items()])
 
     def _system(self, scope: StepScope) -> list[Message]:
-        """The prompt that stands in the run's plan: an agent that was started by another may have one of its own."""
-        prompt: str = scope.run.spec.plan.get("systemPrompt", self._prompt)
+        """The prompt and the skills of the run's plan: who was started by another may have a prompt of its own."""
+        plan = scope.run.spec.plan
+        skills = skills_section([SkillEntry(**each) for each in plan.get("skills", ())])
+        prompt = "\n\n".join(filter(None, (plan.get("systemPrompt", self._prompt), skills)))
         return [{"role": "system", "content": prompt}] if prompt else []
 
     async def _request(

@@ -33,6 +33,9 @@ class AgentOptions:
     `context_tokens` is how much the model can be sent: before a conversation fills it, its older part gives way to a
     summary by the model (None: when the model refuses it as too long). What was replaced stays in the store.
 
+    With `enable_skill` the agent has the skills below `skills_dir`, and below what `AGIWO_SKILLS_DIRS` names: it is
+    told which there are, and reads one when a task is for it.
+
     `relevant_memory_max_token` bounds what memories add to a message. `stream_cleanup_timeout` is how many seconds one
     call of a hook that looks on may take. `run_step_storage` is where runs are kept: agents of one process that name
     the same file share it.
@@ -69,8 +72,6 @@ class AgentOptions:
             raise ConfigError(f"approval_timeout is {self.approval_timeout!r}; it must be above 0 or None")
         if self.stream_cleanup_timeout <= 0:
             raise ConfigError(f"stream_cleanup_timeout is {self.stream_cleanup_timeout!r}; it must be above 0")
-        if self.enable_skill:
-            raise ConfigError("enable_skill is not supported by this version")
 
     @property
     def limits(self) -> Limits:

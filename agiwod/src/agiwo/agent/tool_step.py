@@ -31,6 +31,7 @@ class ToolStep:
             parent_run_id=spec.parent,
             idempotency_key=scope.idempotency_key,
             metadata=spec.metadata,
+            skills={skill["name"]: skill["version"] for skill in spec.plan.get("skills", ())},
         )
         call = ToolCall(arg["id"], arg["name"], arg["arguments"])
         approval = arg.get("approval")

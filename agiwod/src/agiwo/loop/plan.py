@@ -6,6 +6,7 @@ from typing import Any
 
 from agiwo.loop.guard import TaskLimits
 from agiwo.schema.budget import Budget
+from agiwo.schema.skill import SkillEntry
 from agiwo.schema.tool import ToolDefinition
 
 SUMMARY_PROMPT = (
@@ -66,7 +67,8 @@ class Plan:
     Calls of the tools in `judged` are held against the rules before they run; with `asks` there is somebody to ask
     about them, who has `approval_timeout` seconds (None: any time). A conversation that comes near `context_tokens` is
     compacted. `output` says what the last answer is to fit, when it is to fit something: its JSON `schema`, and the
-    name of the `type` that makes an object of it, if there is one. `budget` is for the run and all below it.
+    name of the `type` that makes an object of it, if there is one. `budget` is for the run and all below it. `skills`
+    is the catalogue that the run begins with, and keeps.
     """
 
     model: str
@@ -84,6 +86,7 @@ class Plan:
     context_tokens: int | None = None
     output: Mapping[str, Any] | None = None
     budget: Budget | None = None
+    skills: tuple[SkillEntry, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's spec."""
@@ -104,6 +107,7 @@ class Plan:
             "contextTokens": self.context_tokens,
             **output,
             **({"budget": self.budget.to_json()} if self.budget else {}),
+            **({"skills": [_fields(skill) for skill in self.skills]} if self.skills else {}),
         }
 
     @classmethod
@@ -126,6 +130,7 @@ class Plan:
             data.get("contextTokens"),
             data.get("output"),
             Budget.from_json(data["budget"]) if data.get("budget") else None,
+            tuple(SkillEntry(**skill) for skill in data.get("skills", ())),
         )
 
 
@@ -142,6 +147,6 @@ def _carried_from_json(data: Mapping[str, Any]) -> Carried:
     return Spawn(limits) if data["does"] == "spawn" else Sleep(limits)
 
 
-def _fields(part: ToolDefinition | Limits | Delegate) -> dict[str, Any]:
+def _fields(part: ToolDefinition | Limits | Delegate | SkillEntry) -> dict[str, Any]:
     # Not `asdict`, which copies all the way down what the journal is going to copy anyway.
     return {name: getattr(part, name) for name in type(part).__slots__}

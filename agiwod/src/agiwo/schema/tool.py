@@ -40,6 +40,7 @@ class ExecutionContext:
     """Where a hook or a tool call runs: which run and session, how deep, for whom.
 
     `idempotency_key` is the same for every attempt at one call, also after a crash, and different for every call.
+    `skills` are those of the run, each with the version that it began with; None outside of a run.
     """
 
     session_id: str
@@ -52,9 +53,16 @@ class ExecutionContext:
     timeout_at: float | None = None
     idempotency_key: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    skills: Mapping[str, str] | None = None
 
     def new_child(self, run_id: str, agent_id: str) -> "ExecutionContext":
         """The context of a run below this one: for the same user, one level deeper."""
         return replace(
-            self, run_id=run_id, agent_id=agent_id, depth=self.depth + 1, parent_run_id=self.run_id, idempotency_key=""
+            self,
+            run_id=run_id,
+            agent_id=agent_id,
+            depth=self.depth + 1,
+            parent_run_id=self.run_id,
+            idempotency_key="",
+            skills=None,
         )

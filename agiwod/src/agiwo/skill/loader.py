@@ -1,0 +1,165 @@
+"""Finds skills below directories and reads them, again and again: what has not changed is not read twice.
+
+What cannot be used is told, never passed over in silence; a skill whose file was broken keeps the text it had before.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from agiwo.clock import Clock, SystemClock
+from agiwo.skill.errors import SkillParseError
+from agiwo.skill.finding import Finding
+from agiwo.skill.registry import SkillRegistry, Skipped
+from agiwo.skill.skill import FILE, SkillContent, Stamp, read_file, skill_of, stamp_of
+from agiwo.skill.source import SkillSource
+
+_DEEP: Final = 5
+"""Levels below a source at which a skill may stand."""
+
+_DIRECTORIES: Final = 5000
+"""Directories of one source that are looked into."""
+
+_PASSED_BY: Final = frozenset({"node_modules", "__pycache__"})
+
+_FRESH: Final = 0.02
+"""Seconds after a write in which the next one may follow: who writes a file in pieces pauses no longer than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found in a directory: a skill, or why there is none; both when there was one before."""
+
+    stamp: Stamp | None
+    skill: SkillContent | None = None
+    fault: SkillParseError | None = None
+
+
+class SkillLoader:
+    """Reads the skills of these sources. Of two with one name the one of the later source counts."""
+
+    def __init__(self, sources: Iterable[str | Path | SkillSource], clock: Clock | None = None) -> None:
+        self.sources = tuple(SkillSource.at(source) for source in sources)
+        self.is_settled = True
+        self._clock = clock or SystemClock()
+        self._known: dict[Path, _Known] = {}
+
+    def load(self, *, patient: bool = False) -> SkillRegistry:
+        """The skills there are now. Blocks for as long as the disks take.
+
+        A file that is being written to may be met half-written. With `patient` such a file stays what it was, and
+        `is_settled` is False: then look again soon. Else it counts as it is.
+        """
+        self.is_settled = True
+        skipped: list[Skipped] = []
+        taken: dict[str, SkillContent] = {}
+        seen: dict[Path, _Known] = {}
+        for source in self.sources:
+            own: dict[str, SkillContent] = {}
+            for root in _roots(source, skipped):
+                known = seen[root] = self._look(root, source, patient=patient)
+                if known.fault and not known.skill:
+                    skipped.append(Skipped(root / FILE, str(known.fault), known.fault.line))
+                if known.skill:
+                    _take(known.skill, own, skipped)
+            for key, skill in own.items():
+                if key in taken:
+                    skipped.append(_hidden(taken[key], skill))
+                taken[key] = skill
+        self._known = seen
+        ordered = sorted(taken.values(), key=lambda skill: skill.name)
+        return SkillRegistry({skill.name: skill for skill in ordered}, tuple(skipped))
+
+    def _look(self, root: Path, source: SkillSource, *, patient: bool) -> _Known:
+        before = self._known.get(root)
+        stamp = _stamp(root)
+        if before and before.stamp == stamp and stamp is not None:
+            return before
+        if patient and stamp and 0 <= self._clock.now() - stamp.changed / 1e9 < _FRESH:
+            return self._later(before)
+        try:
+            data, read = read_file(root)
+            if read is None and patient:
+                return self._later(before)
+            return _Known(read, skill_of(data, root, source.kind))
+        except SkillParseError as fault:
+            return _broken(before, fault, stamp)
+
+    def _later(self, before: _Known | None) -> _Known:
+        self.is_settled = False
+        return before or _Known(None)
+
+
+def _broken(before: _Known | None, fault: SkillParseError, stamp: Stamp | None) -> _Known:
+    """What is known of a skill whose file cannot be used: the text from before holds, and says so."""
+    if before is None or before.skill is None:
+        return _Known(stamp, None, fault)
+    found = tuple(each for each in before.skill.findings if each.weight != "fatal")
+    told = Finding("fatal", f"{fault}; the version from before is used", fault.line)
+    return _Known(stamp, replace(before.skill, findings=(told, *found)), fault)
+
+
+def _take(skill: SkillContent, own: dict[str, SkillContent], skipped: list[Skipped]) -> None:
+    key = skill.name.casefold()
+    if key in own:
+        skipped.append(_hidden(skill, own[key]))
+    else:
+        own[key] = skill
+
+
+def _hidden(loser: SkillContent, winner: SkillContent) -> Skipped:
+    return Skipped(loser.path, f"the name {loser.name!r} is that of another skill, which is used: {winner.path}")
+
+
+def _stamp(root: Path) -> Stamp | None:
+    try:
+        return stamp_of(os.stat(root / FILE))
+    except (OSError, ValueError):
+        return None
+
+
+def _roots(source: SkillSource, skipped: list[Skipped]) -> Iterator[Path]:
+    """The directories with a `SKILL.md`, by path. Below one of them there is no other."""
+    top = source.path
+    if not top.is_dir():
+        if source.kind == "configured" or top.exists():
+            skipped.append(Skipped(top, "there is no such directory"))
+        return
+    waiting, visited = [(top, 0)], 0
+    while waiting:
+        directory, depth = waiting.pop()
+        visited += 1
+        if visited > _DIRECTORIES:
+            skipped.append(Skipped(top, f"more than {_DIRECTORIES:,} directories; the others are not looked into"))
+            return
+        entries = _entries(directory, skipped)
+        if any(entry.name == FILE for entry in entries):
+            yield directory
+            continue
+        below = [directory / entry.name for entry in entries if _is_to_be_seen(entry, directory, top, skipped)]
+        if depth < _DEEP:
+            waiting += [(path, depth + 1) for path in reversed(below)]
+
+
+def _entries(directory: Path, skipped: list[Skipped]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        skipped.append(Skipped(directory, f"it cannot be looked into: {error.strerror}"))
+        return []
+
+
+def _is_to_be_seen(entry: os.DirEntry[str], directory: Path, top: Path, skipped: list[Skipped]) -> bool:
+    """Whether skills may stand below. A link within the source leads to what is found anyway."""
+    path = directory / entry.name
+    if entry.name.startswith(".") or entry.name in _PASSED_BY:
+        return False
+    if entry.name.lower() == FILE.lower():
+        skipped.append(Skipped(path, f"it has to be named {FILE}"))
+        return False
+    if entry.is_symlink() and path.is_dir() and not path.resolve().is_relative_to(top.resolve()):
+        skipped.append(Skipped(path, "it is a link that leads out of the directory of skills"))
+    return entry.is_dir(follow_symlinks=False)
