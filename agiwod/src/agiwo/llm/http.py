@@ -1,29 +1,27 @@
-"""Makes one streaming POST: shared connections, deadlines, failures as ModelError. Knows no provider's wire."""
+"""Makes one streaming POST: deadlines, failures as ModelError. Knows no provider's wire."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from functools import cache
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-from urllib.request import getproxies
-from weakref import WeakKeyDictionary
+from functools import lru_cache
 
 import httpx2
 
 from agiwo.errors import ModelErrorKind
 from agiwo.llm.admission import account_of
 from agiwo.llm.base import Timeouts
+from agiwo.llm.connections import connections
 from agiwo.llm.post import Post
 from agiwo.llm.refusal import refusal
-from agiwo.llm.transport import MergingTransport
 
 _BODY = 64 * 1024
 """Bytes of a refusal that are read; error bodies are short, and a page of HTML need not be read to its end."""
 
 _BODY_SECONDS = 5.0
 """Seconds that a refusal's body may take; its status says the most, so a body that hangs is not waited for."""
+
+_HEADERS = {"accept": "text/event-stream", "accept-encoding": "identity", "user-agent": "agiwo"}
+"""What each request says besides its own."""
 
 _FAREWELL = 0.5
 """Seconds that a finished answer may take to end its transfer, so that the connection can serve the next request."""
@@ -54,13 +52,11 @@ async def _exchange(post: Post) -> AsyncGenerator["Reply"]:
     }
     reply: Reply | None = None
     try:
-        client = await _client_for(post.pool or asked.host, post.url)
-        extensions = {"timeout": deadlines}
-        request = client.build_request("POST", post.url, content=post.body, headers=post.headers, extensions=extensions)
+        request, transport = _request(post, deadlines), await connections(post.pool or asked.host, post.url)
         total_at = asyncio.get_running_loop().time() + timeouts.total
         async with asyncio.timeout_at(total_at):
-            response = await client.send(request, stream=True)
-        # The client reads this mapping anew for the body, where the watch keeps the time: by content, not by bytes.
+            response = await transport.handle_async_request(request)
+        # The transport reads this mapping anew for the body, where the watch keeps the time: by content, not by bytes.
         deadlines["read"] = timeouts.total
         reply = Reply(response, timeouts, total_at)
         try:
@@ -189,79 +185,17 @@ class Watch:
             self._task.cancel()
 
 
-async def close_connections() -> None:
-    """Close every connection of this event loop. Models open new ones when they need them."""
-    held = _pools.pop(asyncio.get_running_loop(), None)
-    if held is not None:
-        await held.lifetime.aclose()
+def _request(post: Post, deadlines: Mapping[str, float]) -> httpx2.Request:
+    url, headers = _parsed(post.url), {**_HEADERS, **post.headers}
+    request = httpx2.Request("POST", url, content=post.body, headers=headers, extensions={"timeout": deadlines})
+    if url.userinfo:
+        next(httpx2.BasicAuth(url.username, url.password).auth_flow(request))
+    return request
 
 
-class _Pools:
-    """The clients of one event loop, and the generator whose closing closes them."""
-
-    def __init__(self) -> None:
-        self.clients: dict[str, httpx2.AsyncClient] = {}
-        self.lifetime = _until_the_loop_ends(self.clients)
-
-
-async def _until_the_loop_ends(clients: dict[str, httpx2.AsyncClient]) -> AsyncGenerator[None]:
-    # asyncio closes every generator that is still open before it closes the loop: the one moment at which the
-    # connections can be closed properly by a program that never says goodbye.
-    try:
-        yield
-    finally:
-        for client in clients.values():
-            await client.aclose()
-        clients.clear()
-
-
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
-
-
-async def _client_for(name: str, url: str) -> httpx2.AsyncClient:
-    loop = asyncio.get_running_loop()
-    held = _pools.get(loop)
-    if held is None:
-        held = _pools[loop] = _Pools()
-        await anext(held.lifetime)
-    client = held.clients.get(name)
-    if client is None:
-        client = held.clients[name] = _new_client(url)
-    return client
-
-
-def _new_client(url: str) -> httpx2.AsyncClient:
-    # No limit on connections: how many requests may run at once is decided before they come here.
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=60)
-    trust = _ssl_context() if url.startswith("https:") else _no_tls()
-    # A transport of ours leaves proxies aside; none of them could reach this machine's own servers anyway.
-    is_direct = _is_loopback(url) or not getproxies()
-    return httpx2.AsyncClient(
-        verify=trust,
-        limits=limits,
-        transport=MergingTransport(trust, limits) if is_direct else None,
-        timeout=None,
-        headers={"accept": "text/event-stream", "accept-encoding": "identity", "user-agent": "agiwo"},
-    )
-
-
-@cache
-def _ssl_context() -> ssl.SSLContext:
-    return httpx2.create_ssl_context()
-
-
-@cache
-def _no_tls() -> ssl.SSLContext:
-    """A context that trusts nobody, for plain HTTP: loading the roots would cost 30 ms for nothing."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+@lru_cache
+def _parsed(url: str) -> httpx2.URL:
+    return httpx2.URL(url)
 
 
 def _failure(error: Exception, timeouts: Timeouts) -> tuple[ModelErrorKind, str]:
