@@ -32,7 +32,7 @@ LOADED = {
 """What an import may load of others' packages, so that no start pays for what it does not use."""
 
 SPARED = {
-    "agiwo.agent": {"agiwo.engine", "agiwo.journal", "agiwo.loop.loop", "agiwo.llm.hosted", "zoneinfo"},
+    "agiwo.agent": {"agiwo.engine", "agiwo.journal", "agiwo.loop.loop", "agiwo.durable", "agiwo.llm.hosted"},
     "agiwod.cli.stdio": {"asyncio", "subprocess", "logging", "importlib.metadata", "traceback", "hashlib", "typer"},
     "agiwod.opening": {"asyncio", "subprocess", "logging", "importlib.metadata", "pydantic", "sqlite3", "typer"},
     "agiwod.cli.tree": {"asyncio", "rich.console", "importlib.metadata", "sqlite3", "yaml", "watchfiles"},

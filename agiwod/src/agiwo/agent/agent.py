@@ -16,7 +16,6 @@ from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.options import AgentOptions
 from agiwo.errors import ConfigError, NotFound, StorageError
 from agiwo.llm.base import Model
-from agiwo.loop.budget import refuse_unless_affordable
 from agiwo.loop.plan import Plan
 from agiwo.schema.budget import Budget, lower
 from agiwo.schema.content import UserInput, stored_input
@@ -140,6 +139,8 @@ class Agent:
         Raises:
             BudgetExhausted: the input alone has more tokens than the budget.
         """
+        from agiwo.loop.budget import refuse_unless_affordable
+
         plan, said = self.plan(ancestors, asks=asks, budget=budget), stored_input(user_input)
         refuse_unless_affordable(plan, said)
         return RunSpec(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from agiwo import ids
 from agiwo.abort import AbortSignal
 from agiwo.agent.carried_tool import CarriedTool
-from agiwo.durable import StepScope
 from agiwo.errors import ConfigError
 from agiwo.loop.plan import Delegate
 from agiwo.schema.budget import Budget
@@ -16,6 +15,7 @@ from agiwo.tool.result import ToolResult
 
 if TYPE_CHECKING:
     from agiwo.agent.agent import Agent
+    from agiwo.durable import StepScope
 
 
 class AgentTool(CarriedTool):
@@ -66,7 +66,7 @@ class AgentTool(CarriedTool):
         """What a plan says of it."""
         return Delegate(self.agent.id, self.max_depth)
 
-    async def prepare(self, arguments: Mapping[str, Any], scope: StepScope, asked: Mapping[str, Any]) -> Any:
+    async def prepare(self, arguments: Mapping[str, Any], scope: "StepScope", asked: Mapping[str, Any]) -> Any:
         """The run of the agent that the call asks for, in a session of its own."""
         parent = scope.run.spec
         spec = self.agent.spec(

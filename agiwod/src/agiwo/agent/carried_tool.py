@@ -2,14 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agiwo.abort import AbortSignal
-from agiwo.durable import StepScope
 from agiwo.loop.plan import Carried
 from agiwo.schema.tool import ExecutionContext
 from agiwo.tool.base import BaseTool
 from agiwo.tool.result import ToolResult
+
+if TYPE_CHECKING:
+    from agiwo.durable import StepScope
 
 
 class CarriedTool(BaseTool):
@@ -24,7 +26,7 @@ class CarriedTool(BaseTool):
         """What a plan says of it: how the loop carries out its calls."""
 
     @abstractmethod
-    async def prepare(self, arguments: Mapping[str, Any], scope: StepScope, asked: Mapping[str, Any]) -> Any:
+    async def prepare(self, arguments: Mapping[str, Any], scope: "StepScope", asked: Mapping[str, Any]) -> Any:
         """What a call with these arguments comes to, as it is recorded before anything is done.
 
         `asked` is the call with what the loop knows beside it.
