@@ -163,9 +163,10 @@ class Lab:
         await self.settle()
         return (await self.engine.head(run)).status
 
-    async def restart(self) -> None:
-        """Let the process die and the next one take over: runs go on from what is recorded."""
+    async def restart(self, after: float = 0.0) -> None:
+        """Let the process die and the next one take over so many seconds later: runs go on from what is recorded."""
         await self._stop()
+        self.clock.advance(after)
         self.engine = self._new_engine()
         await self.engine.recover()
         for run in self.streams:

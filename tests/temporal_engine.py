@@ -19,7 +19,7 @@ from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
     from agiwo import ids as agiwo_ids
-    from agiwo.durable import CancelScope, Message, Outcome, RunView, WaitMode, matches
+    from agiwo.durable import CancelScope, Message, Outcome, RunView, Waited, WaitMode, matches
     from agiwo.engine.context import as_failure, check_storable
     from agiwo.engine.terminal import result_of, terminal_event
     from agiwo.errors import Conflict, EffectFailed, Interrupted, NotFound
@@ -189,16 +189,12 @@ class TemporalContext:
         self._state.children[id] = await self._operate(asyncio.ensure_future(start))
         return id
 
-    async def wait(
-        self, key: str, ids: Sequence[str], mode: WaitMode = "all", timeout: float | None = None
-    ) -> Mapping[str, RunResult | None]:
+    async def wait(self, key: str, ids: Sequence[str], mode: WaitMode = "all", timeout: float | None = None) -> Waited:
         """A wait for child workflows, or a timer."""
         handles = [self._state.children[id] for id in ids]
         await self._operate(asyncio.ensure_future(_ended(handles, mode, timeout)))
-        return {
-            id: RunResult.from_json(handle.result()) if handle.done() else None
-            for id, handle in zip(ids, handles, strict=True)
-        }
+        ended = (RunResult.from_json(handle.result()) if handle.done() else None for handle in handles)
+        return Waited(dict(zip(ids, ended, strict=True)))
 
     async def receive(
         self, key: str, topic: str, match: Mapping[str, Any] | None = None, timeout: float | None = None

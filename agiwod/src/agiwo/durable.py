@@ -6,7 +6,7 @@ recorded is returned from the record, and the first thing that is not recorded i
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
@@ -59,6 +59,26 @@ class Outcome:
     error: Mapping[str, Any] | None = None
     reason: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class Waited(Mapping[str, RunResult | None]):
+    """How each of the runs that were waited for ended, by id; None for those still going.
+
+    `late` counts the seconds from a deadline to the wake, when that was missed because nobody was there to see it.
+    """
+
+    results: Mapping[str, RunResult | None]
+    late: float = 0.0
+
+    def __getitem__(self, run: str) -> RunResult | None:
+        return self.results[run]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +170,7 @@ class DurableContext(Protocol):
         """
         ...
 
-    async def wait(
-        self, key: str, ids: Sequence[str], mode: WaitMode = "all", timeout: float | None = None
-    ) -> Mapping[str, RunResult | None]:
+    async def wait(self, key: str, ids: Sequence[str], mode: WaitMode = "all", timeout: float | None = None) -> Waited:
         """Wait for runs to end, or `timeout` seconds; without ids it is a timer. Those still going are None."""
         ...
 

@@ -299,6 +299,7 @@ async def test_a_tree_is_cancelled_in_one_commit_and_ends_leaves_first(lab: Lab)
         depth[head.run] = depth[head.parent] + 1 if head.parent else 0
     assert sorted(depth.values()) == [0, 1, 1, 2, 2]
     await lab.cancel(root)
+    await lab.settle()
     wishes = [each for each in lab.tape.taken if any(e.type == INTERRUPTION for b in batches(each) for e in b.entries)]
     assert len(wishes) == 1
     assert len(batches(wishes[0])) == 5

@@ -10,6 +10,7 @@ from agiwo.errors import Conflict, EffectFailed, NotFound
 from agiwo.schema.event import CHILD_FINISHED, CHILD_SPAWNED, RUN_SLEEPING, RUN_WOKEN, NewEvent
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 from engine_lab import Lab, echo, hang
+from engine_tape import batches
 
 pytestmark = pytest.mark.anyio
 
@@ -512,3 +513,84 @@ async def test_a_box_that_is_drained_again_is_open_again_also_in_a_replay(lab: L
     await lab.send(run, "steer", {}, "m1")
     await lab.send(run, "go", {}, "m2")
     assert (await lab.result(run)).output == ["m1"]
+
+
+# What a sleeping run waits for
+
+
+async def _sleep_on(ctx: DurableContext) -> Any:
+    ids = await _spawn_two(ctx)
+    ctx.emit("asleep", NewEvent(RUN_SLEEPING, {}))
+    waited = await ctx.wait("sleep", ids, "any", timeout=3600)
+    ctx.emit("awake", NewEvent(RUN_WOKEN, {"late": waited.late}))
+    return [waited.late, said(waited)]
+
+
+async def test_what_a_sleeping_run_waits_for_stands_in_the_index_while_it_sleeps(lab: Lab) -> None:
+    lab.program(_sleep_on)
+    lab.program(_obey, agent="child")
+    run = await lab.submit()
+    kids, deadline = await _children(lab), lab.clock.now() + 3600
+    wake = {"deadline": deadline, "runs": [kids["a"], kids["b"]], "mode": "any"}
+    head = await lab.engine.head(run)
+    assert (head.status, head.wake) == (RunStatus.SLEEPING, wake)
+    assert [(await lab.engine.head(kid)).wake for kid in kids.values()] == [None, None]
+
+    await lab.restart()
+    assert (await lab.engine.head(run)).wake == wake
+    await lab.send(kids["b"], "order", {"text": "b did"}, "m1")
+    assert (await lab.result(run)).output == [0.0, [None, "b did"]]
+    assert (await lab.engine.head(run)).wake is None
+
+
+async def test_a_cancelled_sleeper_waits_for_nothing(lab: Lab) -> None:
+    lab.program(_sleep_on)
+    lab.program(_obey, agent="child")
+    run = await lab.submit()
+    await lab.settle()
+    await lab.cancel(run)
+    wakes = {change.status: change.wake for changes in lab.tape.taken for change in batches(changes) if change.status}
+    assert wakes[RunStatus.CANCELLING] is None
+
+
+# Wakes that were missed
+
+
+async def test_a_wake_that_was_missed_happens_once_and_says_how_late_it_is(lab: Lab) -> None:
+    lab.program(_sleep_on)
+    lab.program(_obey, agent="child")
+    run = await lab.submit()
+    await lab.settle()
+    await lab.restart(after=3600 + 90)
+    assert (await lab.result(run)).output == [90.0, [None, None]]
+    assert [event.data["late"] for event in await lab.events(run) if event.type == RUN_WOKEN] == [90.0]
+    await lab.restart()
+    assert (await lab.types(run)).count(RUN_WOKEN) == 1
+    for kid in (await _children(lab)).values():
+        await lab.send(kid, "order", {"text": "late"}, f"to {kid}")
+
+
+@pytest.mark.parametrize(("seconds", "late"), [(3600.0, 0.0), (3601.0, 0.0), (3601.5, 1.5)])
+async def test_a_wake_within_a_second_of_its_deadline_is_in_time(lab: Lab, seconds: float, late: float) -> None:
+    async def loop(ctx: DurableContext) -> Any:
+        return (await ctx.wait("timer", [], timeout=3600)).late
+
+    lab.program(loop)
+    run = await lab.submit()
+    await lab.settle()
+    await lab.restart(after=seconds)
+    assert (await lab.result(run)).output == late
+
+
+async def test_a_wait_that_got_what_it_waited_for_is_not_late(lab: Lab) -> None:
+    async def loop(ctx: DurableContext) -> Any:
+        kid = await ctx.spawn("kid", child("kid"))
+        await ctx.wait("first", [kid])
+        await ctx.wait("pause", [], timeout=5000)
+        return (await ctx.wait("again", [kid], timeout=0)).late
+
+    lab.program(loop)
+    lab.program(_answer, agent="child", echo=echo)
+    run = await lab.submit()
+    await lab.advance(5000)
+    assert (await lab.result(run)).output == 0.0

@@ -2,22 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from agiwo.durable import STEP, STEP_FAILED, Effect, Message, Program, RunView, WaitMode, digest
-from agiwo.engine.ending import Ending
+from agiwo.durable import STEP, STEP_FAILED, Effect, Message, Program, RunView, Waited, WaitMode, digest
 from agiwo.engine.execution import Execution
 from agiwo.engine.operation import OUTCOME_UNKNOWN, SPAWN, STEP_INTENT, Operation, failure
 from agiwo.engine.scope import Scope
-from agiwo.engine.stopwatch import WAIT_INTENT, WAIT_OUTCOME
+from agiwo.engine.waiting import Waiting
 from agiwo.errors import AgiwoError, EffectFailed, ModelError
-from agiwo.schema.event import RUN_SLEEPING, NewEvent
+from agiwo.schema.event import NewEvent
 from agiwo.schema.record import Entry
-from agiwo.schema.run import RunResult, RunSpec, RunStatus
+from agiwo.schema.run import RunResult, RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +28,7 @@ class Context:
 
     def __init__(self, execution: Execution, program: Program, spawn: Spawn) -> None:
         self._execution, self._program, self._spawn = execution, program, spawn
+        self._waiting = Waiting(execution)
 
     @property
     def run(self) -> RunView:
@@ -105,44 +104,15 @@ class Context:
 
         return await self._execution.operate(key, digest(SPAWN, spec.to_json()), body)
 
-    async def wait(
-        self, key: str, ids: Sequence[str], mode: WaitMode = "all", timeout: float | None = None
-    ) -> Mapping[str, RunResult | None]:
+    async def wait(self, key: str, ids: Sequence[str], mode: WaitMode = "all", timeout: float | None = None) -> Waited:
         """Wait for runs to end, or `timeout` seconds; without ids it is a timer."""
 
         async def body(operation: Operation) -> None:
-            async with self._waiting(operation, timeout) as deadline:
-                with self._counting(operation, ids):
-                    value = await self._ends(ids, mode, deadline)
-                await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
+            await self._waiting.for_runs(operation, ids, mode, timeout)
 
         value = await self._execution.operate(key, digest("wait", [list(ids), mode, timeout]), body)
-        return {id: result and RunResult.from_json(result) for id, result in value.items()}
-
-    @contextmanager
-    def _counting(self, operation: Operation, ids: Sequence[str]) -> Generator[None]:
-        """Count the time that children take, as long as this run does nothing but wait for them; asleep it does not."""
-        execution = self._execution
-        with ExitStack() as links:
-            if execution.keyed[f"{operation.key}@"].data["status"] == RunStatus.WAITING:
-                operation.awaited = [id for id in ids if id in execution.children]
-                for id in operation.awaited:
-                    links.enter_context(execution.children[id].stopwatch.linked(execution.stopwatch))
-            yield
-
-    async def _ends(self, ids: Sequence[str], mode: WaitMode, deadline: float | None) -> dict[str, Any]:
-        """How the runs ended once all or any of them have, or at the deadline; None for those still going."""
-        endings = {id: Ending(self._execution.storage.journal, id) for id in ids}
-        try:
-            await asyncio.gather(*(ending.look() for ending in endings.values()))
-            needed = 1 if mode == "any" else len(endings)
-            await self._until([ending.over for ending in endings.values()], needed, deadline)
-            return {
-                id: (await ending.result()).to_json() if ending.over.done() else None for id, ending in endings.items()
-            }
-        finally:
-            for ending in endings.values():
-                ending.close()
+        results = {id: result and RunResult.from_json(result) for id, result in value.items()}
+        return Waited(results, self._execution.keyed[key].data.get("late", 0.0))
 
     async def receive(
         self, key: str, topic: str, match: Mapping[str, Any] | None = None, timeout: float | None = None
@@ -150,75 +120,10 @@ class Context:
         """The oldest message for `topic` that matches, or None after `timeout` seconds."""
 
         async def body(operation: Operation) -> None:
-            async with self._waiting(operation, timeout) as deadline:
-                message = await self._next_message(operation, topic, match, deadline)
-                value = message and {"id": message.id, "topic": topic, "data": dict(message.data), "at": message.at}
-                await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
+            await self._waiting.for_mail(operation, topic, match, timeout)
 
         value = await self._execution.operate(key, digest("receive", [topic, match and dict(match), timeout]), body)
         return Message(**value) if value else None
-
-    async def _next_message(
-        self, operation: Operation, topic: str, match: Mapping[str, Any] | None, deadline: float | None
-    ) -> Message | None:
-        mail = asyncio.create_task(self._mail(operation, topic, match))
-        try:
-            await self._until([mail], 1, deadline)
-            return mail.result() if mail.done() else None
-        finally:
-            mail.cancel()
-
-    async def _mail(self, operation: Operation, topic: str, match: Mapping[str, Any] | None) -> Message:
-        while not (messages := self._execution.mail.waiting(topic, match)):
-            await self._execution.mail.news()
-        self._execution.mail.take(operation, messages[0])
-        return messages[0]
-
-    @asynccontextmanager
-    async def _waiting(self, operation: Operation, timeout: float | None) -> AsyncGenerator[float | None]:
-        """Give up the run's slot meanwhile; gives the deadline, recorded before the first moment of the wait."""
-        self._execution.slot.begin_wait(operation)
-        try:
-            yield await self._deadline(operation, timeout)
-        finally:
-            self._execution.slot.end_wait(operation)
-
-    async def _deadline(self, operation: Operation, timeout: float | None) -> float | None:
-        execution, key = self._execution, f"{operation.key}@"
-        if record := execution.keyed.get(key):
-            await execution.commit(status=RunStatus(record.data["status"]))
-            return record.data["deadline"]
-        now = execution.clock.now()
-        deadline = None if timeout is None else now + timeout
-        status = RunStatus.SLEEPING if execution.is_emitting(RUN_SLEEPING) else RunStatus.WAITING
-        intent = {"deadline": deadline, "status": str(status)}
-        await execution.commit(Entry(WAIT_INTENT, intent, now, key, public=False), status=status)
-        return deadline
-
-    async def _until(self, futures: Sequence[asyncio.Future[Any]], needed: int, deadline: float | None) -> None:
-        """Return when so many of the futures are done, or at the deadline."""
-        enough: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done = 0
-
-        def count(future: asyncio.Future[Any]) -> None:
-            nonlocal done
-            done += 1
-            if done == needed:
-                _settle(enough)
-
-        for future in futures:
-            future.add_done_callback(count)
-        timer = deadline is not None and self._execution.clock.call_at(deadline, lambda: _settle(enough))
-        try:
-            await enough
-        finally:
-            if timer:
-                timer.cancel()
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def check_storable(value: Any) -> None:

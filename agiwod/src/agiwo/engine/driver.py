@@ -10,7 +10,7 @@ from agiwo import ids
 from agiwo.clock import Clock
 from agiwo.durable import SPEC, Outcome, Program, Programs
 from agiwo.engine.context import Context, Spawn
-from agiwo.engine.execution import Execution
+from agiwo.engine.execution import Execution, Slots
 from agiwo.engine.feed import Feed
 from agiwo.engine.pasts import BASE, Pasts
 from agiwo.engine.redact import Redactor
@@ -44,13 +44,13 @@ class Driver:
         spawn: Spawn,
         on_run: Callable[[RunHead], None],
         give_up: Callable[[str], None],
-        max_concurrent: int,
+        slots: Slots,
     ) -> None:
         self.executions: dict[str, Execution] = {}
         self.is_closing = False
         self._programs, self._storage, self._clock, self._redactor = programs, storage, clock, redactor
         self._tasks, self._spawn, self._tell_run, self._give_up = tasks, spawn, on_run, give_up
-        self._slots = asyncio.Semaphore(max_concurrent)
+        self._slots = slots
         self._lanes = Lanes()
         self._pasts = Pasts(storage.journal)
         self._holders: dict[str, asyncio.Future[None]] = {}

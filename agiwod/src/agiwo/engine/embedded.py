@@ -31,8 +31,9 @@ from agiwo.schema.run import RunResult, RunSpec, RunStatus
 class EmbeddedEngine:
     """Runs programs in this process. What it acknowledged is in the journal.
 
-    `max_concurrent` bounds the runs that work at the same time; a run that waits does not count. `secrets` (name ->
-    value) are replaced in everything that is recorded or streamed. `on_storage` is called with the trouble when the
+    `max_concurrent` bounds the runs that work at the same time; a run that waits does not count. `pool_of` may give
+    some runs another pool of slots; it can be set later, too, for slots that are taken from then on. `secrets` (name
+    -> value) are replaced in everything that is recorded or streamed. `on_storage` is called with the trouble when the
     store begins to refuse writes, and with None when it takes them again; `on_run` with each run that is taken on, a
     new or a recovered one, before it goes on.
     """
@@ -47,6 +48,7 @@ class EmbeddedEngine:
         max_concurrent: int = 100,
         on_storage: Callable[[str | None], None] = lambda trouble: None,
         on_run: Callable[[RunHead], None] = lambda head: None,
+        pool_of: Callable[[RunSpec], asyncio.Semaphore | None] = lambda spec: None,
     ) -> None:
         self.journal = journal
         self.storage = Storage(journal, self._on_storage)
@@ -54,6 +56,7 @@ class EmbeddedEngine:
         self._clock = clock or SystemClock()
         self._redactor = Redactor(secrets)
         self._tasks = Tasks()
+        self._slots, self.pool_of = asyncio.Semaphore(max_concurrent), pool_of
         self._driver = Driver(
             programs,
             self.storage,
@@ -63,7 +66,7 @@ class EmbeddedEngine:
             self._spawn,
             on_run,
             self._give_up,
-            max_concurrent,
+            self._slots_of,
         )
         self._executions = self._driver.executions
         self.branching = Branching(journal, self._driver, self._clock)
@@ -80,6 +83,9 @@ class EmbeddedEngine:
             self.events,
         )
         self._endings: set[Ending] = set()
+
+    def _slots_of(self, spec: RunSpec) -> asyncio.Semaphore:
+        return self.pool_of(spec) or self._slots
 
     # Asking for runs
 

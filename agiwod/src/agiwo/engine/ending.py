@@ -7,7 +7,7 @@ from agiwo.engine.terminal import result_of
 from agiwo.errors import Conflict, NotFound
 from agiwo.journal.base import Journal
 from agiwo.schema.event import TERMINAL_EVENTS
-from agiwo.schema.record import Record
+from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunResult
 
 
@@ -17,6 +17,8 @@ class Ending:
     def __init__(self, journal: Journal, run: str) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._journal, self._run = journal, run
+        self._head: RunHead | None = None
+        self._last: Record | None = None
         self._unwatch = journal.watch(run, self._see)
 
     async def look(self) -> None:
@@ -25,10 +27,10 @@ class Ending:
         Raises:
             NotFound: no such run.
         """
-        head = await self._journal.run(self._run)
-        if head is None:
+        self._head = await self._journal.run(self._run)
+        if self._head is None:
             raise NotFound("run", self._run)
-        if head.status.is_terminal:
+        if self._head.status.is_terminal:
             self._settle()
 
     async def result(self) -> RunResult:
@@ -38,10 +40,10 @@ class Ending:
             Conflict: the engine was closed before that.
         """
         await self.over
-        head = await self._journal.run(self._run)
-        assert head
-        records = await self._journal.read(self._run, head.head - 1, 1)
-        return result_of(head, records[-1])
+        assert self._head
+        if self._last is None:
+            self._last = (await self._journal.read(self._run, self._head.head - 1, 1))[-1]
+        return result_of(self._head, self._last)
 
     def give_up(self) -> None:
         """Let who waits know that this process will not see the end."""
@@ -53,7 +55,8 @@ class Ending:
         self._unwatch()
 
     def _see(self, records: Sequence[Record]) -> None:
-        if any(record.type in TERMINAL_EVENTS for record in records):
+        if records[-1].type in TERMINAL_EVENTS:
+            self._last = records[-1]
             self._settle()
 
     def _settle(self) -> None:

@@ -19,7 +19,7 @@ from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import FAREWELL
 from agiwo.errors import Conflict, Interrupted, ReplayMismatch
 from agiwo.schema.event import RUN_RESUMED, RUN_RETRYING, RUN_WOKEN, NewEvent
-from agiwo.schema.record import Batch, Change, Entry, Record, RunHead
+from agiwo.schema.record import Batch, Change, Entry, Json, Record, RunHead
 from agiwo.schema.run import RunSpec, RunStatus
 
 GRACE = 0.1
@@ -27,6 +27,9 @@ GRACE = 0.1
 
 LAST_WORDS = 60.0
 """Seconds that a run has to sum up after its time was over; then it ends without a summary."""
+
+Slots = Callable[[RunSpec], asyncio.Semaphore]
+"""Gives the pool that a run takes its slot from."""
 
 _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SLEEPING})
 """What a run is not any more once it is interrupted."""
@@ -59,13 +62,13 @@ class Execution:
         feed: Feed,
         storage: Storage,
         clock: Clock,
-        slots: asyncio.Semaphore,
+        slots: Slots,
         redactor: Redactor,
         give_up: Callable[[str], None],
     ) -> None:
         self._give_up = give_up
         self.id, self.spec, self.feed = head.run, spec, feed
-        self.status = head.status
+        self.status, self.wake = head.status, head.wake
         self.session = head.session
         self.view = RunView(self.id, spec)
         self.storage, self.clock, self.redactor = storage, clock, redactor
@@ -88,7 +91,7 @@ class Execution:
             self.stopwatch = Stopwatch(clock, LAST_WORDS, self._on_timeout)
         else:
             self.stopwatch = Stopwatch(clock, spec.timeout, self._on_timeout, active_seconds(records))
-        self.slot = Slot(slots, self.stopwatch)
+        self.slot = Slot(lambda: slots(spec), self.stopwatch)
 
     @property
     def is_cancelled(self) -> bool:
@@ -125,22 +128,32 @@ class Execution:
         if self.interruption is None or self.interruption.number < data["number"]:
             self.interruption = Interruption(data["number"], data["cause"], data["reason"], data["scope"], record.at)
 
-    async def commit(self, *entries: Entry, status: RunStatus | None = None, extra: Sequence[Change] = ()) -> None:
-        """Append entries to this run, after what was emitted; wait as long as the store refuses."""
+    async def commit(
+        self,
+        *entries: Entry,
+        status: RunStatus | None = None,
+        extra: Sequence[Change] = (),
+        wake: Json | None = None,
+    ) -> None:
+        """Append entries to this run, after what was emitted; wait as long as the store refuses.
+
+        With a status, `wake` is what the run waits for in it.
+        """
         if self.wish and not self.wish.done():
             await asyncio.wait({self.wish})  # what follows an interruption stands behind it in the journal, too
         if self.interruption and status in _AT_WORK:
-            status = RunStatus.CANCELLING
+            status, wake = RunStatus.CANCELLING, None
         emitted, self._emits = self._emits, {}
         at = self.clock.now()
         ahead = [Entry(event.type, event.data, at, key, True, event.item) for key, event in emitted.items()]
         ready = [await spilled(self.storage.journal, each) if is_long(each) else each for each in (*ahead, *entries)]
         try:
-            records = await self.storage.append(Batch(self.id, tuple(ready), status), *extra)
+            records = await self.storage.append(Batch(self.id, tuple(ready), status, wake=wake), *extra)
         except Conflict:
             self._emits = {**emitted, **self._emits}
             raise
-        self.status = status or self.status
+        if status:
+            self.status, self.wake = status, wake
         for record in records:
             if record.run == self.id:
                 self._recall(record)

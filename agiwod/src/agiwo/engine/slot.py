@@ -1,7 +1,7 @@
 """A run's place among those that work at the same time, and the time that counts for it. Does no work."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from agiwo.engine.operation import Operation
@@ -9,29 +9,30 @@ from agiwo.engine.stopwatch import Stopwatch
 
 
 class Slot:
-    """One of an engine's slots while the run works; a run that only waits has none, and its time stands still."""
+    """One of the slots of its `pool` while the run works; a run that only waits has none, and its time stands still."""
 
-    def __init__(self, slots: asyncio.Semaphore, stopwatch: Stopwatch) -> None:
-        self._slots, self._stopwatch = slots, stopwatch
+    def __init__(self, pool: Callable[[], asyncio.Semaphore], stopwatch: Stopwatch) -> None:
+        self._pool, self._stopwatch = pool, stopwatch
         self._door = asyncio.Lock()
-        self._is_held = False
+        self._held: asyncio.Semaphore | None = None
         self._waits = self._works = 0
 
     async def take(self) -> None:
         """Get a slot, and count the time unless something is waited for."""
-        if not self._is_held:
+        if not self._held:
             async with self._door:
-                if not self._is_held:
-                    await self._slots.acquire()
-                    self._is_held = True
+                if not self._held:
+                    pool = self._pool()
+                    await pool.acquire()
+                    self._held = pool
         if not self._waits:
             self._stopwatch.go()
 
     def give(self) -> None:
         """Leave the slot to another run."""
-        if self._is_held:
-            self._is_held = False
-            self._slots.release()
+        if self._held:
+            held, self._held = self._held, None
+            held.release()
 
     @asynccontextmanager
     async def working(self) -> AsyncGenerator[None]:
@@ -57,7 +58,7 @@ class Slot:
             return False
         operation.is_waiting = False
         self._waits -= 1
-        if not self._waits and self._is_held:
+        if not self._waits and self._held:
             self._stopwatch.go()
         return not self._waits
 

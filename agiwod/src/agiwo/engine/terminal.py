@@ -28,15 +28,22 @@ def terminal_event(outcome: Outcome, duration_ms: int) -> NewEvent:
     return NewEvent(RUN_COMPLETED, data)
 
 
+_ENDS = {
+    RUN_COMPLETED: RunStatus.COMPLETED,
+    RUN_FAILED: RunStatus.FAILED,
+    RUN_CANCELLED: RunStatus.CANCELLED,
+}
+
+
 def result_of(head: RunHead, record: Record) -> RunResult:
-    """How a run ended, read from its terminal record."""
-    data = record.data
-    default = TerminationReason.CANCELLED if head.status == RunStatus.CANCELLED else None
+    """How a run ended, read from its terminal record; `head` may be of a time when it had not."""
+    data, status = record.data, _ENDS[record.type]
+    default = TerminationReason.CANCELLED if status == RunStatus.CANCELLED else None
     termination = data.get("terminationReason")
     return RunResult(
         head.run,
         head.session,
-        head.status,
+        status,
         data.get("response"),
         data.get("output"),
         TerminationReason(termination) if termination else default,

@@ -157,8 +157,9 @@ class AgentLoop:
             raise error
         key = f"{self._turn}/pause"
         self._ctx.emit(f"{key}/begun", NewEvent(RUN_SLEEPING, {"seconds": round(seconds, 3), "reason": str(error)}))
-        await self._ctx.wait(key, [], timeout=seconds)
-        self._ctx.emit(f"{key}/over", NewEvent(RUN_WOKEN, {"by": "timer"}))
+        waited = await self._ctx.wait(key, [], timeout=seconds)
+        late = {"late": waited.late} if waited.late else {}
+        self._ctx.emit(f"{key}/over", NewEvent(RUN_WOKEN, {"by": "timer", **late}))
 
     async def _ask(self, key: str, *, tools: bool) -> Mapping[str, Any]:
         """Make a model call and take its answer into the conversation."""

@@ -95,7 +95,8 @@ class Children:
         self._heard(results)
         self.wakes += 1
         woken = wake.woken(results)
-        self._ctx.emit(f"{key}/awake", NewEvent(RUN_WOKEN, {**woken.event, "wakes": self.wakes}))
+        late = {"late": found.late} if found.late else {}
+        self._ctx.emit(f"{key}/awake", NewEvent(RUN_WOKEN, {**woken.event, "wakes": self.wakes, **late}))
         return {"content": woken.text, "isError": False, "value": woken.value}
 
     def _wake(self, asked: Mapping[str, Any], guard: TaskGuard) -> Wake:

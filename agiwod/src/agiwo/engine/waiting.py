@@ -1,0 +1,95 @@
+"""The waits of one run: for other runs, for a time, for mail. While nothing else is done the run gives up its slot."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any
+
+from agiwo.durable import Message, WaitMode
+from agiwo.engine.bell import Bell
+from agiwo.engine.execution import Execution
+from agiwo.engine.operation import Operation
+from agiwo.engine.stopwatch import WAIT_INTENT, WAIT_OUTCOME
+from agiwo.engine.waitset import Waitset
+from agiwo.schema.event import RUN_SLEEPING
+from agiwo.schema.record import Entry, Json
+from agiwo.schema.run import RunStatus
+
+
+class Waiting:
+    """What operations of a run do that wait. Each records its deadline first, and how it ended last."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    async def for_runs(self, operation: Operation, ids: Sequence[str], mode: WaitMode, timeout: float | None) -> None:
+        """Wait for runs to end, or `timeout` seconds."""
+        execution = self._execution
+        async with self._pausing(operation):
+            deadline = await self._deadline(operation, timeout, {"runs": list(ids), "mode": mode})
+            waitset = Waitset(execution.storage.journal, execution.clock, ids, mode, deadline)
+            try:
+                with self._counting(operation, ids):
+                    outcome = await waitset.ends()
+            finally:
+                waitset.close()
+            await execution.record(operation, WAIT_OUTCOME, outcome)
+
+    async def for_mail(
+        self, operation: Operation, topic: str, match: Mapping[str, Any] | None, timeout: float | None
+    ) -> None:
+        """Wait for a message, or `timeout` seconds."""
+        async with self._pausing(operation):
+            message = await self._next_message(operation, topic, match, await self._deadline(operation, timeout))
+            value = message and {"id": message.id, "topic": topic, "data": dict(message.data), "at": message.at}
+            await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
+
+    @asynccontextmanager
+    async def _pausing(self, operation: Operation) -> AsyncGenerator[None]:
+        self._execution.slot.begin_wait(operation)
+        try:
+            yield
+        finally:
+            self._execution.slot.end_wait(operation)
+
+    async def _deadline(self, operation: Operation, timeout: float | None, asked: Json | None = None) -> float | None:
+        """The deadline, recorded before the first moment of the wait; a run that sleeps shows what it was `asked`."""
+        execution, key = self._execution, f"{operation.key}@"
+        if record := execution.keyed.get(key):
+            deadline, status = record.data["deadline"], RunStatus(record.data["status"])
+            entries: list[Entry] = []
+        else:
+            now = execution.clock.now()
+            deadline = None if timeout is None else now + timeout
+            status = RunStatus.SLEEPING if execution.is_emitting(RUN_SLEEPING) else RunStatus.WAITING
+            entries = [Entry(WAIT_INTENT, {"deadline": deadline, "status": str(status)}, now, key, public=False)]
+        wake = {"deadline": deadline, **asked} if asked and status == RunStatus.SLEEPING else None
+        await execution.commit(*entries, status=status, wake=wake)
+        return deadline
+
+    @contextmanager
+    def _counting(self, operation: Operation, ids: Sequence[str]) -> Generator[None]:
+        """Count the time that children take, as long as this run does nothing but wait for them; asleep it does not."""
+        execution = self._execution
+        with ExitStack() as links:
+            if execution.keyed[f"{operation.key}@"].data["status"] == RunStatus.WAITING:
+                operation.awaited = [id for id in ids if id in execution.children]
+                for id in operation.awaited:
+                    links.enter_context(execution.children[id].stopwatch.linked(execution.stopwatch))
+            yield
+
+    async def _next_message(
+        self, operation: Operation, topic: str, match: Mapping[str, Any] | None, deadline: float | None
+    ) -> Message | None:
+        mail = asyncio.create_task(self._mail(operation, topic, match))
+        try:
+            await Bell(self._execution.clock, [mail], 1, deadline).rings()
+            return mail.result() if mail.done() else None
+        finally:
+            mail.cancel()
+
+    async def _mail(self, operation: Operation, topic: str, match: Mapping[str, Any] | None) -> Message:
+        while not (messages := self._execution.mail.waiting(topic, match)):
+            await self._execution.mail.news()
+        self._execution.mail.take(operation, messages[0])
+        return messages[0]

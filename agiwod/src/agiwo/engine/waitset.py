@@ -1,0 +1,77 @@
+"""Runs whose end a run waits for, or a time, or both. Records nothing, and knows nothing of who waits."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from agiwo.clock import Clock
+from agiwo.durable import WaitMode
+from agiwo.engine.bell import Bell
+from agiwo.engine.ending import Ending
+from agiwo.journal.base import Journal
+from agiwo.schema.record import Json
+
+
+class Waitset:
+    """`all` or `any` of some runs, until a deadline (None: for ever). Without runs it is a timer.
+
+    It watches the runs from the moment that it is made, until it is closed.
+    """
+
+    def __init__(
+        self, journal: Journal, clock: Clock, ids: Sequence[str], mode: WaitMode, deadline: float | None
+    ) -> None:
+        self.mode, self.deadline = mode, deadline
+        self._clock = clock
+        self._endings = {id: Ending(journal, id) for id in ids}
+        self._bell: Bell | None = None
+
+    @property
+    def wake(self) -> Json:
+        """What is waited for, as it stands in `RunHead.wake`."""
+        return {"deadline": self.deadline, "runs": list(self._endings), "mode": self.mode}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to wait for."""
+        return self._bell is not None and self._bell.has_rung
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The runs that are still going."""
+        return [id for id, ending in self._endings.items() if not ending.over.done()]
+
+    async def ends(self) -> dict[str, Any]:
+        """What to record once all or any of the runs have ended, or at the deadline.
+
+        The `value` has how each of them ended, None for those still going; `late` the seconds since a deadline that was
+        missed because nobody was there, or the machine slept.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        await asyncio.gather(*(ending.look() for ending in self._endings.values()))
+        needed = 1 if self.mode == "any" else len(self._endings)
+        self._bell = Bell(self._clock, [ending.over for ending in self._endings.values()], needed, self.deadline)
+        await self._bell.rings()
+        late = {} if self._bell.is_enough or self.deadline is None else _late(self._clock.now() - self.deadline)
+        found = {
+            id: (await ending.result()).to_json() if ending.over.done() else None
+            for id, ending in self._endings.items()
+        }
+        return {"value": found, **late}
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self._bell:
+            self._bell.still()
+        for ending in self._endings.values():
+            ending.close()
+
+
+_PUNCTUAL = 1.0
+"""Seconds after its deadline at which a wake is still in time."""
+
+
+def _late(seconds: float) -> dict[str, float]:
+    return {"late": round(seconds, 3)} if seconds > _PUNCTUAL else {}
