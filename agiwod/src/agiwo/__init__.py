@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         TraceStorageConfig,
         as_tool,
     )
+    from agiwo.scheduler import Scheduler, SchedulerConfig
     from agiwo.tool import BaseTool, Policy, Rule, ToolResult, tool
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "RunOutput",
     "RunStepStorage",
     "RunStepStorageConfig",
+    "Scheduler",
+    "SchedulerConfig",
     "StreamEvent",
     "TerminationReason",
     "ToolResult",
@@ -60,6 +63,8 @@ _HOMES: Final = {
     "BaseTool": "agiwo.tool",
     "Policy": "agiwo.tool",
     "Rule": "agiwo.tool",
+    "Scheduler": "agiwo.scheduler",
+    "SchedulerConfig": "agiwo.scheduler",
     "ToolResult": "agiwo.tool",
     "tool": "agiwo.tool",
 }

@@ -3,8 +3,9 @@
 AgiwoError
 ├── ConfigError            the caller's settings cannot work; the message says which and what to do
 │   └── SchemaInvalid      nothing can be held against this JSON Schema; `path` says where
-├── NotFound               no such run, session, agent, model, tool, blob, approval
+├── NotFound               no such run, session, state, agent, model, tool, blob, approval
 ├── Conflict               somebody else was first, or the thing is in another state
+│   └── StateConflict      a scheduled agent is not in a state for that; a RuntimeError, too
 ├── CursorExpired          the reader's position is above the head or of another journal
 ├── StorageError           the disk refused; retryable, nothing was recorded
 │   └── SchemaTooNew       the file was written by a newer version
@@ -43,7 +44,7 @@ class SchemaInvalid(ConfigError):
 
 
 class NotFound(AgiwoError):
-    """There is no such thing. `kind` is run, session, agent, model, tool, blob or approval."""
+    """There is no such thing. `kind` is run, session, state, agent, model, tool, blob or approval."""
 
     def __init__(self, kind: str, id: str, hint: str = "") -> None:
         super().__init__(f"no {kind} {id!r}" + (f"; {hint}" if hint else ""))
@@ -56,6 +57,10 @@ class Conflict(AgiwoError):
     def __init__(self, message: str, *, pid: int | None = None) -> None:
         super().__init__(message)
         self.pid = pid
+
+
+class StateConflict(Conflict, RuntimeError):
+    """A scheduled agent is not in a state in which that could be done."""
 
 
 class CursorExpired(AgiwoError):

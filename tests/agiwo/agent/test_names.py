@@ -10,7 +10,7 @@ PROMISED = {
     "agiwo": [
         *["Agent", "AgentHooks", "AgentOptions", "AgentTool", "BaseTool", "InMemoryRunStepStorage", "RunOutput"],
         *["RunStepStorage", "RunStepStorageConfig", "StreamEvent", "TerminationReason", "ToolResult"],
-        *["TraceStorageConfig", "as_tool", "AbortSignal", "RunHandle", "tool"],
+        *["TraceStorageConfig", "as_tool", "AbortSignal", "RunHandle", "tool", "Scheduler", "SchedulerConfig"],
     ],
     "agiwo.agent": [
         *["Agent", "AgentHooks", "AgentOptions", "AgentTool", "InMemoryRunStepStorage", "RunOutput", "RunStepStorage"],
@@ -20,6 +20,10 @@ PROMISED = {
     ],
     "agiwo.llm": ["Model", "StreamChunk", "OpenAIModel", "AnthropicModel", "DeepseekModel", "NvidiaModel"],
     "agiwo.tool": ["BaseTool", "ToolDefinition", "ToolResult", "AgentTool", "as_tool"],
+    "agiwo.scheduler": [
+        *["AgentState", "AgentStateStatus", "AgentStateStorage", "AgentStateStorageConfig", "Scheduler"],
+        *["SchedulerConfig", "TaskGuard", "TaskLimits", "TimeUnit", "WaitMode", "WakeCondition", "WakeType"],
+    ],
     "agiwo.skill": [
         *["SkillError", "SkillNotFoundError", "SkillParseError", "SkillMetadata", "SkillRegistry", "SkillContent"],
         *["SkillLoader", "SkillTool", "SkillManager"],

@@ -42,6 +42,21 @@ my_model = OpenAIModel(id="gpt-4o-mini", name="gpt-4o-mini")
 """
 
 
+ORCHESTRATOR = """
+from agiwo import Agent, Scheduler, SchedulerConfig
+from agiwo.llm import DeepseekModel
+from agiwo.scheduler import AgentStateStorageConfig
+
+agent = Agent(
+    id="orchestrator",
+    description="An orchestrator that can spawn sub-agents",
+    model=DeepseekModel(id="deepseek-chat", name="deepseek-chat"),
+    system_prompt="You can spawn child agents and sleep until they finish.",
+)
+config = SchedulerConfig(state_storage=AgentStateStorageConfig("STORE"))
+"""
+
+
 @dataclass(frozen=True)
 class Case:
     """A block of the page: what it leaves undefined, what is done with what it made, and what that says."""
@@ -78,6 +93,22 @@ await agent.close()
         "Agent as Tool (Nested Agents)",
         ending="print(result.raise_for_error().response)\nawait orchestrator.close()\n",
         said="The trend is: more qubits.\n",
+    ),
+    Case("Scheduler (Agent Orchestration)", said="The trend is: more agents.\n"),
+    Case(
+        "Scheduler: Storage and Limits",
+        ORCHESTRATOR.replace("STORE", "memory"),
+        "print(state_id, result.raise_for_error().response)\n",
+        "orchestrator 4 is the answer\n",
+    ),
+    *(
+        Case(
+            "Scheduler: Persistent Roots",
+            ORCHESTRATOR.replace("STORE", store),
+            "print(result.response)\nprint(result2.response, (result2.session_id == result.session_id))\n",
+            "the first answer\nthe second answer True\n",
+        )
+        for store in ("memory", "sqlite")
     ),
     Case(
         "Persistent Storage",
@@ -155,11 +186,20 @@ def choose(request: Received) -> Answer:
         return call("get_weather", '{"city": "Oslo"}')
     if is_asked and text == "Research quantum computing trends":
         return call("researcher", '{"task": "Find the trend of quantum computing"}')
+    if is_asked and text == "Research and summarize AI trends":
+        return call("spawn_agent", '{"task": "Find the AI trend"}')
+    if text.startswith("Started the agent"):
+        return call("sleep_and_wait", '{"wake_type": "waitset"}')
+    if text.startswith("Woken: 1 of 1"):
+        return says("The trend is:" + text.partition("]")[2])
     said = {
+        "Find the AI trend": "more agents.",
         "something": "Used it.",
         "Find the trend of quantum computing": "more qubits",
         "more qubits": "The trend is: more qubits.",
         "Tell me a joke": "Tell me another",
+        "Initial task": "the first answer",
+        "Follow-up task": "the second answer",
     }
     return says(said.get(text, "4 is the answer"))
 
@@ -180,4 +220,4 @@ async def test_a_block_of_the_page_runs_unchanged(
 
 
 def test_every_block_that_was_kept_is_run() -> None:
-    assert re.findall(r"^## (.+)$", PAGE, re.MULTILINE) == [case.title for case in CASES]
+    assert re.findall(r"^## (.+)$", PAGE, re.MULTILINE) == list(dict.fromkeys(case.title for case in CASES))

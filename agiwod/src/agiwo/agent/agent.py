@@ -58,6 +58,9 @@ class Agent:
     `enable_skill` makes some of a directory. A run keeps the ones that there were when it was started.
     """
 
+    pool: "asyncio.Semaphore | None" = None
+    """The slots of the scheduler that it works for, if it works for one, and then for it alone."""
+
     def __init__(
         self,
         id: str,
@@ -325,8 +328,9 @@ class Agent:
     async def _enter(self) -> "tuple[EmbeddedEngine, Home]":
         from agiwo.agent.home import home_for
 
-        home = self._home = self._home or home_for(self.options.run_step_storage)
-        return await home.enter(self), home
+        storage = self.options.run_step_storage
+        home = self._home = self._home or home_for(storage)
+        return await home.enter(self, storage), home
 
     async def close(self) -> None:
         """End what is still running and let go of the model and the tools.
@@ -335,7 +339,7 @@ class Agent:
         """
         home, self._home = self._home, None
         if home:
-            await home.leave(self)
+            await home.leave(self, self.id)
         await self._executor.close()
         await self.model.close()
 

@@ -21,4 +21,6 @@ def run_context(run: RunView, idempotency_key: str = "") -> ExecutionContext:
         parent_run_id=spec.parent,
         idempotency_key=idempotency_key,
         metadata=spec.metadata,
+        skills={skill["name"]: skill["version"] for skill in spec.plan.get("skills", ())},
+        state_id=spec.state,
     )

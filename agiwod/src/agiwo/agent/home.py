@@ -1,9 +1,9 @@
 """Where the runs of agents live: one journal, one engine over it, and who runs there. Decides nothing about runs."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 from agiwo.abort import AbortSignal
@@ -17,6 +17,7 @@ from agiwo.durable import SPEC, Program
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import AgiwoError
 from agiwo.journal import open_journal
+from agiwo.journal.base import Journal
 from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
 
@@ -26,16 +27,25 @@ if TYPE_CHECKING:
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
 
 
+class Resident(Protocol):
+    """Who lives in a home: an agent, or a scheduler with the agents that work for it."""
+
+    def family(self) -> "Iterator[Agent]":
+        """The agents that come with it."""
+        ...
+
+
 class Home:
-    """One store, opened when the first agent enters and closed when the last one leaves.
+    """One store, opened when the first resident enters and closed when the last one leaves.
 
     All agents of a process that name the same file share it, so runs of one session follow each other whoever starts
-    them. It also finds the program of a recorded run, by the object that made it, else by the agent's id.
+    them. It also finds the program of a recorded run, by the object that made it, else by the agent's id; what works
+    for a scheduler is run by a scheduler's agents, and nothing else is.
     """
 
     def __init__(self, storage: RunStepStorageConfig) -> None:
         self._storage = storage
-        self._residents: list[Agent] = []
+        self._residents: list[Resident] = []
         self._engine: EmbeddedEngine | None = None
         self._door = asyncio.Lock()
         self._entering: set[asyncio.Task[EmbeddedEngine]] = set()
@@ -46,9 +56,18 @@ class Home:
 
     def find(self, spec: RunSpec) -> Program | None:
         """The program of a run; see `Programs`."""
-        known = [agent for agent in self._agents() if agent.id == spec.agent]
+        agent = self._agent_of(spec)
+        return agent and agent.program
+
+    def _agent_of(self, spec: RunSpec) -> "Agent | None":
+        is_scheduled = spec.state is not None
+        known = [each for each in self._agents() if each.id == spec.agent and (each.pool is not None) == is_scheduled]
         made = [agent for agent in known if agent.maker == spec.plan.get("maker")]
-        return (made or known)[-1].program if known else None
+        return (made or known or [None])[-1]
+
+    def _pool_of(self, spec: RunSpec) -> asyncio.Semaphore | None:
+        agent = self._agent_of(spec)
+        return agent and agent.pool
 
     def _agents(self) -> Iterator["Agent"]:
         return (agent for resident in self._residents for agent in resident.family())
@@ -60,39 +79,50 @@ class Home:
     def _can_ask(self) -> bool:
         return any(agent.on_approval for agent in self._agents())
 
-    async def enter(self, agent: "Agent") -> EmbeddedEngine:
-        """The engine that runs this agent. Unfinished runs of an earlier process go on from now on.
+    async def enter(
+        self,
+        resident: Resident,
+        storage: RunStepStorageConfig,
+        meet: Callable[[EmbeddedEngine], None] = lambda engine: None,
+    ) -> EmbeddedEngine:
+        """The engine that runs who enters. Unfinished runs of an earlier process go on from now on.
+
+        `meet` is called with it before the first of them does.
 
         Raises:
             ConfigError, StorageError: the store cannot be opened.
         """
-        if self._engine is not None and agent in self._residents:
+        if self._engine is not None and resident in self._residents:
             return self._engine
         # A caller that goes away in the middle must not leave a store that is half open.
-        entering = asyncio.create_task(self._let_in(agent), name=f"open the store of {agent.id}")
+        entering = asyncio.create_task(self._let_in(resident, storage, meet), name="open the store")
         self._entering.add(entering)
         entering.add_done_callback(self._entering.discard)
         return await asyncio.shield(entering)
 
-    async def _let_in(self, agent: "Agent") -> EmbeddedEngine:
+    async def _let_in(
+        self, resident: Resident, storage: RunStepStorageConfig, meet: Callable[[EmbeddedEngine], None]
+    ) -> EmbeddedEngine:
         async with self._door:
-            if agent not in self._residents:
-                self._residents.append(agent)
+            if resident not in self._residents:
+                self._residents.append(resident)
             if self._engine is None:
-                self._engine = await self._open()
+                self._engine = await self._open(meet)
             else:
-                await self._strengthen(agent.options.run_step_storage)
-                await self._resume(self._engine, agent)
+                await self._strengthen(storage)
+                meet(self._engine)
+                await self.resume(resident)
             return self._engine
 
-    async def _open(self) -> EmbeddedEngine:
+    async def _open(self, meet: Callable[[EmbeddedEngine], None]) -> EmbeddedEngine:
         journal = await open_journal(self._storage.storage_type, **self._storage.options)
 
         def follow(head: RunHead) -> None:
             self.observers.follow(engine, head)
             self._approvers.follow(engine, head)
 
-        engine = EmbeddedEngine(journal, self, on_run=follow)
+        engine = EmbeddedEngine(journal, self, on_run=follow, pool_of=self._pool_of)
+        meet(engine)
         await engine.recover()
         return engine
 
@@ -102,8 +132,11 @@ class Home:
             journal = await open_journal(storage.storage_type, **storage.options)
             await journal.close()
 
-    async def _resume(self, engine: EmbeddedEngine, newcomer: "Agent") -> None:
+    async def resume(self, newcomer: Resident) -> None:
         """Let go on what was suspended because this agent, or one behind its tools, was missing."""
+        engine = self._engine
+        if engine is None:
+            return
         for agent in newcomer.family():
             for head in await engine.journal.runs(agent=agent.id, statuses=frozenset({RunStatus.SUSPENDED})):
                 await engine.resume(head.run)
@@ -131,25 +164,23 @@ class Home:
             NotFound: it is not.
         """
         cursor = await engine.events(run)
-        records = await engine.journal.load(run)
-        spec = next(RunSpec.from_json(record.data["spec"]) for record in records if record.key == SPEC)
-        return RunHandle(engine, self, cursor, spec, output)
+        return RunHandle(engine, self, cursor, await spec_of(engine.journal, run), output)
 
     def _obey(self, engine: EmbeddedEngine, signal: AbortSignal, run: str) -> None:
         watch = asyncio.create_task(_cancel_on(signal, engine, run), name=f"abort signal of {run}")
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
 
-    async def leave(self, agent: "Agent") -> None:
-        """Have nothing run for this agent any more.
+    async def leave(self, resident: Resident, agent: str | None = None) -> None:
+        """Let a resident go.
 
-        With the last agent the store is closed, and what is unfinished goes on when it is opened again. While others
-        stay, the agent's own runs are cancelled.
+        With the last one the store is closed, and what is unfinished goes on when it is opened again. While others
+        stay, the runs of the `agent` that it is are cancelled; those of a scheduler go on.
         """
         async with self._door:
-            if agent not in self._residents:
+            if resident not in self._residents:
                 return
-            self._residents.remove(agent)
+            self._residents.remove(resident)
             if self._engine is None:
                 return
             if self._residents:
@@ -165,13 +196,22 @@ class Home:
             await self.observers.close()
             await engine.journal.close()
 
-    async def _cancel_runs(self, engine: EmbeddedEngine, agent: "Agent") -> None:
-        for head in await engine.journal.runs(agent=agent.id, statuses=_UNFINISHED):
+    async def _cancel_runs(self, engine: EmbeddedEngine, agent: str | None) -> None:
+        heads = await engine.journal.runs(agent=agent, statuses=_UNFINISHED) if agent else ()
+        for head in heads:
+            if (await spec_of(engine.journal, head.run)).state is not None:
+                continue
             try:
                 await engine.cancel(head.run, "the agent was closed")
                 await engine.result(head.run, LINGER)
             except (AgiwoError, TimeoutError):
                 continue  # it is not ours, or ends when it can
+
+
+async def spec_of(journal: Journal, run: str) -> RunSpec:
+    """What a run that is there was asked to do."""
+    records = await journal.load(run)
+    return next(RunSpec.from_json(record.data["spec"]) for record in records if record.key == SPEC)
 
 
 async def _cancel_on(signal: AbortSignal, engine: EmbeddedEngine, run: str) -> None:

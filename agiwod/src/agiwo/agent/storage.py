@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from agiwo.errors import ConfigError
 
@@ -28,8 +28,10 @@ class RunStepStorageConfig:
     storage_type: str = "memory"
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    title: ClassVar[str] = "run_step_storage"
+
     def __post_init__(self) -> None:
-        _check("run_step_storage", self.storage_type, self.config)
+        _check(self.title, self.storage_type, self.config)
 
     @property
     def path(self) -> Path | None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import orjson
 
+from agiwo.agent.execution_context import context_of
 from agiwo.durable import StepResult, StepScope
 from agiwo.loop.items import tool_call_item
-from agiwo.schema.tool import ExecutionContext, ToolCall
+from agiwo.schema.tool import ToolCall
 from agiwo.tool.executor import ToolExecutor
 
 
@@ -21,21 +22,9 @@ class ToolStep:
         """The result of the call in `arg`, and its completed item."""
         item = f"{scope.run.id}.{arg['item']}"
         scope.open(item, "toolCall", callId=arg["id"], name=arg["name"])
-        spec = scope.run.spec
-        context = ExecutionContext(
-            session_id=spec.session,
-            run_id=scope.run.id,
-            agent_id=spec.agent,
-            user_id=spec.user_id,
-            depth=spec.depth,
-            parent_run_id=spec.parent,
-            idempotency_key=scope.idempotency_key,
-            metadata=spec.metadata,
-            skills={skill["name"]: skill["version"] for skill in spec.plan.get("skills", ())},
-        )
         call = ToolCall(arg["id"], arg["name"], arg["arguments"])
         approval = arg.get("approval")
-        result = await self._executor.execute(call, context, approved=approval is not None)
+        result = await self._executor.execute(call, context_of(scope), approved=approval is not None)
         output = {"content": result.content, "isError": not result.is_success}
         if result.content_for_user is not None:
             output["contentForUser"] = result.content_for_user

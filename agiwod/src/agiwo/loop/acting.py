@@ -45,8 +45,9 @@ class Batch:
         allowed: set[str] | None = None,
     ) -> None:
         self._ctx, self._plan, self._turn, self._purse, self._children = ctx, plan, turn, purse, children
-        self._share: Left = {}
         # In a replay the answers are there at once, so what one call is asked must not hang on another's answer.
+        self._share: Left = {}
+        self._going = children.going()
         self._allowed, self._newly_allowed = set[str]() if allowed is None else allowed, set[str]()
         self._calls = list(calls)
         self._results: dict[int, Result] = {}
@@ -126,13 +127,18 @@ class Batch:
                 target, purse, share = carried, self._purse, self._share
                 output, milliseconds = await delegate(self._ctx, self._plan, key, call, target, purse, share)
             elif isinstance(carried, Spawn):
-                output = await self._children.spawn(key, call, carried, self._share)
+                output = await self._children.spawn(key, call, carried, self._share, self._beside(index))
             else:
                 output = await self._children.sleep(key, call, carried)
         except EffectFailed as error:
             output = {"content": f"Error: {error}", "isError": True}
         told = {"item": key, "call": dict(call), "output": dict(output), "durationMs": milliseconds}
         return await self._ctx.step(f"{key}/run", "told", told)
+
+    def _beside(self, index: int) -> Mapping[str, Any]:
+        """The agents that are at work beside the one that this call starts."""
+        before = (self._plan.carried.get(call["name"]) for call in self._calls[:index])
+        return {"going": self._going, "starting": sum(isinstance(each, Spawn) for each in before)}
 
     async def _tell(self, index: int, content: str) -> Result:
         """Have it recorded as what the call gave."""

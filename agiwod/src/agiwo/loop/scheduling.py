@@ -46,28 +46,30 @@ class Children:
         earlier = ctx.run.past.fold(_with_children, _Known)
         self._known = _Known(dict(earlier.runs), set(earlier.told))
         self._shares: dict[str, Left] = {}
-        self._starting = 0
         self._period: Period | None = None
         self.wakes = 0
 
     # Starting
 
-    async def spawn(self, key: str, call: Mapping[str, Any], spawn: Spawn, share: Left) -> Output:
+    def going(self) -> Sequence[str]:
+        """The runs of those that may not have ended yet."""
+        return [run for id, run in self._known.runs.items() if id not in self._known.told]
+
+    async def spawn(
+        self, key: str, call: Mapping[str, Any], spawn: Spawn, share: Left, beside: Mapping[str, Any]
+    ) -> Output:
         """Start the agent that the call asks for, with its share of the budget, and wait for nothing.
+
+        `beside` tells who else is `going` and how many are `starting`, as it was before any of these calls.
 
         Raises:
             EffectFailed: there may be no such agent; the message is for the model.
         """
         if refusal := TaskGuard(spawn.limits).refuse_level(self._ctx.run.spec.depth, share):
             return _error(refusal)
-        siblings = [run for id, run in self._known.runs.items() if id not in self._known.told]
-        asked = {**call, "siblings": siblings, "starting": self._starting}
-        self._starting += 1
-        try:
-            spec = RunSpec.from_json(await self._ctx.step(f"{key}/child", "child", {**asked, **_budget(share)}))
-            run = await self._ctx.spawn(f"{key}/spawn", spec)
-        finally:
-            self._starting -= 1
+        asked = {**call, **beside, **({"budget": share} if share else {})}
+        spec = RunSpec.from_json(await self._ctx.step(f"{key}/child", "child", asked))
+        run = await self._ctx.spawn(f"{key}/spawn", spec)
         id = spec.state or run
         self._known.spawned(id, run)
         self._purse.lend(share)
@@ -94,9 +96,8 @@ class Children:
         results = {id: found.get(run) for id, run in wake.children.items()}
         self._heard(results)
         self.wakes += 1
-        woken = wake.woken(results)
-        late = {"late": found.late} if found.late else {}
-        self._ctx.emit(f"{key}/awake", NewEvent(RUN_WOKEN, {**woken.event, "wakes": self.wakes, **late}))
+        woken = wake.woken(results, found.late)
+        self._ctx.emit(f"{key}/awake", NewEvent(RUN_WOKEN, {**woken.event, "wakes": self.wakes}))
         return {"content": woken.text, "isError": False, "value": woken.value}
 
     def _wake(self, asked: Mapping[str, Any], guard: TaskGuard) -> Wake:
@@ -142,10 +143,6 @@ def _with_children(known: _Known, records: Sequence[Record]) -> _Known:
         elif record.type == RUN_WOKEN:
             known.told.update(record.data.get("ended", ()))
     return known
-
-
-def _budget(share: Left) -> Mapping[str, Any]:
-    return {"budget": share} if share else {}
 
 
 def _error(refusal: str) -> Output:

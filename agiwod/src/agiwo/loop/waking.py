@@ -44,14 +44,15 @@ class Wake:
         wake = {"type": self.type, "waitFor": list(self.children), "mode": self.mode, **self.asked}
         return {"seconds": round(self.seconds, 3), "reason": reason, "wake": wake}
 
-    def woken(self, results: Mapping[str, RunResult | None]) -> Woken:
-        """What is told when it ends, with the results of those that have ended."""
+    def woken(self, results: Mapping[str, RunResult | None], late: float = 0.0) -> Woken:
+        """What is told when it ends, with the results of those that have ended; `late` seconds after it should have."""
         ended = [id for id, result in results.items() if result]
         by = self._by(len(ended))
-        lines = [self._headline(by, len(ended)), *_told(results)]
+        missed = [f"That was due {late:,.0f} seconds ago, when nobody was there to wake you."] if late else []
+        lines = [self._headline(by, len(ended)), *missed, *_told(results)]
         children = {id: _value(result) for id, result in results.items()}
         value = {"woken_by": by, **({"children": children} if children else {})}
-        return Woken("\n".join(lines), value, {"by": by, "ended": ended})
+        return Woken("\n".join(lines), value, {"by": by, "ended": ended, **({"late": late} if late else {})})
 
     def _by(self, ended: int) -> str:
         needed = 1 if self.mode == "any" else len(self.children)

@@ -1,0 +1,121 @@
+"""The states of scheduled agents as the journal has them, with the tasks of each. Changes none."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from agiwo.agent.home import spec_of
+from agiwo.clock import Clock
+from agiwo.errors import NotFound
+from agiwo.journal.base import Journal
+from agiwo.scheduler.portrait import AgentTree, portrait, used, waited_for
+from agiwo.scheduler.transitions import status_of
+from agiwo.schema.record import RunHead, State
+from agiwo.schema.run import TERMINAL, RunStatus
+from agiwo.schema.state import AgentState, AgentStateStatus
+
+_UNFINISHED = frozenset(RunStatus) - TERMINAL
+_PAGE = 500
+
+
+class States:
+    """Reads states, and the runs that work for them."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal, self._clock = journal, clock
+
+    async def get(self, id: str) -> State:
+        """The state.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        state = await self._journal.state(id)
+        if state is None:
+            raise NotFound("state", id, "no agent was submitted under that id")
+        return state
+
+    async def below(self, id: str) -> list[State]:
+        """The states below it, those nearest to it first."""
+        found: list[State] = []
+        level = [id]
+        while level:
+            children = await self._children(level)
+            found += children
+            level = [child.id for child in children]
+        return found
+
+    async def _children(self, parents: list[str]) -> list[State]:
+        found: list[State] = []
+        before: str | None = None
+        while page := await self._journal.states(parents=parents, before=before, limit=_PAGE):
+            found += page
+            before = page[-1].id
+        return found
+
+    async def unfinished(self, state: State) -> list[RunHead]:
+        """The tasks of a state that have not ended, the oldest first."""
+        if not state.persistent:
+            head = await self._journal.run(state.run)
+            return [head] if head and not head.status.is_terminal else []
+        heads: list[RunHead] = []
+        before: str | None = None
+        while page := await self._journal.runs(
+            session=state.session, agent=state.agent, statuses=_UNFINISHED, before=before, limit=_PAGE
+        ):
+            heads += [head for head in page if await self.is_task(state, head.run)]
+            before = page[-1].run
+        return heads[::-1]
+
+    async def is_task(self, state: State, run: str) -> bool:
+        """Whether a run works, or worked, for this state."""
+        head = await self._journal.run(run)
+        return head is not None and head.session == state.session and await self._works_for(state, run)
+
+    async def _works_for(self, state: State, run: str) -> bool:
+        return (await spec_of(self._journal, run)).state == state.id
+
+    async def current(self, state: State) -> RunHead:
+        """The task that the agent works on; without one, the one that it was given last."""
+        if state.persistent and (waiting := await self.unfinished(state)):
+            return next((head for head in waiting if head.status != RunStatus.QUEUED), waiting[0])
+        head = await self._journal.run(state.run)
+        assert head
+        return head
+
+    async def status(self, state: State) -> AgentStateStatus:
+        """Where the agent stands."""
+        return status_of(state, (await self.current(state)).status)
+
+    async def portrait(self, state: State) -> AgentState:
+        """The agent at this moment."""
+        return (await self._seen(state)).state
+
+    async def tree(self, state: State) -> AgentTree:
+        """The agent and all below it at this moment."""
+        below: dict[str | None, list[AgentTree]] = {}
+        for each in reversed([state, *await self.below(state.id)]):
+            seen = await self._seen(each)
+            whole = replace(seen, children=tuple(sorted(below.get(each.id, ()), key=_age)))
+            below.setdefault(each.parent, []).append(whole)
+        return below[state.parent][-1]
+
+    async def _seen(self, state: State) -> AgentTree:
+        head = await self.current(state)
+        records = await self._journal.load(head.run)
+        above = await self._journal.state(state.parent) if state.parent else None
+        ended = [each async for each in self._ended(waited_for(records))] if head.status == RunStatus.SLEEPING else []
+        usage = used(records)
+        end = head.updated_at if head.status.is_terminal else self._clock.now()
+        shown = portrait(state, head, records, above, ended)
+        return AgentTree(shown, end - head.created_at, usage.total_tokens, usage.cost_usd)
+
+    async def _ended(self, ids: Iterable[str]):
+        for id in ids:
+            state = await self._journal.state(id)
+            head = await self._journal.run(state.run) if state else None
+            if head and head.status.is_terminal:
+                yield id
+
+
+def _age(tree: AgentTree) -> tuple[float, str]:
+    return tree.state.created_at, tree.state.id
