@@ -1,7 +1,7 @@
 """What appends make of the runs, sessions and states they touch: decides, numbers and refuses. Does no I/O."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from agiwo.errors import Conflict, NotFound
 from agiwo.schema.record import Batch, Change, Entry, Record, RunHead, Session, State, StateChange
@@ -18,18 +18,18 @@ class Standing:
     length: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class Written:
     """What one append comes to: its records, and the runs, sessions and states as they are after it.
 
     `taken` names sessions that change hands and stay otherwise as they are.
     """
 
-    records: list[Record] = field(default_factory=list[Record])
-    runs: dict[str, Standing] = field(default_factory=dict[str, Standing])
-    sessions: dict[str, Session] = field(default_factory=dict[str, Session])
-    states: dict[str, State] = field(default_factory=dict[str, State])
-    taken: set[str] = field(default_factory=set[str])
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.runs: dict[str, Standing] = {}
+        self.sessions: dict[str, Session] = {}
+        self.states: dict[str, State] = {}
+        self.taken: set[str] = set()
 
     def add(self, later: "Written") -> None:
         """Let this be what both appends come to."""

@@ -186,8 +186,11 @@ class Watch:
 
 
 def _request(post: Post, deadlines: Mapping[str, float]) -> httpx2.Request:
-    url, headers = _parsed(post.url), {**_HEADERS, **post.headers}
-    request = httpx2.Request("POST", url, content=post.body, headers=headers, extensions={"timeout": deadlines})
+    # Told whole, so that the library need not work out for each request what is known here.
+    url, body = _parsed(post.url), httpx2.ByteStream(post.body)
+    length = {"host": url.netloc.decode("ascii"), "content-length": str(len(post.body))}
+    headers, extensions = {**length, **_HEADERS, **post.headers}, {"timeout": deadlines}
+    request = httpx2.Request("POST", url, stream=body, headers=headers, extensions=extensions)
     if url.userinfo:
         next(httpx2.BasicAuth(url.username, url.password).auth_flow(request))
     return request
