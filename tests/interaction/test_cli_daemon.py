@@ -77,6 +77,16 @@ def test_stop_ends_the_process_and_without_a_daemon_is_code_3(home: Home):
     assert (ran.code, ran.out, ran.err) == (3, "", f"agiwod: no daemon runs at {home.paths.socket}\n")
 
 
+def test_a_program_is_told_as_json_what_start_restart_and_stop_have_done(home: Home):
+    started = home.json("start")
+    first = home.pid()
+    assert started == {"pid": first, "socket": str(home.paths.socket), "isNew": True}
+    assert home.json("start") == {**started, "isNew": False}
+    restarted = home.json("restart")
+    assert restarted == {"pid": home.pid(), "socket": str(home.paths.socket), "endedPid": first}
+    assert home.json("stop") == {"endedPid": restarted["pid"]}
+
+
 def test_stop_waits_for_a_run_to_end(home: Home):
     with home.process("ask", "--agent", "slow", "tell") as asking:
         assert asking.stdout is not None

@@ -40,7 +40,7 @@ def stdio(
     raise typer.Exit(serve_stdio(standalone=standalone))
 
 
-def start() -> None:
+def start(as_json: AsJson = False) -> None:
     """Start the daemon in the background, unless it runs."""
     from agiwo_protocol.paths import locate
 
@@ -48,12 +48,15 @@ def start() -> None:
 
     paths = locate()
     started = start_daemon(paths)
-    verb = "started" if started.is_new else "runs already"
-    print(f"agiwod {verb}: pid {started.status['pid']}, socket {paths.socket}")
+    if as_json:
+        print(json.dumps({**_address(started.status, paths), "isNew": started.is_new}))
+    else:
+        print(f"agiwod {'started' if started.is_new else 'runs already'}: {_where(started.status, paths)}")
 
 
 def stop(
     now: Annotated[bool, typer.Option("--now", help="Do not wait for runs; they go on at the next start.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Stop the daemon when its runs have ended. Those that take too long go on at the next start."""
     from agiwo_protocol.paths import locate
@@ -62,11 +65,12 @@ def stop(
     pid = _end(paths, now=now)
     if pid is None:
         raise CommandFailed(f"no daemon runs at {paths.socket}", code=ExitCode.NO_DAEMON)
-    print(f"agiwod stopped: pid {pid}")
+    print(json.dumps({"endedPid": pid}) if as_json else f"agiwod stopped: pid {pid}")
 
 
 def restart(
     now: Annotated[bool, typer.Option("--now", help="Do not wait for runs; they go on in the new daemon.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Stop the daemon as `stop` does, and start it anew. It takes the present settings; where none runs, one starts."""
     from agiwo_protocol.paths import locate
@@ -78,9 +82,19 @@ def restart(
     # Before the old one ends: a typo must not take a daemon away that works.
     rehearse_or_fail(paths)
     old = _end(paths, now=now)
-    started = start_daemon(paths)
-    verb = "started" if old is None else f"restarted (pid {old} ended)"
-    print(f"agiwod {verb}: pid {started.status['pid']}, socket {paths.socket}")
+    status = start_daemon(paths).status
+    if as_json:
+        print(json.dumps({**_address(status, paths), "endedPid": old}))
+    else:
+        print(f"agiwod {'started' if old is None else f'restarted (pid {old} ended)'}: {_where(status, paths)}")
+
+
+def _address(status: dict[str, Any], paths: "Paths") -> dict[str, Any]:
+    return {"pid": status["pid"], "socket": str(paths.socket)}
+
+
+def _where(status: dict[str, Any], paths: "Paths") -> str:
+    return f"pid {status['pid']}, socket {paths.socket}"
 
 
 def _end(paths: "Paths", *, now: bool) -> int | None:
@@ -122,9 +136,7 @@ def _ask_to_stop(drain: float | None) -> float:
     return max(0.0, talk(ask, autostart=False))
 
 
-def status(
-    as_json: AsJson = False,
-) -> None:
+def status(as_json: AsJson = False) -> None:
     """Tell whether the daemon runs, and where."""
     from agiwo_protocol.paths import locate
 
