@@ -1,10 +1,11 @@
 """The composition root: makes every part of the daemon, joins them, and takes them apart again. Contains no feature."""
 
 import asyncio
+import logging
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,9 @@ from agiwo_protocol.paths import Paths
 
 from agiwod import __version__
 from agiwod.data_lock import data_lock
+from agiwod.entrance import Entrances, Places, entrances
 from agiwod.face.door import Door
+from agiwod.face.lock import Lock
 from agiwod.face.rpc.greeting import Greeting
 from agiwod.logs import logging_to
 from agiwod.offer import offered_models, secrets
@@ -25,14 +28,15 @@ from agiwod.reload import Reload
 from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
 from agiwod.runtime.identity import Identity
-from agiwod.settings import Settings
-from agiwod.transport.base import Converse, Transport
+from agiwod.settings import Settings, idle_settings
+from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
-from agiwod.transport.unix import UnixTransport
+
+log = logging.getLogger(__name__)
 
 
-def serve(read: Callable[[], Settings], paths: Paths, ready: Callable[[], None] = lambda: None) -> None:
-    """Run the daemon in the foreground until it is told to stop. `ready` is called once clients can connect.
+def serve(read: Callable[[], Settings], paths: Paths, ready: Callable[[Places], None] = lambda _: None) -> None:
+    """Run the daemon in the foreground until it is told to stop. `ready` is told where, once clients can connect.
 
     SIGTERM and SIGINT drain, a second one ends at once; either way unfinished runs go on at the next start. SIGHUP
     opens the log anew and takes the settings that `read` gives then.
@@ -42,8 +46,7 @@ def serve(read: Callable[[], Settings], paths: Paths, ready: Callable[[], None] 
         ConfigError: the settings cannot work.
         StorageError: the journal cannot be opened.
     """
-    unix = UnixTransport(paths.prepare_socket_dir(), ready)
-    _run(read, paths, [unix], socket=str(paths.socket))
+    _run(read, paths, lambda settings: entrances(settings, paths, ready))
 
 
 def serve_stdio(read: Callable[[], Settings], paths: Paths, opening: Opening) -> None:
@@ -52,52 +55,57 @@ def serve_stdio(read: Callable[[], Settings], paths: Paths, opening: Opening) ->
     Raises: as `serve`.
     """
     transport = StdioTransport(opening.source, opening.sink, opening.framing, opening.frames)
-    _run(read, paths, [transport], opening)
+    _run(read, paths, lambda _: nullcontext(Entrances(((transport, None),))), opening)
 
 
 def _run(
     read: Callable[[], Settings],
     paths: Paths,
-    transports: Sequence[Transport],
+    enter: Callable[[Settings], AbstractContextManager[Entrances]],
     opening: Opening | None = None,
-    **facts: Any,
 ) -> None:
     settings, keys = read(), AgiwoSettings()
     use_settings(keys)
     redactor = Redactor(secrets(settings, keys))
-    with data_lock(paths.data_dir), logging_to(paths.log_file, settings.log_level, redactor) as file:
+    with (
+        data_lock(paths.data_dir),
+        logging_to(paths.log_file, settings.log_level, redactor) as file,
+        enter(settings) as entered,
+    ):
+        redactor.learn(entered.secrets)
+        for sentence in idle_settings(settings):
+            log.warning(sentence)
 
         def reloading(daemon: Daemon) -> Reload:
             return Reload(daemon, settings, read, keys=keys, file=file, redactor=redactor)
 
-        asyncio.run(_serve(settings, paths, keys, transports, facts, reloading, opening))
+        asyncio.run(_serve(settings, paths, keys, entered, reloading, opening))
 
 
 async def _serve(
     settings: Settings,
     paths: Paths,
     keys: AgiwoSettings,
-    transports: Sequence[Transport],
-    facts: dict[str, Any],
+    entered: Entrances,
     reloading: Callable[[Daemon], Callable[[], None]],
     opening: Opening | None,
 ) -> None:
-    async with _daemon(settings, paths, keys, facts, opening.identity if opening else None) as daemon:
+    async with _daemon(settings, paths, keys, entered, opening.identity if opening else None) as daemon:
         _heed_signals(daemon, reloading(daemon))
         await daemon.start()
-        await _converse(daemon, transports, opening.greeting if opening else None)
+        await _converse(daemon, entered, opening.greeting if opening else None)
 
 
 @asynccontextmanager
 async def _daemon(
-    settings: Settings, paths: Paths, keys: AgiwoSettings, facts: dict[str, Any], identity: Identity | None
+    settings: Settings, paths: Paths, keys: AgiwoSettings, entered: Entrances, identity: Identity | None
 ) -> AsyncGenerator[Daemon]:
     agents = build_agents(settings)
     daemon = Daemon(
         await _open_journal(settings, paths),
         agents,
         models=offered_models(settings, keys),
-        secrets=secrets(settings, keys),
+        secrets={**secrets(settings, keys), **entered.secrets},
         identity=identity,
         facts=Facts(
             version=__version__,
@@ -105,7 +113,9 @@ async def _daemon(
             durability=settings.storage.durability if settings.storage.kind == "sqlite" else None,
             drain_seconds=settings.serve.drain_seconds,
             data_dir=str(paths.data_dir),
-            **facts,
+            socket=entered.places.socket,
+            tcp=entered.places.tcp,
+            token_file=entered.places.token_file,
         ),
     )
     try:
@@ -134,13 +144,12 @@ def _heed_signals(daemon: Daemon, reload: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
-async def _converse(daemon: Daemon, transports: Sequence[Transport], greeting: Greeting | None) -> None:
+async def _converse(daemon: Daemon, entered: Entrances, greeting: Greeting | None) -> None:
     """Let clients in, until the daemon is to end, or none can come any more."""
-    converse = _way_in(daemon, greeting)
     ended = asyncio.create_task(daemon.ended.wait())
     tasks: list[asyncio.Task[Any]] = [
         ended,
-        *(asyncio.create_task(transport.serve(converse)) for transport in transports),
+        *(asyncio.create_task(way.serve(_way_in(daemon, lock, greeting))) for way, lock in entered.ways),
     ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -152,10 +161,10 @@ async def _converse(daemon: Daemon, transports: Sequence[Transport], greeting: G
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _way_in(daemon: Daemon, greeting: Greeting | None) -> Converse:
+def _way_in(daemon: Daemon, lock: Lock | None, greeting: Greeting | None) -> Converse:
     """What holds a conversation: one whose handshake was answered is past the door."""
     if greeting is None:
-        return Door(daemon).converse
+        return Door(daemon, lock).converse
     from agiwod.face.rpc.face import RpcFace
 
     return partial(RpcFace(daemon).converse, greeting=greeting)

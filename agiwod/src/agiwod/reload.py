@@ -14,7 +14,7 @@ from agiwod.offer import offered_models, secrets
 from agiwod.roster import build_agents
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.daemon import Daemon
-from agiwod.settings import Settings
+from agiwod.settings import Settings, idle_settings
 
 _FIXED: Final = ("serve.", "storage.", "telemetry.")
 """Settings by which the daemon was built, and which it cannot change while it runs."""
@@ -48,6 +48,8 @@ class Reload:
         except ConfigError as error:
             self._refuse(str(error))
             return
+        for sentence in idle_settings(settings):
+            log.warning(sentence)
         hidden = secrets(settings, self._keys)
         self._redactor.learn(hidden)
         self._file.set_level(settings.log_level)

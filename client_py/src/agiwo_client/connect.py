@@ -2,8 +2,9 @@
 
 import os
 
-from agiwo_protocol.paths import locate
+from agiwo_protocol.paths import Paths, locate, remote_address, remote_token
 
+from agiwo_client.address import Address, UnixAddress, read_address
 from agiwo_client.client import Client
 from agiwo_client.door import Door
 from agiwo_client.questions import OnApproval
@@ -17,8 +18,13 @@ def connect(
     name: str = "agiwo-client",
     patience: float = 60.0,
     on_approval: OnApproval | None = None,
+    address: str | None = None,
+    token: str | None = None,
 ) -> Client:
     """A client of the daemon that belongs to `home` (without it `AGIWOD_HOME`, else the user's own).
+
+    With an `address`, HOST:PORT, it is the one that listens there, and none is started; without address and home,
+    `AGIWOD_ADDRESS` may name one. It wants a token: that argument, else `AGIWOD_TOKEN`, else the one of the home.
 
     Use it as `async with connect() as client:`, or `client = await connect()` and `await client.aclose()`. If no daemon
     runs, one is started by `agiwod start`, unless `autostart` is False. It may take `timeout` seconds to get a
@@ -30,7 +36,16 @@ def connect(
 
     Raises:
         DaemonNotFound: (when entered or awaited) no daemon runs, and none could be started.
+        ValueError: the address is none.
     """
-    return Client(
-        Door(locate(home), name=name, autostart=autostart, timeout=timeout, on_approval=on_approval), patience=patience
-    )
+    paths = locate(home)
+    there = _address(paths, remote_address() if address is None and home is None else address, token)
+    is_here = isinstance(there, UnixAddress)
+    door = Door(paths, there, name=name, autostart=autostart and is_here, timeout=timeout, on_approval=on_approval)
+    return Client(door, patience=patience)
+
+
+def _address(paths: Paths, remote: str | None, token: str | None) -> Address:
+    if not remote:
+        return UnixAddress(paths.socket)
+    return read_address(remote, remote_token() if token is None else token, paths.token_file)

@@ -1,6 +1,5 @@
-"""The way to one daemon: find its socket, start it when none runs, shake hands. Knows no call beyond the handshake."""
+"""The way to one daemon: find it, start it when none runs, shake hands. Knows no call beyond the handshake."""
 
-import asyncio
 import os
 import shutil
 import sys
@@ -17,6 +16,7 @@ from agiwo_protocol.jsonrpc import Response
 from agiwo_protocol.paths import Paths
 from agiwo_protocol.version import PROTOCOL_VERSION
 
+from agiwo_client.address import Address, UnixAddress
 from agiwo_client.errors import DaemonGone, DaemonNotFound
 from agiwo_client.patience import Patience
 from agiwo_client.questions import OnApproval, Questions
@@ -26,15 +26,22 @@ _HANDSHAKE: Final = 0
 
 
 class Door:
-    """Opens connections to the daemon of one home, and closes what is still open at the end.
+    """Opens connections to the daemon at one address, and closes what is still open at the end.
 
     `questions` is what the daemon may ask over them; None: nothing.
     """
 
     def __init__(
-        self, paths: Paths, *, name: str, autostart: bool, timeout: float, on_approval: OnApproval | None = None
+        self,
+        paths: Paths,
+        address: Address,
+        *,
+        name: str,
+        autostart: bool,
+        timeout: float,
+        on_approval: OnApproval | None = None,
     ) -> None:
-        self.paths = paths
+        self._paths, self._address = paths, address
         self.questions = None if on_approval is None else Questions(on_approval)
         self._name = name
         self._autostart = autostart
@@ -58,7 +65,7 @@ class Door:
                     except DaemonGone as gone:
                         await patience.wait(gone)
         except TimeoutError:
-            raise DaemonNotFound(f"no daemon answered at {self.paths.socket} within {self._timeout} seconds") from None
+            raise DaemonNotFound(f"no daemon answered at {self._address} within {self._timeout} seconds") from None
 
     async def close(self, channel: StreamChannel) -> None:
         """Close a connection."""
@@ -82,28 +89,24 @@ class Door:
         if channel is not None:
             return channel
         if not self._autostart:
-            raise DaemonNotFound(f"no daemon runs at {self.paths.socket}; start one with `agiwod start`")
+            hint = "; start one with `agiwod start`" if isinstance(self._address, UnixAddress) else ""
+            raise DaemonNotFound(f"no daemon runs at {self._address}{hint}")
         await self._start()
         while (channel := await self._try()) is None:
-            await patience.wait(DaemonNotFound(f"a daemon was started, but nobody answers at {self.paths.socket}"))
+            await patience.wait(DaemonNotFound(f"a daemon was started, but nobody answers at {self._address}"))
         return channel
 
     async def _try(self) -> StreamChannel | None:
-        loop = asyncio.get_running_loop()
-        try:
-            _, channel = await loop.create_unix_connection(StreamChannel, str(self.paths.socket))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
-        except OSError as error:
-            raise DaemonNotFound(f"cannot connect to {self.paths.socket}: {error.strerror}") from None
-        self._open.add(channel)
+        channel = await self._address.connect()
+        if channel is not None:
+            self._open.add(channel)
         return channel
 
     async def _start(self) -> None:
         # The daemon may inherit the file, so it is no pipe: nobody waits until the daemon closes it.
         with tempfile.TemporaryFile() as complaint:
             done = await anyio.run_process(
-                [_command(self.paths), "start"],
+                [_command(self._paths), "start"],
                 stdin=DEVNULL,
                 stdout=DEVNULL,
                 stderr=complaint,
@@ -117,7 +120,7 @@ class Door:
 
     def _home(self) -> dict[str, str]:
         """A home of ours must be the daemon's too; all else it finds as we did."""
-        home = self.paths.home
+        home = self._paths.home
         return {} if home is None else {"AGIWOD_HOME": str(home)}
 
     async def _shake_hands(self, channel: StreamChannel) -> connection.InitializeResult:
@@ -125,7 +128,10 @@ class Door:
             info = connection.ClientInfo(name=self._name)
             capabilities = connection.ClientCapabilities(approvals=None if self.questions is None else {})
             params = connection.InitializeParams(
-                protocol_version=PROTOCOL_VERSION, client_info=info, capabilities=capabilities
+                protocol_version=PROTOCOL_VERSION,
+                client_info=info,
+                capabilities=capabilities,
+                token=self._address.token(),
             )
             result, _ = await ask(channel, _HANDSHAKE, connection.INITIALIZE.name, params.to_wire())
             channel.write(jsonrpc.notification(connection.INITIALIZED.name))

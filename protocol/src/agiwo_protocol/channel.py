@@ -177,6 +177,10 @@ class StreamChannel(asyncio.Protocol):
             self._reader.resume_reading()
         return frames
 
+    def put_back(self, frames: Iterable[Frame]) -> None:
+        """Have `receive` give these once more, before what has come since."""
+        self._inbox[:0] = frames
+
     def write(self, body: bytes) -> None:
         """Send one message. Returns at once; what is written to a channel that has ended is dropped."""
         self.send_bytes(self.framing.wrap(body))

@@ -39,11 +39,11 @@ Frame = bytes | Preface | Malformed
 
 
 class Framing:
-    """The framing of one connection, both ways."""
+    """The framing of one connection, both ways. `limit` is how many bytes a message may have from now on."""
 
     def __init__(self, *, limit: int = MAX_MESSAGE, style: Style | None = None) -> None:
         self.style: Style | None = style
-        self._limit = limit
+        self.limit = limit
         self._prefaced = False
         self._held = bytearray()
         self._skipping = False
@@ -108,7 +108,7 @@ class Framing:
         for line in complete:
             if self._skipping:
                 self._skipping = False
-            elif len(self._held) + len(line) > self._limit:
+            elif len(self._held) + len(line) > self.limit:
                 self._held.clear()
                 yield self._too_large(fatal=False)
             else:
@@ -118,14 +118,14 @@ class Framing:
         if self._skipping:
             return
         self._held += rest
-        if len(self._held) > self._limit:
+        if len(self._held) > self.limit:
             self._held.clear()
             self._skipping = True
             yield self._too_large(fatal=False)
 
     def _too_large(self, *, fatal: bool) -> Malformed:
         return Malformed(
-            MessageTooLarge(f"a message may have {self._limit} bytes at most", limit=self._limit), fatal=fatal
+            MessageTooLarge(f"a message may have {self.limit} bytes at most", limit=self.limit), fatal=fatal
         )
 
     def _bodies(self, data: bytes) -> Iterator[Frame]:
@@ -162,7 +162,7 @@ class Framing:
         length = lengths.pop() if len(lengths) == 1 else None
         if length is None:
             yield self._lost("the headers must have one Content-Length, a number of bytes")
-        elif length > self._limit:
+        elif length > self.limit:
             self._broken = True
             yield self._too_large(fatal=True)
         else:

@@ -86,6 +86,16 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
     return _xdg(env)
 
 
+def remote_address(environ: Mapping[str, str] | None = None) -> str | None:
+    """HOST:PORT of the daemon that clients are to use instead of the one of their home; None when nobody says."""
+    return (os.environ if environ is None else environ).get("AGIWOD_ADDRESS") or None
+
+
+def remote_token(environ: Mapping[str, str] | None = None) -> str | None:
+    """The token for a daemon over TCP, when it does not stand in the home's own file."""
+    return (os.environ if environ is None else environ).get("AGIWOD_TOKEN") or None
+
+
 def _xdg(env: Mapping[str, str]) -> Paths:
     home = Path(env.get("HOME") or Path.home())
 

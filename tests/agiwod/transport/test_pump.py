@@ -118,7 +118,7 @@ def test_stdin_and_stdout_may_be_files(tmp_path: Path) -> None:
     assert [orjson.loads(line)["id"] for line in (tmp_path / "out").read_bytes().splitlines()] == [1, 2]
 
 
-@pytest.mark.parametrize("name", ["unix", "stdio"])
+@pytest.mark.parametrize("name", ["unix", "tcp", "stdio"])
 def test_every_registered_transport_is_where_the_registry_says(name: str) -> None:
     from importlib import import_module
 
@@ -126,4 +126,4 @@ def test_every_registered_transport_is_where_the_registry_says(name: str) -> Non
 
     module, _, made = TRANSPORTS[name].partition(":")
     assert hasattr(getattr(import_module(module), made), "serve")
-    assert len(TRANSPORTS) == 2
+    assert len(TRANSPORTS) == 3

@@ -24,11 +24,14 @@ def serve(
     log_level: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error; without it, config.toml counts.")
     ] = None,
+    tcp: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Also listen there; port 0 is any that is free.")
+    ] = None,
 ) -> None:
     """Run the daemon in the foreground, until it is told to stop."""
     from agiwod.cli.foreground import run_daemon
 
-    run_daemon(log_level=log_level)
+    run_daemon(log_level=log_level, tcp=tcp)
 
 
 def stdio(
@@ -133,7 +136,7 @@ def _ask_to_stop(drain: float | None) -> float:
             return 0.0
         return (datetime.fromisoformat(told.deadline_at) - datetime.now(UTC)).total_seconds()
 
-    return max(0.0, talk(ask, autostart=False))
+    return max(0.0, talk(ask, is_own=True))
 
 
 def status(as_json: AsJson = False) -> None:
@@ -164,6 +167,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         "socket": status["socket"],
         "tcp": status["tcp"],
         "http": status["http"],
+        "token": status["tokenFile"],
         "data": status["dataDir"],
         "storage": _storage(status["storage"]),
         "config": _config(status.get("config", {})),

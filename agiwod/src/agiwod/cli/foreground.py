@@ -9,21 +9,23 @@ from agiwo_protocol.paths import Paths, locate
 
 from agiwod import app
 from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
+from agiwod.entrance import Places
 from agiwod.opening import Opening
 from agiwod.settings import Settings, load_settings
 
 
-def run_daemon(*, log_level: str | None) -> None:
+def run_daemon(*, log_level: str | None, tcp: str | None) -> None:
     """Serve until told to stop.
 
     Raises:
         CommandFailed: the settings are wrong, or another daemon is there.
     """
 
-    def serve(read: Callable[[], Settings], paths: Paths) -> None:
-        app.serve(read, paths, lambda: print(f"agiwod serves at {paths.socket}", file=sys.stderr, flush=True))
+    def tell(places: Places) -> None:
+        tcp = f" and tcp {places.tcp}, with the token in {places.token_file}" if places.tcp else ""
+        print(f"agiwod serves at {places.socket}{tcp}", file=sys.stderr, flush=True)
 
-    _guarded(serve, {"log_level": log_level})
+    _guarded(lambda read, paths: app.serve(read, paths, tell), {"log_level": log_level, "serve.tcp": tcp})
 
 
 def run_standalone(opening: Opening) -> None:

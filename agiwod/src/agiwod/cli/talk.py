@@ -5,7 +5,7 @@ from typing import TypeVar, cast
 
 import anyio
 from agiwo_client import Client, DaemonGone, DaemonNotFound, OnApproval, RpcError, connect
-from agiwo_protocol.paths import Paths, locate
+from agiwo_protocol.paths import Paths, locate, remote_address
 
 from agiwod.cli.advice import advice_for
 from agiwod.cli.failure import CommandFailed, ExitCode
@@ -18,25 +18,36 @@ _USAGE = frozenset({"not_found", "invalid_params", "config"})
 
 
 def talk(
-    command: Callable[[Client], Awaitable[T]], *, autostart: bool = True, on_approval: OnApproval | None = None
+    command: Callable[[Client], Awaitable[T]], *, is_own: bool = False, on_approval: OnApproval | None = None
 ) -> T:
     """What `command` gets from the daemon, which is started if none runs, and which may ask `on_approval`.
+
+    `AGIWOD_ADDRESS` may name one elsewhere; `is_own`: only the one of this home is meant, and only if it runs.
 
     Raises:
         CommandFailed: there is no daemon, it refused, or it went away.
     """
     paths = locate()
+    address = "" if is_own else remote_address()
+    autostart = not is_own and not address
     if autostart:
         start_daemon(paths)
 
     async def conversation() -> T:
-        async with connect(autostart=autostart, name="agiwod", on_approval=on_approval) as client:
+        async with _connect(address, autostart=autostart, on_approval=on_approval) as client:
             return await command(client)
 
     try:
         return anyio.run(conversation)
     except (RpcError, ConnectionError, TimeoutError, BaseExceptionGroup) as error:
         raise failure_of(error, paths) from error
+
+
+def _connect(address: str | None, *, autostart: bool, on_approval: OnApproval | None) -> Client:
+    try:
+        return connect(address=address or "", autostart=autostart, name="agiwod", on_approval=on_approval)
+    except ValueError as error:
+        raise CommandFailed(f"AGIWOD_ADDRESS: {error}", code=ExitCode.USAGE) from None
 
 
 def failure_of(error: BaseException, paths: Paths) -> BaseException:
@@ -47,6 +58,9 @@ def failure_of(error: BaseException, paths: Paths) -> BaseException:
             return CommandFailed(f"the daemon met an internal error: {error.message}", hint=log)
         case RpcError(kind="storage") as error:
             return CommandFailed(error.message, hint=advice_for("storage"))
+        case RpcError(kind="auth_required" | "forbidden") as error:
+            hint = "set AGIWOD_TOKEN to what the daemon's token file holds"
+            return CommandFailed(error.message, hint=hint, code=ExitCode.USAGE)
         case RpcError() as error:
             return CommandFailed(error.message + _details(error), code=_code(error))
         case DaemonNotFound() as error:

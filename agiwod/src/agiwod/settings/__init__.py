@@ -1,5 +1,6 @@
 """The daemon's settings: read once, frozen, and each able to say where it came from."""
 
+from agiwod.settings.idle import idle_settings
 from agiwod.settings.layer import Origin
 from agiwod.settings.load import load_settings
 from agiwod.settings.tables import (
@@ -29,5 +30,6 @@ __all__ = [
     "StorageSettings",
     "TelemetrySettings",
     "TimeoutSettings",
+    "idle_settings",
     "load_settings",
 ]

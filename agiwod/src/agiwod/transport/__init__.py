@@ -4,6 +4,7 @@ from typing import Final
 
 TRANSPORTS: Final = {
     "unix": "agiwod.transport.unix:UnixTransport",
+    "tcp": "agiwod.transport.tcp:TcpTransport",
     "stdio": "agiwod.transport.stdio:StdioTransport",
 }
 """Where each transport is. Loaded when asked for: what a host spawns must not pay for what it does not use."""

@@ -1,6 +1,5 @@
 """Connections over a unix socket of this user alone."""
 
-import asyncio
 import logging
 import os
 import socket
@@ -11,10 +10,7 @@ from pathlib import Path
 from agiwo.errors import ConfigError, Conflict
 from agiwo_protocol.channel import StreamChannel
 
-from agiwod.transport.base import Converse, hold
-
-_BACKLOG = 1024
-"""Connections that may wait to be accepted: many clients come at once when a daemon has been started anew."""
+from agiwod.transport.base import Converse, hold_all
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +35,7 @@ class UnixTransport:
         listener = _listen(self._path)
         own = os.stat(self._path)
         try:
-            async with asyncio.TaskGroup() as conversations:
-
-                def accept(channel: StreamChannel) -> None:
-                    if _is_ours(channel):
-                        conversations.create_task(hold(converse, channel))
-
-                server = await asyncio.get_running_loop().create_unix_server(
-                    lambda: StreamChannel(connected=accept), sock=listener, backlog=_BACKLOG
-                )
-                async with server:
-                    self._ready()
-                    await asyncio.get_running_loop().create_future()
+            await hold_all(converse, listener, admits=_is_ours, ready=self._ready)
         finally:
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.stat(self._path), own):
