@@ -88,5 +88,8 @@ def faults_of(body: Mapping[str, Any]) -> Iterator[str]:
         ids += open_calls
     if len(set(ids)) != len(ids) or any(not re.fullmatch("[a-zA-Z0-9_-]+", id) for id in ids):
         yield "tool_use ids are not unique or not legal"
+    called = [each["name"] for message in messages for each in message["content"] if each["type"] == "tool_use"]
+    if not all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) for name in called):
+        yield f"tools cannot have the names {called}"
     if ids and not body.get("tools"):
         yield "there are tool calls and no tools"

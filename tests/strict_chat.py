@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 _LEGAL_ID = re.compile(r"[a-zA-Z0-9_-]{1,40}")
+_LEGAL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _KNOWN = {"role", "content", "name", "tool_calls", "tool_call_id"}
 
 
@@ -51,6 +52,8 @@ def _results(said: list[Mapping[str, Any]]) -> Iterator[str]:
         for call in message.get("tool_calls") or ():
             if not isinstance(orjson.loads(call["function"]["arguments"]), dict):
                 yield "the arguments of a call are not an object"
+            if not _LEGAL_NAME.fullmatch(call["function"]["name"]):
+                yield f"no tool can have the name {call['function']['name']!r}"
     if due:
         yield f"no results for {due}"
     if len(set(ids)) != len(ids) or not all(map(_LEGAL_ID.fullmatch, ids)):

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from agent_lab import calls
+from agent_lab import calls, requests_of
 from agiwo.agent import (
     AbortSignal,
     Agent,
@@ -389,3 +389,50 @@ def test_options_that_cannot_work_are_refused_by_name(options: dict[str, Any], n
 def test_an_agent_needs_an_id() -> None:
     with pytest.raises(ConfigError, match="id"):
         Agent("", "Nobody.", ScriptedModel())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model": "gpt-4o-mini"}, "its model an object of Model, and not 'gpt-4o-mini'"),
+        ({"options": {"max_steps": 3}}, "its options an object of AgentOptions, and not {'max_steps': 3}"),
+        ({"hooks": print}, "its hooks an object of AgentHooks"),
+        ({"tools": [RecordingTool]}, "the tool RecordingTool is a class; give an object of it: RecordingTool()"),
+        ({"tools": ["calculator"]}, "a tool is an object of BaseTool or a function, and not 'calculator'"),
+    ],
+)
+def test_what_an_agent_is_not_made_of_is_refused_in_words(given: dict[str, Any], said: str) -> None:
+    parts: dict[str, Any] = {"model": ScriptedModel(), **given}
+
+    with pytest.raises(ConfigError) as refused:
+        Agent("agent", "Nothing.", **parts)
+
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (None, "text or a list of content parts, and this one is None"),
+        (b"hello", "text or a list of content parts, and this one is b'hello'"),
+        ([], "text or a list of content parts, and this one is []"),
+        ({"type": "text", "text": "hello"}, "text or a list of content parts, and this one is {"),
+        (["hello"], "and this one holds 'hello'"),
+        ([{"type": "picture"}], "type is 'picture'; it must be one of text, image"),
+        ([{"type": "text"}], "needs text"),
+        ("half of a character: \ud83d", "cannot be recorded"),
+    ],
+)
+async def test_what_no_agent_can_be_asked_is_refused_in_words(agents: Any, asked: Any, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        await agents.make(HELLO).run(asked)
+
+    assert said in str(refused.value)
+
+
+async def test_a_part_as_json_may_name_its_type_as_python_does(agents: Any) -> None:
+    agent = agents.make(HELLO)
+    await agent.run([{"type": "audio", "data": "aGk=", "mime_type": "audio/wav"}])
+
+    (said,) = requests_of(agent)[0]
+    assert said["content"] == [{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}]

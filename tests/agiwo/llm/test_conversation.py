@@ -24,8 +24,8 @@ def repaired(messages: Sequence[Message], legal_id: re.Pattern[str] = ANY) -> Se
     return Repair(legal_id)(messages)
 
 
-def call(id: str, arguments: Any = "{}") -> dict[str, Any]:
-    return {"id": id, "type": "function", "function": {"name": "add", "arguments": arguments}}
+def call(id: str, arguments: Any = "{}", name: Any = "add") -> dict[str, Any]:
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def says(*calls: dict[str, Any], content: Any = "") -> dict[str, Any]:
@@ -65,6 +65,14 @@ def test_an_answer_that_says_nothing_is_left_out() -> None:
 @pytest.mark.parametrize("arguments", ['{"a": ', "[1]", "7", "", None])
 def test_arguments_that_are_no_object_are_an_empty_one(arguments: Any) -> None:
     assert repaired([says(call("a", arguments)), result("a")]) == [says(call("a")), result("a")]
+
+
+@pytest.mark.parametrize(
+    ("called", "sent"),
+    [("functions.add", "functions_add"), ("add ", "add_"), ("", "unknown"), (None, "unknown"), ("a" * 65, "a" * 64)],
+)
+def test_a_tool_that_no_provider_would_have_let_be_is_called_by_a_name_that_it_takes(called: Any, sent: str) -> None:
+    assert repaired([says(call("a", name=called)), result("a")]) == [says(call("a", name=sent)), result("a")]
 
 
 def test_two_calls_never_have_one_id_and_an_id_is_the_same_in_every_request() -> None:
@@ -143,8 +151,8 @@ def odd(chance: random.Random) -> list[Message]:
     def message() -> Message:
         match chance.choice(["user", "assistant", "calls", "tool", "system"]):
             case "calls":
-                calls = [call(chance.choice(ids), chance.choice(["{}", "{", ""])) for _ in range(chance.randint(1, 3))]
-                message = says(*calls, content=chance.choice(contents))
+                made = [(ids, ["{}", "{", ""], ["add", "", "x.y"])] * chance.randint(1, 3)
+                message = says(*(call(*map(chance.choice, each)) for each in made), content=chance.choice(contents))
                 return message if chance.random() < 0.8 else {k: message[k] for k in ("role", "tool_calls")}
             case "tool":
                 return result(chance.choice(ids), chance.choice(["", "2"]))

@@ -96,6 +96,30 @@ async def test_a_run_fails_when_one_of_these_returns_what_it_must_not(lab: Lab, 
     assert f"the hook {hook} returned int" in result.error["message"]
 
 
+@pytest.mark.parametrize("messages", [[], [{"content": "hello"}], ["hello"]])
+async def test_a_request_of_messages_that_are_none_is_not_made(lab: Lab, messages: Any) -> None:
+    async def change(_: Any) -> Any:
+        return messages
+
+    agent = agent_in(lab, DONE, hooks=AgentHooks(on_before_llm_call=change))
+    result = await lab.result(await ask(lab, agent))
+    assert result.error
+    assert result.error["message"] == "the hook on_before_llm_call returned messages without a role, or none at all"
+    assert requests_of(agent) == []
+
+
+def not_async(*_: Any) -> Any:
+    return None
+
+
+@pytest.mark.parametrize("hook", ["on_before_run", "on_before_llm_call"])
+async def test_a_hook_that_is_not_async_is_told_to_be(lab: Lab, hook: str) -> None:
+    agent = agent_in(lab, DONE, hooks=AgentHooks(**{hook: not_async}))
+    result = await lab.result(await ask(lab, agent))
+    assert result.error
+    assert result.error["message"] == f"the hook {hook} raised TypeError: a hook must be an async function (async def)"
+
+
 # on_memory_retrieve
 
 

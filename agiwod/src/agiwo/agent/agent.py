@@ -75,9 +75,12 @@ class Agent:
     ) -> None:
         if not id:
             raise ConfigError("an agent needs an id")
+        _require("model", model, Model)
         self.id, self.description, self.model = id, description, model
         self.system_prompt, self.options = system_prompt, options or AgentOptions()
         self.hooks, self.on_approval = hooks or AgentHooks(), on_approval
+        _require("options", self.options, AgentOptions)
+        _require("hooks", self.hooks, AgentHooks)
         given = map(builtin_tool, _DEFAULT_TOOLS) if tools is None else tools
         self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in given]
         self.skills = skills or _skills_of(self.options)
@@ -352,6 +355,11 @@ def _skills_of(options: AgentOptions) -> "Skillset | None":
     from agiwo.skill.manager import SkillManager
 
     return SkillManager((options.skills_dir, *skill_directories())).select()
+
+
+def _require(name: str, given: object, kind: type[object]) -> None:
+    if not isinstance(given, kind):
+        raise ConfigError(f"an agent takes as its {name} an object of {kind.__name__}, and not {given!r:.100}")
 
 
 def _below(context: ExecutionContext, spec: RunSpec) -> RunSpec:

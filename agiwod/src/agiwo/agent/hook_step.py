@@ -9,7 +9,7 @@ from typing import Any, cast
 import orjson
 
 from agiwo.agent.execution_context import context_of
-from agiwo.agent.hooks import AgentHooks
+from agiwo.agent.hooks import AgentHooks, call_hook
 from agiwo.durable import Effect, StepResult, StepScope
 from agiwo.errors import EffectFailed, ToolError
 from agiwo.schema.content import read_input
@@ -51,7 +51,8 @@ class HookSteps:
         changed = await _call("on_before_llm_call", self._hooks.on_before_llm_call, given)
         if changed is None:
             return list(messages)
-        return list(_checked("on_before_llm_call", changed, list, "a list of messages"))
+        messages = _checked("on_before_llm_call", changed, list, "a list of messages")
+        return [_checked_message(each) for each in messages or [None]]
 
     async def _before_run(self, scope: StepScope, arg: Any) -> StepResult:
         hook = self._hooks.on_before_run
@@ -94,7 +95,7 @@ class HookSteps:
 async def _call(name: str, hook: Callable[..., Awaitable[Any]], *args: Any) -> Any:
     # The border to code that is not ours.
     try:
-        return await hook(*args)
+        return await call_hook(hook, *args)
     except Exception as error:
         log.warning("the hook %s raised", name, exc_info=error)
         raise EffectFailed(FAILED, f"the hook {name} raised {type(error).__name__}: {error}") from error
@@ -104,6 +105,12 @@ def _checked(name: str, value: Any, type_: type[Any] | UnionType, wanted: str) -
     if not isinstance(value, type_):
         raise EffectFailed(FAILED, f"the hook {name} returned {type(value).__name__}; it must return {wanted}")
     return value
+
+
+def _checked_message(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict) or not isinstance(cast(dict[str, Any], value).get("role"), str):
+        raise EffectFailed(FAILED, "the hook on_before_llm_call returned messages without a role, or none at all")
+    return cast(Mapping[str, Any], value)
 
 
 def _checked_memory(value: object) -> MemoryRecord:

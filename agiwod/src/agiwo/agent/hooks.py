@@ -1,7 +1,8 @@
-"""The ten places at which an agent's user may look on or take part. Calls none of them."""
+"""The ten places at which an agent's user may look on or take part, and how a hook is called. Knows not when."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any
 
 from agiwo.loop.hooks import DECIDING
@@ -61,3 +62,15 @@ class AgentHooks:
 
 OBSERVING = ("on_after_run", "on_after_tool_call", "on_after_llm_call", "on_step", "on_event", "on_memory_write")
 """The hooks that look on."""
+
+
+async def call_hook(hook: Callable[..., object], *args: object) -> Any:
+    """What the hook returns.
+
+    Raises:
+        TypeError: it is not async; and whatever it raises itself.
+    """
+    returned = hook(*args)
+    if not isawaitable(returned):
+        raise TypeError("a hook must be an async function (async def)")
+    return await returned

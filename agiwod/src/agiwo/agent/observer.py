@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from agiwo.agent.execution_context import run_context
 from agiwo.agent.history import steps_before
-from agiwo.agent.hooks import AgentHooks
+from agiwo.agent.hooks import AgentHooks, call_hook
 from agiwo.agent.program import AgentProgram
 from agiwo.agent.reader import TreeReader
 from agiwo.agent.steps import MODEL_KEY, Steps, whole_text
@@ -164,7 +164,7 @@ class Observer:
         # The border to code that is not ours: whatever comes out of it is told and stays here.
         try:
             async with deadline:
-                await hook(*args)
+                await call_hook(hook, *args)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():

@@ -1,7 +1,7 @@
 """A conversation as every provider takes it, whatever interrupted it. Knows no wire; changes no message it is given.
 
 Each tool call has exactly one result, right behind the answer that made it; its id is one that the wire allows, and no
-other call's; its arguments are an object. An answer that says nothing is left out.
+other call's; its name is one that a tool can have, its arguments are an object. A silent answer is left out.
 """
 
 import hashlib
@@ -16,6 +16,10 @@ from agiwo.llm.base import Message
 
 CUT_OFF = "There is no result: the call was interrupted."
 """What stands for a result that never came."""
+
+_ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST = 64
+"""Characters that every provider takes in the name of a tool."""
 
 
 class Repair:
@@ -47,12 +51,13 @@ class Repair:
         new = messages[start:]
         answers = [(place, each["tool_calls"]) for place, each in enumerate(new) if each.get("tool_calls")]
         due = [(place + nth, call.get("id") or "") for place, made in answers for nth, call in enumerate(made, 1)]
-        ids = {id for _, id in due}
+        ids, names = {id for _, id in due}, {call["function"].get("name") for _, made in answers for call in made}
         is_sound = (
             due == [(place, each.get("tool_call_id")) for place, each in enumerate(new) if each["role"] == "tool"]
             and len(ids) == len(due)
             and self._ids.isdisjoint(ids)
             and all(map(self._legal_id.fullmatch, ids))
+            and all(name == _legal_name(name) for name in names)
             and all(_looks_like_an_object(call["function"].get("arguments")) for _, made in answers for call in made)
             and not any(map(_is_silent, new))
             and not (
@@ -157,8 +162,14 @@ def _with_results(
 
 def _call(call: Mapping[str, Any], id: str) -> dict[str, Any]:
     function = call["function"]
-    arguments = function.get("arguments")
-    return {**call, "id": id, "function": {**function, "arguments": arguments if is_object(arguments) else "{}"}}
+    name, arguments = _legal_name(function.get("name")), function.get("arguments")
+    legal = {**function, "name": name, "arguments": arguments if is_object(arguments) else "{}"}
+    return {**call, "id": id, "function": legal}
+
+
+def _legal_name(name: Any) -> str:
+    """What of the name a provider takes: models call tools that there are not, by names that no tool can have."""
+    return _ILLEGAL.sub("_", str(name or "unknown"))[:_LONGEST]
 
 
 def _legal(id: str, legal_id: re.Pattern[str], seen: set[str]) -> str:

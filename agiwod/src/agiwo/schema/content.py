@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
+import orjson
+
 from agiwo.errors import ConfigError
 
 
@@ -56,12 +58,12 @@ class ContentPart:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ContentPart":
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`; the type of its content may also be called `mime_type`, as here."""
         return cls(
             data["type"],
             data.get("text"),
             data.get("url"),
-            data.get("mimeType"),
+            data.get("mimeType", data.get("mime_type")),
             data.get("detail"),
             data.get("metadata", {}),
             data.get("data"),
@@ -71,27 +73,38 @@ class ContentPart:
 UserInput = str | Sequence[ContentPart | Mapping[str, Any]]
 """What an agent is asked: text, or content parts, as objects or as the JSON that stands in records."""
 
+_WHAT_IT_IS = "an input is text or a list of content parts"
+
 
 def stored_input(user_input: UserInput) -> str | list[dict[str, Any]]:
     """The input as it is recorded; one part of text alone is just its text.
 
     Raises:
-        ConfigError: it is neither text nor a list of content parts.
+        ConfigError: it is neither text nor a list of content parts, or what is in it cannot be recorded.
     """
-    if isinstance(user_input, str):
-        return user_input
+    said = user_input if isinstance(user_input, str) else _stored_parts(user_input)
+    try:
+        orjson.dumps(said)
+    except TypeError as error:
+        raise ConfigError(f"the input cannot be recorded: {error}") from None
+    return said
+
+
+def _stored_parts(user_input: object) -> str | list[dict[str, Any]]:
+    if not isinstance(user_input, Sequence) or isinstance(user_input, bytes) or not user_input:
+        raise ConfigError(f"{_WHAT_IT_IS}, and this one is {user_input!r:.100}")
     parts = [_stored_part(part) for part in cast(Sequence[object], user_input)]
     if len(parts) == 1 and parts[0]["type"] == ContentType.TEXT:
-        return str(parts[0].get("text", ""))
+        return str(parts[0]["text"])
     return parts
 
 
 def _stored_part(part: object) -> dict[str, Any]:
+    if isinstance(part, Mapping) and "type" in part:
+        part = ContentPart.from_json(cast(Mapping[str, Any], part))
     if isinstance(part, ContentPart):
         return part.to_json()
-    if isinstance(part, Mapping) and "type" in part:
-        return dict(cast(Mapping[str, Any], part))
-    raise ConfigError(f"an input is text or a list of content parts, and this one holds {part!r:.100}")
+    raise ConfigError(f"{_WHAT_IT_IS}, and this one holds {part!r:.100}")
 
 
 def read_input(stored: str | Sequence[Mapping[str, Any]]) -> str | list[ContentPart]:

@@ -27,7 +27,7 @@ class FunctionTool(BaseTool):
     A sync function runs in a thread of its own. A parameter annotated `ExecutionContext` or `AbortSignal` is given by
     the executor and hidden from the model. A returned string is the content; other values become JSON.
 
-    Raises: ConfigError when the function's signature cannot be put as a schema.
+    Raises: ConfigError when it is no function, or when its signature cannot be put as a schema.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class FunctionTool(BaseTool):
         cache_seconds: float = 300,
         approval: Approval = False,
     ) -> None:
+        _require_function(function)
         self._function = function
         self._name = name or getattr(function, "__name__", "")
         if not _NAME.fullmatch(self._name):
@@ -120,6 +121,13 @@ def tool(function: Function | None = None, /, **options: Any) -> FunctionTool | 
     if function is not None:
         return FunctionTool(function)
     return functools.partial(FunctionTool, **options)
+
+
+def _require_function(given: object) -> None:
+    if not callable(given):
+        raise ConfigError(f"a tool is an object of BaseTool or a function, and not {given!r:.100}")
+    if isinstance(given, type) and issubclass(given, BaseTool):
+        raise ConfigError(f"the tool {given.__name__} is a class; give an object of it: {given.__name__}()")
 
 
 def _is_async(function: Function) -> bool:
