@@ -15,18 +15,22 @@ TIMEOUT: Final = 20.0
 
 
 class Played:
-    """A case as a program, for one run of it. `is_there` is set by the step `here` and when the step `hang` begins."""
+    """A case as a program, for one run of it.
+
+    `is_there` is set by the step `here` and when the steps `hang` and `work` begin; the latter ends with `may_end`.
+    """
 
     version = "1"
 
     def __init__(self, loop: Callable[[DurableContext], Awaitable[Any]]) -> None:
-        self.is_there = asyncio.Event()
+        self.is_there, self.may_end = asyncio.Event(), asyncio.Event()
         self.effects: dict[str, Effect] = {
             "echo": echo,
             "fail": fail,
             "unstorable": unstorable,
             "here": self._here,
             "hang": self._hang,
+            "work": self._work,
         }
         self._loop = loop
 
@@ -43,6 +47,11 @@ class Played:
         self.is_there.set()
         await asyncio.Event().wait()
         return StepResult()
+
+    async def _work(self, scope: StepScope, arg: Any) -> StepResult:
+        self.is_there.set()
+        await self.may_end.wait()
+        return StepResult(arg)
 
 
 Drive = Callable[[Engine, str, Played], Awaitable[None]]
@@ -82,6 +91,14 @@ async def cancel(engine: Engine, run: str, program: Played) -> None:
     async with asyncio.timeout(TIMEOUT):
         await program.is_there.wait()
     assert await engine.cancel(run, "enough")
+
+
+async def shut_down(engine: Engine, run: str, program: Played) -> None:
+    """Shut down once the run is where that is to happen."""
+    async with asyncio.timeout(TIMEOUT):
+        await program.is_there.wait()
+    assert await engine.conclude(run, "good night")
+    program.may_end.set()
 
 
 @dataclass(frozen=True)
@@ -227,6 +244,33 @@ async def _hang_in_a_child(ctx: DurableContext) -> Any:
         return Outcome(RunStatus.CANCELLED, reason=f"{stop.cause}: {stop.reason}")
 
 
+# Shutdowns
+
+
+async def _rest_in_a_timer(ctx: DurableContext) -> Any:
+    await ctx.step("here", "here", None)
+    try:
+        await ctx.wait("timer", [], timeout=3600)
+    except Interrupted as stop:
+        return [stop.cause, stop.reason, await ctx.step("last", "echo", "word")]
+
+
+async def _rest_in_mail(ctx: DurableContext) -> Any:
+    await ctx.step("here", "here", None)
+    try:
+        await ctx.receive("mail", "mail")
+    except Interrupted as stop:
+        return stop.cause
+
+
+async def _work_and_rest(ctx: DurableContext) -> Any:
+    done = await ctx.step("work", "work", "worked")
+    try:
+        await ctx.wait("timer", [], timeout=3600)
+    except Interrupted as stop:
+        return [done, stop.cause]
+
+
 async def _fail_and_raise(ctx: DurableContext) -> Any:
     fault = {"kind": "auth", "message": "who are you", "retryable": False}
     return Outcome(RunStatus.FAILED, error=fault)
@@ -259,6 +303,9 @@ CASES: Final = {
         Case("a cancel in a timer", _hang_in_a_timer, status=_CANCELLED, drive=cancel, reason="enough"),
         Case("a cancel in a receive", _hang_in_mail, status=_CANCELLED, drive=cancel, reason="enough"),
         Case("a cancel of a tree", _hang_in_a_child, status=_CANCELLED, drive=cancel, reason="cancel: enough"),
+        Case("a shutdown in a timer", _rest_in_a_timer, ["shutdown", "good night", "word"], drive=shut_down),
+        Case("a shutdown in a receive", _rest_in_mail, "shutdown", drive=shut_down),
+        Case("a shutdown at work", _work_and_rest, ["worked", "shutdown"], drive=shut_down),
         Case("a loop that fails", _fail_and_raise, status=RunStatus.FAILED),
     )
 }

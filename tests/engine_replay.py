@@ -75,6 +75,9 @@ async def _do_again(engine: EmbeddedEngine, changes: Sequence[Change]) -> None:
             elif entry.type == INTERRUPTION and entry.data["cause"] == "cancel":
                 await engine.cancel(batch.run, entry.data["reason"], entry.data["scope"])
                 return  # the other batches are those of the runs below it
+            elif entry.type == INTERRUPTION and entry.data["cause"] == "shutdown":
+                await engine.conclude(batch.run, entry.data["reason"], entry.data["scope"])
+                return
 
 
 def _batches(tape: Appends) -> Iterator[Batch]:

@@ -113,6 +113,8 @@ class DurableRun:
         self.mail: list[Message] = []
         self.taken: set[str] = set()
         self.stop: Interrupted | None = None
+        self.shutdown: Interrupted | None = None
+        self.resting: set[asyncio.Future[Any]] = set()
         self.told: list[Any] = []
         self.children: dict[str, Child] = {}
         self.busy: set[asyncio.Future[Any]] = set()
@@ -146,6 +148,13 @@ class DurableRun:
         going = [child for child in self.children.values() if not child.done()]
         if scope == "tree":
             await asyncio.gather(*(child.signal(DurableRun.interrupt, args=[reason, scope]) for child in going))
+
+    @workflow.signal
+    def conclude(self, reason: str) -> None:
+        """End what rests, and let nothing rest any more."""
+        self.shutdown = self.shutdown or Interrupted("shutdown", reason, workflow.now().timestamp())
+        for work in self.resting:
+            work.cancel()
 
     @workflow.query
     def events(self) -> Any:
@@ -192,7 +201,7 @@ class TemporalContext:
     async def wait(self, key: str, ids: Sequence[str], mode: WaitMode = "all", timeout: float | None = None) -> Waited:
         """A wait for child workflows, or a timer."""
         handles = [self._state.children[id] for id in ids]
-        await self._operate(asyncio.ensure_future(_ended(handles, mode, timeout)))
+        await self._rest(asyncio.ensure_future(_ended(handles, mode, timeout)))
         ended = (RunResult.from_json(handle.result()) if handle.done() else None for handle in handles)
         return Waited(dict(zip(ids, ended, strict=True)))
 
@@ -202,7 +211,7 @@ class TemporalContext:
         """A wait for a signal."""
         waiting = workflow.wait_condition(lambda: bool(self._waiting(topic, match)), timeout=timeout)
         try:
-            await self._operate(asyncio.ensure_future(waiting))
+            await self._rest(asyncio.ensure_future(waiting))
         except TimeoutError:
             return None
         message = self._waiting(topic, match)[0]
@@ -218,6 +227,20 @@ class TemporalContext:
     def _waiting(self, topic: str | None = None, match: Mapping[str, Any] | None = None) -> list[Message]:
         free = (message for message in self._state.mail if message.id not in self._state.taken)
         return [message for message in free if topic in (None, message.topic) and matches(message.data, match)]
+
+    async def _rest(self, work: "asyncio.Future[Any]") -> None:
+        """Do it unless the run is shut down, before or meanwhile. In this spike every wait is a rest."""
+        self._state.resting.add(work)
+        if self._state.shutdown:
+            work.cancel()
+        try:
+            await self._operate(work)
+        except asyncio.CancelledError:
+            if stop := self._state.shutdown:
+                raise Interrupted(stop.cause, stop.reason, stop.at) from None
+            raise
+        finally:
+            self._state.resting.discard(work)
 
     async def _operate(self, work: "asyncio.Future[_T]") -> _T:
         """Do it unless the run is interrupted, before or meanwhile."""
@@ -283,6 +306,14 @@ class TemporalEngine:
         if (await handle.describe(rpc_timeout=_HEARTBEAT)).status != WorkflowExecutionStatus.RUNNING:
             return False
         await self._signal(run, DurableRun.interrupt, [reason or "cancelled", scope])
+        return True
+
+    async def conclude(self, run: str, reason: str = "", scope: CancelScope = "run") -> bool:
+        """Signal it, if it is still there. In this spike it is for one run alone."""
+        handle = self._client.get_workflow_handle(run)
+        if (await handle.describe(rpc_timeout=_HEARTBEAT)).status != WorkflowExecutionStatus.RUNNING:
+            return False
+        await self._signal(run, DurableRun.conclude, [reason or "shut down"])
         return True
 
     async def result(self, run: str, timeout: float | None = None) -> RunResult:

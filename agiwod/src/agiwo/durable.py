@@ -140,8 +140,8 @@ Effect = Callable[[StepScope, Any], Awaitable[StepResult]]
 class DurableContext(Protocol):
     """What a loop may do. Keys are unique in a run and the same in every replay; parallel calls are gathered.
 
-    Every operation raises `Interrupted` when its run is cancelled or timed out meanwhile, and `ReplayMismatch` when the
-    record under its key was made for something else.
+    Every operation raises `Interrupted` when its run is cancelled or timed out meanwhile, those that rest also when it
+    is shut down, and `ReplayMismatch` when the record under its key was made for something else.
     """
 
     @property
@@ -232,6 +232,14 @@ class Engine(Protocol):
 
     async def cancel(self, run: str, reason: str = "", scope: CancelScope = "tree") -> bool:
         """Record that a run is to end, and see to it; False when it had ended already."""
+        ...
+
+    async def conclude(self, run: str, reason: str = "", scope: CancelScope = "run") -> bool:
+        """Record that a run is to rest no more, and see to it; False when it had ended already.
+
+        A sleep and a `receive` under way end as `Interrupted` with the cause `shutdown`, and so do later ones. Steps,
+        and waits for children that work for the run, go on.
+        """
         ...
 
     async def result(self, run: str, timeout: float | None = None) -> RunResult:

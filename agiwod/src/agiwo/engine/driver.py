@@ -138,15 +138,15 @@ class Driver:
 
     async def _halt(self, execution: Execution, reason: str) -> None:
         """Suspend a run that cannot go on here; a cancelled one ends, for which no loop is needed."""
-        if not execution.is_cancelled:
+        if not execution.interruptions.is_cancelled:
             await self._suspend(execution, reason)
-        if execution.is_cancelled:
+        if execution.interruptions.is_cancelled:
             await self.end_idle(execution)
 
     async def end_idle(self, execution: Execution) -> None:
         """End a cancelled run that no loop is driving."""
-        assert execution.interruption
-        await self._finish(execution, Outcome(RunStatus.CANCELLED, reason=execution.interruption.reason))
+        assert execution.interruptions.latest
+        await self._finish(execution, Outcome(RunStatus.CANCELLED, reason=execution.interruptions.latest.reason))
 
     async def _finish(self, execution: Execution, outcome: Outcome) -> None:
         if execution.ending:

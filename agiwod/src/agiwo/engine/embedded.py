@@ -15,6 +15,7 @@ from agiwo.engine.ending import Ending
 from agiwo.engine.execution import Execution
 from agiwo.engine.feeds import Feeds
 from agiwo.engine.intake import Intake
+from agiwo.engine.interruption import CANCEL
 from agiwo.engine.mailbox import MAIL
 from agiwo.engine.operation import Operation
 from agiwo.engine.redact import Redactor
@@ -112,9 +113,13 @@ class EmbeddedEngine:
         child = await self._intake.spawn(execution, operation, spec)
         if child is None:
             return
-        if execution.is_tree_cancelled:
-            await self.cancel(child, execution.interruption.reason if execution.interruption else "")
+        await self._interrupt_too(child, execution)
         execution.conclude(operation)
+
+    async def _interrupt_too(self, child: str, above: Execution) -> None:
+        """Interrupt a run that was spawned while all below the one above it were interrupted."""
+        if stop := above.interruptions.for_tree:
+            await (self.cancel if stop.cause == CANCEL else self.conclude)(child, stop.reason, "tree")
 
     # Talking to runs
 
@@ -185,16 +190,40 @@ class EmbeddedEngine:
         # The wish stands from here on, whatever becomes of the caller.
         return await asyncio.shield(self._tasks.start(self._cancel(run, reason, scope), f"{run} cancel"))
 
+    async def conclude(self, run: str, reason: str = "", scope: CancelScope = "run") -> bool:
+        """Record that a run is to rest no more, and see to it; False when it had ended already.
+
+        A run that sleeps, or waits for a message, says its last word and ends; those that work for it come to their end
+        likewise. One that works goes on, and comes to its end where it would rest. A run that is to end anyway is left
+        alone.
+
+        Raises:
+            NotFound, Conflict, StorageError: as `cancel`.
+        """
+        return await asyncio.shield(self._tasks.start(self._conclude(run, reason, scope), f"{run} shutdown"))
+
     async def _cancel(self, run: str, reason: str, scope: CancelScope) -> bool:
+        execution = await self._stoppable(run)
+        if execution:
+            await self._stopping.cancel(execution, reason, scope)
+        return execution is not None
+
+    async def _conclude(self, run: str, reason: str, scope: CancelScope) -> bool:
+        execution = await self._stoppable(run)
+        if execution:
+            await self._stopping.shut_down(execution, reason, scope)
+        return execution is not None
+
+    async def _stoppable(self, run: str) -> Execution | None:
+        """The run, unless it has ended."""
         await self._intake.settled(run)
         if self.storage.trouble is not None:
             raise StorageError(self.storage.trouble)
         execution = self._executions.get(run)
         if execution is None or execution.ending:
             await self._refuse_unless_over(run)
-            return False
-        await self._stopping.cancel(execution, reason, scope)
-        return True
+            return None
+        return execution
 
     def _give_up(self, child: str) -> None:
         self._tasks.start(self._cancel_late(child), f"{child} given up")
@@ -282,8 +311,7 @@ class EmbeddedEngine:
             return
         parent = self._executions[above.parent]
         parent.children[head.run] = execution
-        if parent.is_tree_cancelled:  # it was spawned while that was being recorded
-            await self.cancel(head.run, parent.interruption.reason if parent.interruption else "")
+        await self._interrupt_too(head.run, parent)
 
     async def resume(self, run: str) -> bool:
         """Try a suspended run again; False when it is not suspended here."""

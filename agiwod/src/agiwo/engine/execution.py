@@ -3,15 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from agiwo.clock import Clock
-from agiwo.durable import INTERRUPTED, CancelScope, RunView
+from agiwo.durable import CancelScope, RunView
 from agiwo.engine.blobs import is_long, spilled
 from agiwo.engine.feed import Feed
+from agiwo.engine.interruption import SHUTDOWN, TIMEOUT, Interruptions
 from agiwo.engine.mailbox import Mailbox
-from agiwo.engine.operation import INTERRUPTION, Operation, replayed
+from agiwo.engine.operation import Operation, replayed
 from agiwo.engine.redact import Redactor
 from agiwo.engine.slot import Slot
 from agiwo.engine.stopwatch import WAIT_OUTCOME, Stopwatch, active_seconds
@@ -35,20 +35,6 @@ _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SLEEPING})
 """What a run is not any more once it is interrupted."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Interruption:
-    """A recorded wish that a run stops what it does: for good (`cancel`) or to sum up (`timeout`).
-
-    With the scope `tree` it is a wish for all below the run, too, those that are only being spawned included.
-    """
-
-    number: int
-    cause: str
-    reason: str
-    scope: CancelScope
-    at: float
 
 
 class Execution:
@@ -75,38 +61,22 @@ class Execution:
         self.keyed: dict[str, Record] = {}
         self.mail = Mailbox()
         self.operations: dict[str, Operation] = {}
-        self.interruption: Interruption | None = None
+        self.interruptions = Interruptions()
         self.attempt = 1
         self.ending = False
         self.is_looping = False
         self.task: asyncio.Task[None] | None = None
         self.wish: asyncio.Task[None] | None = None
         self.children: dict[str, Execution] = {}
-        self._delivered = 0
         self._emits: dict[str, NewEvent] = {}
         self.leftover: set[asyncio.Task[Any]] = set()
         for record in records:
             self._recall(record)
-        if self.is_timed_out:
+        if self.interruptions.is_summing_up:
             self.stopwatch = Stopwatch(clock, LAST_WORDS, self._on_timeout)
         else:
             self.stopwatch = Stopwatch(clock, spec.timeout, self._on_timeout, active_seconds(records))
         self.slot = Slot(lambda: slots(spec), self.stopwatch)
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether it is recorded that the run is to end."""
-        return self.interruption is not None and self.interruption.cause == "cancel"
-
-    @property
-    def is_tree_cancelled(self) -> bool:
-        """Whether it is recorded that the run and all below it are to end."""
-        return self.is_cancelled and self.interruption is not None and self.interruption.scope == "tree"
-
-    @property
-    def is_timed_out(self) -> bool:
-        """Whether it is recorded that the run's time is over."""
-        return self.interruption is not None and self.interruption.cause == "timeout"
 
     # What is recorded
 
@@ -114,19 +84,10 @@ class Execution:
         """Take up one record, old or new, in its order."""
         if record.key:
             self.keyed[record.key] = record
-            self.mail.recall(record)  # which is about messages and operations: each has a key
-        if record.type == INTERRUPTION:
-            self._recall_interruption(record)
-        elif record.type == INTERRUPTED:
-            self._delivered = max(self._delivered, record.data["number"])
+            self.mail.recall(record)  # which is about messages and operations: each has a key, as interruptions have
+            self.interruptions.recall(record)
         elif record.type in (RUN_RESUMED, RUN_RETRYING):
             self.attempt += 1
-
-    def _recall_interruption(self, record: Record) -> None:
-        data = record.data
-        # A later one may be on its way to the journal while this one arrives there.
-        if self.interruption is None or self.interruption.number < data["number"]:
-            self.interruption = Interruption(data["number"], data["cause"], data["reason"], data["scope"], record.at)
 
     async def commit(
         self,
@@ -141,7 +102,7 @@ class Execution:
         """
         if self.wish and not self.wish.done():
             await asyncio.wait({self.wish})  # what follows an interruption stands behind it in the journal, too
-        if self.interruption and status in _AT_WORK:
+        if self.interruptions.is_urgent and status in _AT_WORK:
             status, wake = RunStatus.CANCELLING, None
         emitted, self._emits = self._emits, {}
         at = self.clock.now()
@@ -186,14 +147,14 @@ class Execution:
             return replayed(record)
         if key in self.operations:
             raise ReplayMismatch(self.id, key)
-        stop = self.interruption
-        if stop and self.is_cancelled:
+        stop = self.interruptions.latest
+        if stop and self.interruptions.is_cancelled:
             raise Interrupted(stop.cause, stop.reason, stop.at)
         operation = Operation(key, digest, asyncio.get_running_loop().create_future())
         self.operations[key] = operation
         try:
-            if stop and self._delivered < stop.number and operation.settle():
-                await self.commit(self._interrupted(operation, stop))
+            if self.interruptions.is_urgent and self.interruptions.is_undelivered and operation.settle():
+                await self.commit(self._interrupted(operation))
                 return replayed(self.keyed[key])
             operation.task = asyncio.create_task(self._perform(operation, body), name=f"{self.id} {key}")
             return await operation.done
@@ -251,48 +212,54 @@ class Execution:
 
     async def _time_out(self) -> None:
         """Interrupt what is under way, and give up the children waited for; the first time the run may still sum up."""
-        if self.ending or self.is_cancelled:
+        if self.ending or self.interruptions.is_cancelled:
             return
-        entries, settled = self.interrupt("timeout", f"the run took longer than {self.spec.timeout:g} seconds")
+        limit = LAST_WORDS if self.interruptions.is_summing_up else self.spec.timeout
+        entries, settled = self.interrupt(TIMEOUT, f"the run took longer than {limit:g} seconds")
         await self.commit(*entries, status=RunStatus.CANCELLING)
-        self.stopwatch.allow(LAST_WORDS)
+        self.sum_up()
         for operation in settled:
             for child in operation.awaited:
                 self._give_up(child)
         await self.stop(settled)
 
     def interrupt(self, cause: str, reason: str, scope: CancelScope = "run") -> tuple[list[Entry], list[Operation]]:
-        """What to append to interrupt this run, and the operations that it ends.
+        """What to append to interrupt this run, and the operations that it ends: at a shutdown those that rest.
 
         The operations are settled from now on: append the entries, then `stop` them.
         """
         if self.ending:
             raise Conflict(f"run {self.id} has ended")
-        number = self.interruption.number + 1 if self.interruption else 1
-        stop = Interruption(number, cause, reason, scope, self.clock.now())
-        settled = [operation for operation in self.operations.values() if operation.settle()]
+        wish = self.interruptions.begin(cause, reason, scope, self.clock.now())
+        ended = [each for each in self.operations.values() if each.is_resting or cause != SHUTDOWN]
+        settled = [operation for operation in ended if operation.settle()]
         for operation in settled:
             self.mail.put_back(operation)
-        data = {"number": number, "cause": cause, "reason": reason, "scope": scope}
-        wish = Entry(INTERRUPTION, data, stop.at, f"{INTERRUPTION}/{number}", public=False)
-        self.interruption = stop
-        return [wish, *(self._interrupted(operation, stop) for operation in settled)], settled
+        return [wish, *map(self._interrupted, settled)], settled
 
-    def _interrupted(self, operation: Operation, stop: Interruption) -> Entry:
+    async def rest(self, operation: Operation) -> bool:
+        """Let an operation rest, for a while or long; False when the run is to rest no more, and then it is over."""
+        operation.is_resting = True
+        if not self.interruptions.is_shutdown:
+            return True
+        if operation.settle():
+            await self.commit(self._interrupted(operation))
+            self.sum_up()
+            self.conclude(operation)
+        return False
+
+    def sum_up(self) -> None:
+        """Give the run the time of its last word, and no more."""
+        self.stopwatch.allow(LAST_WORDS)
+
+    def _interrupted(self, operation: Operation) -> Entry:
         items = [self.feed.items[id].snapshot() for id in operation.items if id in self.feed.items]
-        data = {
-            "digest": operation.digest,
-            "number": stop.number,
-            "cause": stop.cause,
-            "reason": stop.reason,
-            "items": self.redactor.data(items),
-        }
-        return Entry(INTERRUPTED, data, stop.at, operation.key, public=False)
+        return self.interruptions.ends(operation, self.redactor.data(items))
 
     def recall(self, records: Sequence[Record]) -> None:
         """Take up records of this run that were appended for it by others."""
         for record in records:
-            if record.run == self.id and (not record.key or record.key not in self.keyed):
+            if not record.key or record.key not in self.keyed:
                 self._recall(record)
 
     async def stop(self, settled: Sequence[Operation]) -> None:
@@ -308,6 +275,11 @@ class Execution:
     def tree(self) -> "list[Execution]":
         """The run and all below it that are not over, leaves last."""
         return [self, *(each for child in self.children.values() for each in child.tree())]
+
+    def team(self) -> "list[Execution]":
+        """The run and those below it that it only waits for, with theirs."""
+        awaited = {id for operation in self.operations.values() for id in operation.awaited}
+        return [self, *(each for id, child in self.children.items() if id in awaited for each in child.team())]
 
     async def close(self) -> None:
         """Leave the run as it is recorded: it goes on in a later process, and what still comes out here is dropped."""

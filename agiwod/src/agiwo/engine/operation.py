@@ -21,8 +21,8 @@ class Operation:
     """An operation without a record yet.
 
     `settled` is set by whoever writes its record, the operation itself or an interruption: the other one then drops
-    what it has; `is_spawning` when it was a spawn that did. `awaited` names the children that it waits for and whose
-    time is its run's, too.
+    what it has; `is_spawning` when it was a spawn that did. It is resting when it waits, and not for children that work
+    for its run. `awaited` names those, whose time is its run's, too.
     """
 
     key: str
@@ -35,6 +35,7 @@ class Operation:
     task: asyncio.Task[None] | None = None
     settled: bool = False
     is_waiting: bool = False
+    is_resting: bool = False
     is_spawning: bool = False
     awaited: list[str] = field(default_factory=list[str])
 

@@ -73,7 +73,7 @@ class Scope:
     async def record(self, event: NewEvent) -> None:
         """Commit a durable event at once; `run/retrying` also ends the attempt that the step's items are in."""
         if self._operation.settled:
-            stop = self._execution.interruption
+            stop = self._execution.interruptions.latest
             raise Interrupted(stop.cause if stop else "cancel", "", self._execution.clock.now())
         await self._execution.commit(self._execution.entry(event))
         if event.type == RUN_RETRYING:

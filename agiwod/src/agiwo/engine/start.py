@@ -22,7 +22,7 @@ def new_run(id: str, spec: RunSpec, version: str | None, at: float) -> Batch:
 
 async def start_run(execution: Execution, journal: Journal, pasts: Pasts) -> None:
     """Record that a run starts, or that it goes on, and give it its session's past."""
-    execution.status = RunStatus.RUNNING if execution.interruption is None else RunStatus.CANCELLING
+    execution.status = RunStatus.CANCELLING if execution.interruptions.is_urgent else RunStatus.RUNNING
     if base := execution.keyed.get(BASE):
         resumed = NewEvent(RUN_RESUMED, {"agentId": execution.spec.agent})
         await execution.commit(execution.entry(resumed), status=execution.status)

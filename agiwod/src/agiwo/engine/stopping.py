@@ -1,16 +1,19 @@
 """How runs are stopped: the wish is recorded for all of them in one commit, then they end, the leaves first."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import groupby
+from typing import Any
 
 from agiwo.durable import CancelScope
 from agiwo.engine.driver import Driver
 from agiwo.engine.execution import GRACE, Execution
+from agiwo.engine.interruption import CANCEL, SHUTDOWN
 from agiwo.engine.operation import Operation
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
-from agiwo.schema.record import Batch, Entry
+from agiwo.schema.record import Batch, Entry, Record
 from agiwo.schema.run import RunStatus
 
 Stop = tuple[Execution, list[Entry], list[Operation]]
@@ -30,22 +33,60 @@ class Stopping:
             StorageError: the store refuses writes; the wish stands, and is recorded when it takes them.
         """
         tree = execution.tree() if scope == "tree" else [execution]
-        if going := [each for each in tree if not each.ending and not each.is_cancelled]:
-            stops = [(each, *each.interrupt("cancel", reason or "cancelled", scope)) for each in going]
-            wish = self._tasks.start(self._interrupt(stops), f"{execution.id} interruption")
-            for each in going:
+        going = [each for each in tree if not each.ending and not each.interruptions.is_cancelled]
+        stops = [(each, *each.interrupt(CANCEL, reason or "cancelled", scope)) for each in going]
+        await self._record(execution, stops, RunStatus.CANCELLING, self._stop)
+
+    async def shut_down(self, execution: Execution, reason: str, scope: CancelScope) -> None:
+        """Record that a run is to sleep no more, and wake it if it does; returns once that is recorded.
+
+        Raises:
+            StorageError: as `cancel`.
+        """
+        tree = execution.tree() if scope == "tree" else execution.team()
+        going = [each for each in tree if not each.ending and each.interruptions.latest is None]
+        stops = [(each, *each.interrupt(SHUTDOWN, reason or "shut down", scope)) for each in going]
+        await self._record(execution, stops, RunStatus.RUNNING, self._wake)
+
+    async def _record(
+        self,
+        execution: Execution,
+        stops: Sequence[Stop],
+        status: RunStatus,
+        then: Callable[[Sequence[Stop]], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Record the interruptions in one commit, then see to them."""
+        if stops:
+            wish = self._tasks.start(self._interrupt(stops, status, then), f"{execution.id} interruption")
+            for each, _, _ in stops:
                 each.wish = wish
         if execution.wish:
             await self._storage.done(execution.wish)
 
-    async def _interrupt(self, stops: Sequence[Stop]) -> None:
-        """Record the interruptions in one commit, then see to them."""
-        batches = [Batch(execution.id, tuple(entries), RunStatus.CANCELLING) for execution, entries, _ in stops]
-        records = await self._storage.append(*batches)
+    async def _interrupt(
+        self,
+        stops: Sequence[Stop],
+        status: RunStatus,
+        then: Callable[[Sequence[Stop]], Coroutine[Any, Any, None]],
+    ) -> None:
+        # A run that works on stays what it is.
+        moved = [each for each, _, settled in stops if settled or status == RunStatus.CANCELLING]
+        batches = [Batch(each.id, tuple(entries), status if each in moved else None) for each, entries, _ in stops]
+        records = defaultdict[str, list[Record]](list)
+        for record in await self._storage.append(*batches):
+            records[record.run].append(record)
         for execution, _, _ in stops:
-            execution.status = RunStatus.CANCELLING
-            execution.recall(records)
-        self._tasks.start(self._stop(stops), f"{stops[0][0].id} stop")
+            execution.recall(records[execution.id])
+        for execution in moved:
+            execution.status, execution.wake = status, None
+        self._tasks.start(then(stops), f"{stops[0][0].id} stop")
+
+    async def _wake(self, stops: Sequence[Stop]) -> None:
+        """Let the runs that slept say their last word."""
+        for execution, _, settled in stops:
+            if settled:
+                execution.sum_up()
+        await asyncio.gather(*(execution.stop(settled) for execution, _, settled in stops))
 
     async def _stop(self, stops: Sequence[Stop]) -> None:
         """Stop the leaves first, so that each run still hears of those that it spawned."""

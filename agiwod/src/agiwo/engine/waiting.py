@@ -26,6 +26,8 @@ class Waiting:
         """Wait for runs to end, or `timeout` seconds."""
         execution = self._execution
         async with self._pausing(operation):
+            if not await self._may_wait(operation, ids):
+                return
             deadline = await self._deadline(operation, timeout, {"runs": list(ids), "mode": mode})
             waitset = Waitset(execution.storage.journal, execution.clock, ids, mode, deadline)
             try:
@@ -40,9 +42,22 @@ class Waiting:
     ) -> None:
         """Wait for a message, or `timeout` seconds."""
         async with self._pausing(operation):
+            if not await self._execution.rest(operation):
+                return
             message = await self._next_message(operation, topic, match, await self._deadline(operation, timeout))
             value = message and {"id": message.id, "topic": topic, "data": dict(message.data), "at": message.at}
             await self._execution.record(operation, WAIT_OUTCOME, {"value": value})
+
+    async def _may_wait(self, operation: Operation, ids: Sequence[str]) -> bool:
+        """Whether the run may wait for those: it may as long as they work for it, and else if it may rest."""
+        return (bool(ids) and self._status(operation) == RunStatus.WAITING) or await self._execution.rest(operation)
+
+    def _status(self, operation: Operation) -> RunStatus:
+        """What the run is while it waits; how it is recorded counts."""
+        record = self._execution.keyed.get(f"{operation.key}@")
+        if record:
+            return RunStatus(record.data["status"])
+        return RunStatus.SLEEPING if self._execution.is_emitting(RUN_SLEEPING) else RunStatus.WAITING
 
     @asynccontextmanager
     async def _pausing(self, operation: Operation) -> AsyncGenerator[None]:
@@ -54,14 +69,12 @@ class Waiting:
 
     async def _deadline(self, operation: Operation, timeout: float | None, asked: Json | None = None) -> float | None:
         """The deadline, recorded before the first moment of the wait; a run that sleeps shows what it was `asked`."""
-        execution, key = self._execution, f"{operation.key}@"
+        execution, key, status = self._execution, f"{operation.key}@", self._status(operation)
         if record := execution.keyed.get(key):
-            deadline, status = record.data["deadline"], RunStatus(record.data["status"])
-            entries: list[Entry] = []
+            deadline, entries = record.data["deadline"], list[Entry]()
         else:
             now = execution.clock.now()
             deadline = None if timeout is None else now + timeout
-            status = RunStatus.SLEEPING if execution.is_emitting(RUN_SLEEPING) else RunStatus.WAITING
             entries = [Entry(WAIT_INTENT, {"deadline": deadline, "status": str(status)}, now, key, public=False)]
         wake = {"deadline": deadline, **asked} if asked and status == RunStatus.SLEEPING else None
         await execution.commit(*entries, status=status, wake=wake)
