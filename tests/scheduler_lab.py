@@ -34,8 +34,9 @@ class Parts(CheckedModel):
         """The next turn of the part; who is asked to stop sums up."""
         task = self._task(messages)
         stopped = messages[-1]["role"] == "user" and messages[-1]["content"].startswith("You must stop")
-        turns = [{"text": f"{task}: summed up."}] if stopped else self.parts.get(task, [{"text": f"did {task}"}])
-        speaker = CheckedModel(turns=turns, repeat=stopped)
+        said = f"{task}: summed up." if stopped else f"did {task}"
+        known = {} if stopped else self.parts
+        speaker = CheckedModel(turns=known.get(task) or [{"text": said}] * 1000)
         async with aclosing(speaker.arun_stream(messages, tools)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -121,6 +122,7 @@ class Desk:
 
     async def restart(self) -> None:
         """Let the process die and the next one take over."""
+        self.supervisor.clock = self.lab.clock
         await self.lab.restart()
         self.supervisor = self._new_supervisor()
 
