@@ -18,8 +18,8 @@ from engine_lab import Lab
 
 Turn = Mapping[str, Any]
 
-DONE: Turn = {"text": "Done."}
-HANGING: Turn = {"text": "so far", "hang": True}
+DONE: dict[str, Any] = {"text": "Done."}
+HANGING: dict[str, Any] = {"text": "so far", "hang": True}
 
 
 @dataclass
@@ -35,8 +35,8 @@ class Parts(CheckedModel):
         task = self._task(messages)
         stopped = messages[-1]["role"] == "user" and messages[-1]["content"].startswith("You must stop")
         said = f"{task}: summed up." if stopped else f"did {task}"
-        known = {} if stopped else self.parts
-        speaker = CheckedModel(turns=known.get(task) or [{"text": said}] * 1000)
+        part = None if stopped else self.parts.get(task)
+        speaker = CheckedModel(turns=part or [{"text": said}] * 1000)
         async with aclosing(speaker.arun_stream(messages, tools)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -44,8 +44,7 @@ class Parts(CheckedModel):
 
     def _task(self, messages: Sequence[Message]) -> str:
         said = [message["content"] for message in messages if message["role"] == "user"]
-        known = [text for text in said if text in self.parts]
-        return (known or [text for text in said if not text.startswith("You must stop")])[-1]
+        return [text for text in said if not text.startswith("You must stop")][-1]
 
     def conversation(self, task: str) -> Sequence[Message]:
         """The last one about this task."""
@@ -59,6 +58,12 @@ class Parts(CheckedModel):
 def agent_with(parts: Mapping[str, Sequence[Turn]], id: str = "root", **more: Any) -> Agent:
     """An agent that says these parts."""
     return Agent(id, "Does as told.", Parts(parts=parts), more.pop("tools", []), **more)
+
+
+def model_of(agent: Agent) -> Parts:
+    """The model of such an agent."""
+    assert isinstance(agent.model, Parts)
+    return agent.model
 
 
 def spawn(task: str, **more: Any) -> tuple[str, Any]:
@@ -98,9 +103,7 @@ class Desk:
     @property
     def model(self) -> Parts:
         """The model of the first agent."""
-        model = next(iter(self._agents.values())).model
-        assert isinstance(model, Parts)
-        return model
+        return model_of(next(iter(self._agents.values())))
 
     async def submit(self, task: str = "go", *, agent: str | None = None, **more: Any) -> str:
         """Let the first agent, or that one, work on a task."""

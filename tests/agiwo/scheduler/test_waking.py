@@ -9,7 +9,7 @@ from agiwo.schema.event import RUN_SLEEPING, RUN_WOKEN
 from agiwo.schema.run import RunStatus, TerminationReason
 from agiwo.schema.state import AgentStateStatus, WakeCondition, WakeType
 from engine_lab import Lab
-from scheduler_lab import DONE, HANGING, Desk, agent_with, nap, query, spawn
+from scheduler_lab import DONE, HANGING, Desk, agent_with, model_of, nap, query, spawn
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +68,7 @@ async def test_chosen_agents_are_waited_for_and_the_others_are_not(lab: Lab) -> 
         (nap("timer", delay_seconds=-1), "- delay_seconds: -1 is less"),
         (nap("forever"), "- wake_type: "),
     ],
-    ids=lambda each: each[1].get("wake_type") if isinstance(each, tuple) else "",
+    ids=["unknown agent", "no delay", "wrong delay", "unknown type"],
 )
 async def test_a_sleep_that_nothing_could_end_is_an_error_that_the_model_reads(lab: Lab, wait: Any, said: str) -> None:
     desk = Desk(lab, [agent_with({"go": [calls(spawn("a")), calls(wait), DONE]})])
@@ -161,7 +161,7 @@ async def test_a_child_has_its_parents_tools_and_prompt_unless_it_is_given_a_pro
     assert (await desk.run()).response == "Done."
     prompts = {task: desk.model.conversation(task)[0]["content"] for task in ("a", "b", "bb")}
     assert prompts == {"a": "You are the root.", "b": "You are b.", "bb": "You are b."}
-    assert other.model.conversation("c")[0]["content"] == "You are the other."  # pyright: ignore[reportAttributeAccessIssue] - a Parts
+    assert model_of(other).conversation("c")[0]["content"] == "You are the other."
     assert (await desk.supervisor.get_state("c")).agent_id == "other"
 
 

@@ -1,7 +1,7 @@
 """Scheduled agents over any engine: submitted, given tasks, waited for, stopped. Knows no wire, and opens no store."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,7 +18,7 @@ from agiwo.scheduler.config import SchedulerConfig
 from agiwo.scheduler.managed import ManagedAgent
 from agiwo.scheduler.portrait import AgentTree
 from agiwo.scheduler.states import States
-from agiwo.scheduler.transitions import refusal
+from agiwo.scheduler.transitions import Action, refusal
 from agiwo.schema.budget import Budget
 from agiwo.schema.content import UserInput
 from agiwo.schema.record import RunHead, State, StateChange
@@ -27,6 +27,8 @@ from agiwo.schema.state import AgentState, AgentStateStatus
 from agiwo.schema.stream import StreamEvent
 
 _AT_WORK = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.CANCELLING})
+
+_SHUT_DOWN = "the agent is shut down"
 
 _LAST_TASK = (
     "You are being shut down, and this is your last task. Call no tools. "
@@ -174,10 +176,12 @@ class Supervisor:
         async def attempt(found: State | None) -> None:
             nonlocal ended
             root = self._there(state, found)
+            if await self._refusal("cancel", root):
+                return
             for each in [root, *await self.states.below(state)]:
-                for head in await self.states.unfinished(each):
+                for head in reversed(await self.states.unfinished(each)):  # the next one must not begin meanwhile
                     ended |= head.status != RunStatus.CANCELLING and await self._engine.cancel(head.run, reason)
-            if root.persistent and root.phase != "cancelled" and (ended or root.phase == "open"):
+            if root.persistent and (ended or root.phase == "open"):
                 gone = replace(root, phase="cancelled", updated_at=self.clock.now(), meta={"reason": reason})
                 await self._engine.storage.append_now(StateChange(gone, root.version))
                 ended = True
@@ -200,13 +204,14 @@ class Supervisor:
         async def attempt(found: State | None) -> None:
             nonlocal is_asked
             root = self._there(state, found)
-            if refusal("shutdown", root, await self.states.status(root)):
+            if await self._refusal("shutdown", root):
                 return
-            for each in [*reversed(await self.states.below(state)), root]:
-                for head in await self.states.unfinished(each):
+            for each in [root, *await self.states.below(state)]:
+                for head in reversed(await self.states.unfinished(each)):
                     await self._wind_up(head)
             if root.persistent:
                 await self._start_task(root, run, _LAST_TASK, "closing")
+                await self._engine.conclude(run, _SHUT_DOWN)
             is_asked = True
 
         await self._attempt(state, attempt)
@@ -215,6 +220,8 @@ class Supervisor:
     async def _wind_up(self, head: RunHead) -> None:
         if head.status == RunStatus.QUEUED:
             await self._engine.cancel(head.run, "shut down before it began")
+        else:
+            await self._engine.conclude(head.run, _SHUT_DOWN, "tree")
 
     # Looking
 
@@ -307,11 +314,14 @@ class Supervisor:
             raise NotFound("state", id, "no agent was submitted under that id")
         return found
 
-    async def _refuse(self, action: Any, state: State) -> None:
-        if why := refusal(action, state, await self.states.status(state)):
+    async def _refusal(self, action: Action, state: State) -> str | None:
+        return refusal(action, state, await self.states.status(state))
+
+    async def _refuse(self, action: Action, state: State) -> None:
+        if why := await self._refusal(action, state):
             raise StateConflict(why)
 
-    async def _attempt(self, id: str, attempt: Callable[[State | None], Any]) -> None:
+    async def _attempt(self, id: str, attempt: Callable[[State | None], Awaitable[None]]) -> None:
         """Do what changes a state, again for as long as somebody else changed it first."""
         while True:
             found = await self._engine.journal.state(id)

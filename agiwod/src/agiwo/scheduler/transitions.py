@@ -8,9 +8,6 @@ from agiwo.schema.state import AgentStateStatus
 
 Action = Literal["submit", "submit_task", "cancel", "shutdown"]
 
-PHASES: Final = {"open": {"closing", "cancelled"}, "closing": {"cancelled"}, "cancelled": set[str]()}
-"""What may follow what was decided about an agent. A new one of the same id begins anew, when this one is over."""
-
 _STATUSES: Final = {
     RunStatus.QUEUED: AgentStateStatus.PENDING,
     RunStatus.SUSPENDED: AgentStateStatus.PENDING,
