@@ -70,6 +70,7 @@ def test_a_table_becomes_an_agent(tmp_path: Path) -> None:
     max_steps = 3
     [agents.b]
     tools = []
+    skills = []
     """
     agents = build_agents(configured(tmp_path, text))
     agent = agents.get("a").agent
@@ -77,7 +78,8 @@ def test_a_table_becomes_an_agent(tmp_path: Path) -> None:
     assert agents.default == "b"
     assert (agent.description, agent.system_prompt, agent.options.max_steps) == ("counts", "Count.", 3)
     assert (agent.model.name, agent.model.id) == ("lab", "some-model")
-    assert list(agent.plan().tools) == ["calculator", "current_time"]
+    assert list(agent.plan().tools) == ["calculator", "current_time", "Skill"]
+    assert list(agents.get("b").agent.plan().tools) == []
     assert agents.with_model("b", "lab").model.id == "some-model"
 
 
@@ -159,20 +161,19 @@ tools = ["agent:writer"]
 def test_a_configured_agent_has_others_behind_its_tools_but_never_itself(tmp_path: Path) -> None:
     agents = build_agents(configured(tmp_path, CIRCLE, own_agents=PYTHON))
     tools = agents.get("writer").agent.plan().tools
-    assert [(name, tools[name].description) for name in list(tools)[1:]] == [
+    assert [(name, tools[name].description) for name in list(tools)[1:3]] == [
         ("critic", "Finds what is wrong with a text"),
         ("one", "made in Python"),
     ]
     critic = agents.get("critic").agent
-    assert [(name, tool.description) for name, tool in critic.plan().tools.items()] == [
-        ("writer", "Asks the agent writer.")
-    ]
+    assert list(critic.plan().tools) == ["writer", "Skill"]
+    assert critic.plan().tools["writer"].description == "Asks the agent writer."
     assert {agent.id for agent in critic.family()} == {"writer", "critic", "one"}
 
 
 def test_every_builtin_tool_is_no_agent(tmp_path: Path) -> None:
     agents = build_agents(configured(tmp_path, '[agents.a]\ntools = ["*"]\n[agents.b]'))
-    assert list(agents.get("a").agent.plan().tools) == list(BUILTINS)
+    assert list(agents.get("a").agent.plan().tools) == [*BUILTINS, "Skill"]
 
 
 SCRIPTED_CIRCLE = """

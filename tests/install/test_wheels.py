@@ -29,6 +29,8 @@ QUESTION = "What is the capital of France?"
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "NVIDIA_API_KEY", "NVIDIA_BUILD_API_KEY")
 TURNS = '{"turns": [{"text": "Paris is the capital."}]}'
 
+SKILLS = {"commit-message", "delegate-task", "review-diff", "write-skill"}
+
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(PATIENCE)]
 
 
@@ -85,6 +87,8 @@ def answers(agiwod: Path, folder: Path) -> None:
         (folder / "config.toml").write_text(CONFIG)
         (folder / "turns.json").write_text(TURNS)
         assert done(str(agiwod), "ask", "What is the capital?", **environ) == "Paris is the capital.\n"
+        found = json.loads(done(str(agiwod), "skills", "list", "--json", **environ))["skills"]
+        assert {each["name"] for each in found if each["source"] == "bundled"} == SKILLS
         assert f"pid {(folder / 'data' / 'daemon.lock').read_text()}," in done(str(agiwod), "start", **environ)
 
 

@@ -13,6 +13,7 @@ from agiwo.config import AgiwoSettings, use_settings
 from agiwo.engine.redact import Redactor
 from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
+from agiwo.skill import SkillManager
 from agiwo_protocol.paths import Paths
 
 from agiwod import __version__
@@ -29,6 +30,7 @@ from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
 from agiwod.runtime.identity import Identity
 from agiwod.settings import Settings, idle_settings
+from agiwod.shelf import skill_sources
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
 
@@ -100,10 +102,12 @@ async def _serve(
 async def _daemon(
     settings: Settings, paths: Paths, keys: AgiwoSettings, entered: Entrances, identity: Identity | None
 ) -> AsyncGenerator[Daemon]:
-    agents = build_agents(settings)
+    skills = SkillManager(skill_sources(settings), is_watched=True)
+    agents = build_agents(settings, skills)
     daemon = Daemon(
         await _open_journal(settings, paths),
         agents,
+        skills=skills,
         models=offered_models(settings, keys),
         secrets={**secrets(settings, keys), **entered.secrets},
         identity=identity,

@@ -15,6 +15,7 @@ from agiwod.roster import build_agents
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.daemon import Daemon
 from agiwod.settings import Settings, idle_settings
+from agiwod.shelf import skill_sources
 
 _FIXED: Final = ("serve.", "storage.", "telemetry.")
 """Settings by which the daemon was built, and which it cannot change while it runs."""
@@ -44,7 +45,7 @@ class Reload:
         self._file.reopen()
         try:
             settings = self._reread()
-            agents = build_agents(settings)
+            agents = build_agents(settings, self._daemon.skills.manager)
         except ConfigError as error:
             self._refuse(str(error))
             return
@@ -53,6 +54,7 @@ class Reload:
         hidden = secrets(settings, self._keys)
         self._redactor.learn(hidden)
         self._file.set_level(settings.log_level)
+        self._daemon.skills.look_in(skill_sources(settings))
         self._daemon.adopt(agents, offered_models(settings, self._keys), hidden)
         self._accept(tuple(sorted(key for key, _ in _fixed(settings) ^ self._fixed)))
 

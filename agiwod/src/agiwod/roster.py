@@ -8,38 +8,43 @@ from typing import Any, cast
 
 from agiwo.agent import Agent, AgentOptions, Budget
 from agiwo.errors import ConfigError, NotFound
+from agiwo.skill import SkillManager
 
 from agiwod.offer import find_model
 from agiwod.rules import policy_of
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.settings import AgentSettings, Settings
+from agiwod.shelf import skill_sources
 from agiwod.team import Team
 from agiwod.toolbox import Toolbox
 
 _DEFAULT = "assistant"
 
 
-def build_agents(settings: Settings) -> Agents:
+def build_agents(settings: Settings, skills: SkillManager | None = None) -> Agents:
     """Every agent there is: configured ones, Python ones, or `assistant` when there is neither.
+
+    Those of tables get what they name of `skills`.
 
     Raises:
         ConfigError: one of them cannot be made; the message says where it stands and what is wrong.
     """
+    shelf = skills or SkillManager(skill_sources(settings))
     python = list(_python_agents(settings))
     team = Team(settings.agents, python)
     registered = [
-        *(Registered(_agent(name, table, settings, team), "config") for name, table in settings.agents.items()),
+        *(Registered(_agent(name, table, settings, team, shelf), "config") for name, table in settings.agents.items()),
         *(Registered(agent, "python") for agent in python),
     ]
     if not registered:
-        registered = [Registered(_agent(_DEFAULT, _ASSISTANT, settings, team), "builtin")]
+        registered = [Registered(_agent(_DEFAULT, _ASSISTANT, settings, team, shelf), "builtin")]
     return Agents(registered, default=settings.default_agent, resolve=lambda name: find_model(name, settings))
 
 
 _ASSISTANT = AgentSettings(description="A helpful assistant", system_prompt="You are a helpful assistant.")
 
 
-def _agent(name: str, table: AgentSettings, settings: Settings, team: Team) -> Agent:
+def _agent(name: str, table: AgentSettings, settings: Settings, team: Team, shelf: SkillManager) -> Agent:
     try:
         model = find_model(table.model, settings)
     except NotFound as error:
@@ -53,7 +58,8 @@ def _agent(name: str, table: AgentSettings, settings: Settings, team: Team) -> A
         budget=Budget(**table.budget.model_dump()) if table.budget else None,
     )
     try:
-        agent = Agent(name, table.description, model, tools, table.system_prompt, options)
+        skills = shelf.select(*table.skills) if table.skills else None
+        agent = Agent(name, table.description, model, tools, table.system_prompt, options, skills=skills)
     except ConfigError as error:
         raise ConfigError(f"{settings.origin('agents', name, 'tools')}: {error}") from None
     team.join(agent)

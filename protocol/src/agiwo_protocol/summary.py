@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:2a221e0d6aa95411a6d581a22ffabf00ec3810e7f46bacc2a07be32ff96e31ea"
+SCHEMA_HASH: Final = "sha256:a41ef6f4e7453b408982e2e0a5d147f0f6f07f755ec229aa82348b87ad5436a2"
 
 CAPABILITIES: Final = (
     "agent",
@@ -15,5 +15,6 @@ CAPABILITIES: Final = (
     "rpc",
     "run",
     "session",
+    "skill",
     "tool",
 )

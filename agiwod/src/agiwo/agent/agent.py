@@ -125,7 +125,7 @@ class Agent:
             approval_timeout=self.options.approval_timeout,
             context_tokens=self.options.context_tokens,
             budget=self.options.budget if budget is None else budget.within(self.options.budget),
-            skills=self.skills.entries() if self.skills else (),
+            skills=self.skills.entries() if self.skills and self.model.calls_tools else (),
         )
 
     def spec(

@@ -90,6 +90,11 @@ class Model(ABC):
         """The model that `provider:id` means, with these options instead of the defaults."""
         return cls(id=id, **options)
 
+    @property
+    def calls_tools(self) -> bool:
+        """Whether it can: to one that cannot, what has to be read by a tool is only noise."""
+        return True
+
     def structures(self, schema: Mapping[str, Any]) -> Structured:
         """How it is brought to an answer that fits this schema; what is no object can only be asked for in words."""
         return self.structured if schema.get("type") == "object" else "prompt"

@@ -32,6 +32,11 @@ class LocalModel(OpenAIModel):
     idle_seconds: float = 300
     _server: LocalServer | None = field(default=None, init=False, repr=False, compare=False)
 
+    @property
+    def calls_tools(self) -> bool:
+        """The packaged one has never heard of any."""
+        return self.id != SMOLLM2.name
+
     def arun_stream(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None = None
     ) -> AsyncGenerator[StreamChunk]:

@@ -66,7 +66,13 @@ class SkillManager:
     @sources.setter
     def sources(self, sources: Iterable[SkillSource]) -> None:
         with self._loading:
-            self._loader = SkillLoader(sources)
+            loader = SkillLoader(sources)
+            if loader.sources != self._loader.sources:
+                self._loader = loader
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self.is_watched and self._has_looked
 
     @property
     def is_settled(self) -> bool:
@@ -93,8 +99,8 @@ class SkillManager:
         return changes
 
     def current(self) -> SkillRegistry:
-        """The skills there are now. Blocks when it has to look; with somebody who watches, the first time only."""
-        if not (self.is_watched and self._has_looked):
+        """The skills there are now, as far as it can be told without waiting for somebody else who is looking."""
+        if not self._is_fresh and not self._loading.locked():
             self.look()
         return self.registry
 
@@ -116,7 +122,9 @@ class SkillManager:
         Raises:
             SkillNotFoundError: neither is there.
         """
-        present = self.current().skills
+        if not self._is_fresh:
+            self.look()
+        present = self.registry.skills
         now = present.get(name)
         if now is not None and now.version == version:
             return now, True

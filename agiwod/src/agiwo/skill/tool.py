@@ -1,18 +1,16 @@
 """The tool with which a model reads skills: the text of one, and then the files beside it. Runs nothing of them."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agiwo.abort import AbortSignal
 from agiwo.schema.tool import Effect, ExecutionContext
 from agiwo.skill.errors import SkillNotFoundError
+from agiwo.skill.files import skill_files
 from agiwo.skill.registry import near
-from agiwo.skill.skill import FILE, SkillContent
+from agiwo.skill.skill import SkillContent
 from agiwo.tool.base import BaseTool
-from agiwo.tool.builtin.list_files import PASSED_BY
 from agiwo.tool.builtin.read_file import ReadFile
 from agiwo.tool.result import ToolResult
 from agiwo.tool.thread import in_thread
@@ -91,33 +89,10 @@ class SkillTool(BaseTool):
 
 
 def _told(skill: SkillContent) -> str:
-    files = list(_files(skill.root))
+    files = list(skill_files(skill.root))
     text = f'<skill_content name="{skill.name}">\n{skill.text}\n</skill_content>'
     if not files:
         return text
     more = f", and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
-    return f"{text}\nIts directory is {skill.root}. Its files, to be read when they are needed: " + (
-        ", ".join(files[:_LISTED]) + more
-    )
-
-
-def _files(root: Path, most: int = 10 * _LISTED) -> Iterator[str]:
-    """The files beside a skill's text, by path; links are not followed, and not many more are looked at than named."""
-    waiting, found = [Path()], 0
-    while waiting and found < most:
-        below = waiting.pop()
-        for entry in _entries(root / below):
-            path = below / entry.name
-            if entry.is_dir(follow_symlinks=False) and entry.name not in PASSED_BY:
-                waiting.append(path)
-            elif entry.is_file(follow_symlinks=False) and path != Path(FILE):
-                found += 1
-                yield path.as_posix()
-
-
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(directory) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        return []
+    named = ", ".join(files[:_LISTED])
+    return f"{text}\nIts directory is {skill.root}. Its files, to be read when they are needed: {named}{more}"

@@ -18,6 +18,7 @@ from agiwod.cli.replay import replay
 from agiwod.cli.runs import runs
 from agiwod.cli.schema import schema
 from agiwod.cli.sessions import sessions
+from agiwod.cli.skills import skills
 from agiwod.cli.tools import tools
 
 app = typer.Typer(
@@ -61,5 +62,6 @@ app.add_typer(approvals, name="approvals")
 app.add_typer(agents, name="agents")
 app.add_typer(models, name="models")
 app.add_typer(tools, name="tools")
+app.add_typer(skills, name="skills")
 app.add_typer(config, name="config")
 app.command()(schema)

@@ -153,4 +153,5 @@ def _variant(agent: Agent, model: Model) -> Agent:
         agent.options,
         agent.hooks,
         agent.on_approval,
+        agent.skills,
     )

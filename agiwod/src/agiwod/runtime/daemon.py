@@ -16,6 +16,7 @@ from agiwo.errors import AgiwoError
 from agiwo.journal.base import Journal
 from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunStatus
+from agiwo.skill.manager import SkillManager
 
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.approvals import Approvals
@@ -29,6 +30,7 @@ from agiwod.runtime.models import NO_MODELS, Models
 from agiwod.runtime.replays import Replays
 from agiwod.runtime.runs import Runs
 from agiwod.runtime.sessions import Sessions
+from agiwod.runtime.skills import Skills
 
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
 _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.CANCELLING})
@@ -74,6 +76,7 @@ class Daemon:
         agents: Agents,
         *,
         models: Models = NO_MODELS,
+        skills: SkillManager | None = None,
         facts: Facts | None = None,
         secrets: Mapping[str, str] | None = None,
         clock: Clock | None = None,
@@ -100,7 +103,8 @@ class Daemon:
         self._approvers = Approvers(agents, agents.can_ask)
         self.approvals = Approvals(self.engine, self.events)
         self.sessions = Sessions(self.engine, agents, self.clock)
-        self.runs = Runs(self.engine, agents, self.check_open)
+        self.skills = Skills(skills or SkillManager(), self.events)
+        self.runs = Runs(self.engine, agents, self.check_open, self.skills.ready)
         self.replays = Replays(self.engine, agents, self.check_open)
         self.clients = Clients(self.events)
         self.config = ConfigState(self.started_at)
@@ -120,6 +124,9 @@ class Daemon:
 
     async def start(self) -> list[str]:
         """Go on with the runs that the last process left unfinished, and be ready; return their ids."""
+        self.skills.start()
+        if await self.journal.runs(statuses=_UNFINISHED, limit=1):
+            await self.skills.ready()  # they may start runs of other agents at once
         resumed = await self.engine.recover()
         self._phase = State.READY
         log.info("ready; %d unfinished runs go on", len(resumed))
@@ -245,6 +252,7 @@ class Daemon:
         self.ended.set()
         retiring = list(self._retiring)
         await self.engine.close()
+        await self.skills.close()
         await self._approvers.close()
         await self._observers.close()
         for task in retiring:

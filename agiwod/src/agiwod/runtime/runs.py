@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -67,10 +67,12 @@ class RunState:
 
 
 class Runs:
-    """The runs of an engine. `check` raises when no new run may start."""
+    """The runs of an engine. `check` raises when no new run may start, `ready` returns when one may begin."""
 
-    def __init__(self, engine: EmbeddedEngine, agents: Agents, check: Callable[[], None]) -> None:
-        self._engine, self._agents, self._check = engine, agents, check
+    def __init__(
+        self, engine: EmbeddedEngine, agents: Agents, check: Callable[[], None], ready: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._engine, self._agents, self._check, self._ready = engine, agents, check, ready
         self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self, ask: Ask, bind: Callable[[str], None] | None = None) -> Started:
@@ -99,6 +101,8 @@ class Runs:
         schema = ask.output_schema
         # In a thread: a large one takes long enough to be felt by everybody else.
         output = None if schema is None else await in_thread(lambda: OutputSchema.looked_at(schema))
+        if agent.skills:
+            await self._ready()
         self._check()
         budget = Budget(**ask.budget) if ask.budget else None
         spec = agent.spec(ask.input, session_id=ask.session, output=output, budget=budget)

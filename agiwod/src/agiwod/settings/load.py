@@ -53,7 +53,7 @@ def load_settings(
     except ValidationError as error:
         raise ConfigError("\n".join(_fault(detail, layers) for detail in error.errors())) from None
     settings._layers = layers  # pyright: ignore[reportPrivateUsage] - the one place that makes settings
-    settings._data_dir = locate(home, environ).data_dir  # pyright: ignore[reportPrivateUsage] - as above
+    settings._paths = locate(home, environ)  # pyright: ignore[reportPrivateUsage] - as above
     _check_models(settings)
     return settings
 
@@ -69,6 +69,9 @@ def _anchor(values: Mapping[str, Any], folder: Path) -> None:
     python = _table(values, "python")
     if isinstance(paths := python.get("path"), list):
         python["path"] = [_absolute(entry, folder) for entry in cast(list[Any], paths)]
+    skills = _table(values, "skills")
+    if isinstance(paths := skills.get("path"), list):
+        skills["path"] = [_absolute(entry, folder) for entry in cast(list[Any], paths)]
     models = _table(values, "models")
     for model in (_table(models, name) for name in models):
         if model.get("provider") == "scripted" and "id" in model:

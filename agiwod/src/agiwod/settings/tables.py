@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
-from agiwo_protocol.paths import locate
+from agiwo_protocol.paths import Paths, locate
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -133,6 +133,12 @@ class AgentSettings(Table):
     context_tokens: Annotated[int, Field(ge=1000)] | None = None
 
 
+class SkillsSettings(Table):
+    """`[skills]`: where skills are looked for, besides where they always are."""
+
+    path: tuple[Path, ...] = ()
+
+
 class McpServerSettings(Table):
     """`[mcp.servers.NAME]`: a foreign server whose tools agents may use, started by `command` or found at `url`."""
 
@@ -201,18 +207,24 @@ class Settings(Table):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     models: dict[Name, ModelSettings] = {}
     agents: dict[Name, AgentSettings] = {}
+    skills: SkillsSettings = SkillsSettings()
     mcp: McpSettings = McpSettings()
     python: PythonSettings = PythonSettings()
     serve: ServeSettings = ServeSettings()
     storage: StorageSettings = StorageSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _layers: tuple[Layer, ...] = PrivateAttr(default=())
-    _data_dir: Path = PrivateAttr(default_factory=lambda: locate().data_dir)
+    _paths: Paths = PrivateAttr(default_factory=locate)
 
     @property
     def workspace(self) -> Path:
         """Where agents work that have no workspace of their own. Nothing need be there."""
-        return self._data_dir / "workspace"
+        return self._paths.data_dir / "workspace"
+
+    @property
+    def user_skills(self) -> tuple[Path, ...]:
+        """Where the user's skills are: those for all programs, then those for this one. Nothing need be there."""
+        return (Path("~/.agents/skills").expanduser(), self._paths.config_dir / "skills")
 
     def origin(self, *path: str) -> Origin:
         """Who set what stands at that path, such as `origin("serve", "tcp")`."""

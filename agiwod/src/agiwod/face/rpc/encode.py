@@ -1,7 +1,7 @@
 """What the runtime has as what the wire says. The only place that translates; it decides nothing."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,12 @@ from agiwo.schema.event import Event
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.record import Session as EngineSession
 from agiwo.schema.run import RunStatus, Usage
+from agiwo.skill.check import Checked
+from agiwo.skill.finding import Finding, Severity
+from agiwo.skill.registry import Skipped
+from agiwo.skill.skill import SkillContent
 from agiwo.tool.catalog import Fault
-from agiwo_protocol import agent, approval, client, jsonrpc, model, run, session, tool
+from agiwo_protocol import agent, approval, client, jsonrpc, model, run, session, skill, tool
 from agiwo_protocol.item import Usage as WireUsage
 
 from agiwod.face.rpc.moment import moment
@@ -201,13 +205,14 @@ def history_item(record: Record) -> session.HistoryItem:
 
 
 def agent_object(value: Registered, *, is_whole: bool) -> agent.Agent:
-    """An agent; the system prompt only of a whole one."""
-    plan = value.agent.plan()
+    """An agent; the system prompt only of a whole one. With which tool it reads its skills goes without saying."""
+    plan, skills = value.agent.plan(), value.agent.skills
     return agent.Agent(
         agent_id=value.agent.id,
         description=value.agent.description,
         model=plan.model,
-        tools=list(plan.tools),
+        tools=[name for name in plan.tools if skills is None or name != skills.tool.name],
+        skills=[each.name for each in plan.skills],
         source=value.source,
         max_steps=plan.limits.max_steps,
         system_prompt=plan.system_prompt if is_whole else None,
@@ -236,6 +241,47 @@ def tool_object(value: KnownTool) -> tool.Tool:
 def tool_fault(value: Fault) -> tool.Fault:
     """A tool that cannot be used."""
     return tool.Fault(name=value.name, source=value.package or _OURS, message=value.message)
+
+
+def skill_object(value: SkillContent) -> skill.Skill:
+    """A skill, as who uses it should see it."""
+    return skill.Skill(
+        name=value.name,
+        description=value.metadata.description,
+        path=str(value.path),
+        source=value.source,
+        version=value.version,
+        diagnostics=[diagnostic(each, each.severity) for each in value.findings],
+    )
+
+
+def skill_detail(value: SkillContent, files: Sequence[str]) -> skill.SkillDetail:
+    """All of a skill but what is in its files."""
+    own = value.metadata
+    return skill.SkillDetail(
+        **dict(skill_object(value)),
+        body=value.body,
+        resources=list(files),
+        license=own.license,
+        compatibility=own.compatibility,
+        metadata=dict(own.metadata),
+    )
+
+
+def skipped(value: Skipped) -> skill.Skipped:
+    """What is no skill."""
+    return skill.Skipped(path=str(value.path), reason=value.reason, line=value.line)
+
+
+def validated(value: Checked) -> skill.Validated:
+    """What its author should hear of a skill."""
+    told = [diagnostic(each, each.strict_severity) for each in value.findings]
+    return skill.Validated(path=str(value.path), name=value.name, diagnostics=told)
+
+
+def diagnostic(value: Finding, severity: Severity) -> skill.Diagnostic:
+    """Something that is to be said of a skill."""
+    return skill.Diagnostic(severity=severity, message=value.message, line=value.line)
 
 
 def client_object(value: Client) -> client.Client:

@@ -1,7 +1,20 @@
 """The handlers of the native protocol, one module a resource; importing a module registers its handlers."""
 
 from agiwod.face.rpc.dispatch import methods
-from agiwod.face.rpc.methods import agent, approval, blob, client, connection, daemon, event, model, run, session, tool
+from agiwod.face.rpc.methods import (
+    agent,
+    approval,
+    blob,
+    client,
+    connection,
+    daemon,
+    event,
+    model,
+    run,
+    session,
+    skill,
+    tool,
+)
 
 __all__ = [
     "agent",
@@ -15,5 +28,6 @@ __all__ = [
     "model",
     "run",
     "session",
+    "skill",
     "tool",
 ]
