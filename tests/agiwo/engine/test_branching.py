@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from agent_lab import agent_in, ask, calls, requests_of
 from agiwo.errors import Conflict, CursorExpired, NotFound
+from agiwo.loop.history import CUT_OFF
 from agiwo.schema.record import Point
 from agiwo.schema.run import RunStatus
 from agiwo.tool import tool
@@ -87,6 +88,39 @@ async def test_a_fork_in_the_middle_of_a_run_has_a_result_for_every_call(lab: La
     first_call = next(each for each in await lab.events(run) if each.data.get("kind") == "toolCall")
     fork = await lab.engine.branching.fork("s", run, first_call.seq)
     assert ("tool", "saw a") in await _next_request(lab, fork.id)
+
+
+async def test_a_fork_right_behind_an_event_has_no_call_that_was_made_after_it(lab: Lab) -> None:
+    @tool
+    def look(at: str) -> str:
+        """Look."""
+        return f"saw {at}"
+
+    turns = (calls(("look", {"at": "a"})), calls(("look", {"at": "b"})), {"text": "seen"})
+    run = await ask(lab, agent_in(lab, *turns, tools=[look]), "look", session="s")
+    await lab.result(run)
+    asked, saw_a = [each for each in await lab.events(run) if each.type == "item/completed"][:2]
+
+    fork = await lab.engine.branching.fork("s", run, asked.seq)
+    assert await _next_request(lab, fork.id) == [("user", "look"), ("user", "and now?")]
+
+    fork = await lab.engine.branching.fork("s", run, saw_a.seq)
+    assert [role for role, _ in await _next_request(lab, fork.id)] == ["user", "assistant", "tool", "user"]
+
+
+async def test_a_fork_behind_an_answer_has_its_words_and_a_result_for_its_call(lab: Lab) -> None:
+    @tool
+    def look() -> str:
+        """Look."""
+        return "seen"
+
+    turns = ({"text": "I look."} | calls(("look", {})), {"text": "done"})
+    run = await ask(lab, agent_in(lab, *turns, tools=[look]), "look", session="s")
+    await lab.result(run)
+    _, said, *_ = [each for each in await lab.events(run) if each.type == "item/completed"]
+
+    fork = await lab.engine.branching.fork("s", run, said.seq)
+    assert [content for _, content in await _next_request(lab, fork.id)][:3] == ["look", "I look.", CUT_OFF]
 
 
 async def test_a_run_that_goes_can_be_forked_at_a_seq_only_and_keeps_its_session_from_being_rewound(lab: Lab) -> None:

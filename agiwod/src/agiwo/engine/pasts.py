@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from agiwo.journal.base import Journal
+from agiwo.loop.history import is_unseen
 from agiwo.schema.past import NO_PAST, Past
 from agiwo.schema.record import Point, Record
 
@@ -56,6 +57,13 @@ def point_of(base: Record | None) -> Point | None:
 
 
 def _until(records: Sequence[Record], seq: int | None) -> Sequence[Record]:
-    """The records up to the event with that seq, with the internal ones that were committed after it."""
-    beyond = (at for at, record in enumerate(records) if seq is not None and record.seq and record.seq > seq)
-    return records[: next(beyond, None)]
+    """The records up to the event with that seq, with the internal ones that were committed after it.
+
+    An answer that only calls tools has no event of its own: it belongs to what comes after the event.
+    """
+    if seq is None:
+        return records
+    beyond = (at for at, record in enumerate(records) if record.seq and record.seq > seq)
+    kept = records[: next(beyond, None)]
+    shown = max((at for at, record in enumerate(kept) if record.seq), default=0)
+    return kept[: next((at for at, record in enumerate(kept) if at > shown and is_unseen(record)), None)]

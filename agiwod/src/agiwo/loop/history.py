@@ -131,6 +131,19 @@ def _result_text(record: Record | None) -> str:
     return record.data["value"]["content"]
 
 
+def is_unseen(record: Record) -> bool:
+    """Whether a model call was recorded without an event: it gave nothing but calls, which are told when they end.
+
+    So was one that was cut off, for what it had said by then is told with what follows.
+    """
+    if not (record.key and _MODEL_KEY.fullmatch(record.key)):
+        return False
+    if record.type != STEP:
+        return True
+    value = record.data["value"]
+    return bool(value["toolCalls"]) and not (value["text"] or value["reasoning"] or value["steering"])
+
+
 def partial_text(record: Record) -> str:
     """What a model had said when its call failed or was interrupted."""
     items = record.data["items"] if record.type == INTERRUPTED else record.data["error"]["detail"].get("items", ())
