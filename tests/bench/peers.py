@@ -3,9 +3,9 @@
     uv run python tests/bench/peers.py [--rounds 5] [--rows run,delta] [--peers agno,langgraph] [--json]
 
 Everybody asks the same provider, which answers over OpenAI's wire from a process of its own. Each driver has a process
-of its own, too, and what is counted is that process's CPU, user and system. The drivers take turns in every row of
-every round, because a machine's speed drifts. A ratio is the median over the rounds of
-what a driver took, divided by what the floor took in the same round.
+of its own, too, a new one for each row, so that no row pays for what another left behind, open connections above all.
+What is counted is that process's CPU, user and system. The drivers take turns in every round, because a machine's speed
+drifts. A ratio is the median over the rounds of what a driver took, divided by what the floor took in the same round.
 
 The floor is a bare loop over httpx2: it streams on every row, splits, decodes with orjson and calls the tool. Ours
 always streams, and always writes its journal (in memory). The peers are asked as their users ask them: a plain run is
@@ -115,22 +115,18 @@ def first_agent(python: Path, name: str) -> float:
     return float(done.stdout)
 
 
-def measure(drivers: Sequence[Driven], rows: Sequence[Row], rounds: int) -> list[Line]:
-    """Every row in every round."""
-    for row in rows:
-        print(f"warming up: {row.name}", file=sys.stderr)
-        for each in drivers:
-            each.warm_up(row)
-    taken: dict[str, dict[str, list[float]]] = {row.name: {each.name: [] for each in drivers} for row in rows}
-    for number in range(1, rounds + 1):
-        for row in rows:
-            print(f"round {number} of {rounds}: {row.name}", file=sys.stderr)
-            figures = {each.name: each.figure(row) for each in drivers}
-            said = [answers for _, answers in figures.values()]
-            assert all(answers == said[0] for answers in said), f"{row.name}: not all did the same: {figures}"
-            for name, (figure, _) in figures.items():
-                taken[row.name][name].append(figure)
-    return [line_of(row, taken[row.name]) for row in rows]
+def measure(row: Row, drivers: Sequence[Driven], rounds: int) -> Line:
+    """One row, in every round."""
+    for each in drivers:
+        each.warm_up(row)
+    taken: dict[str, list[float]] = {each.name: [] for each in drivers}
+    for _ in range(rounds):
+        figures = {each.name: each.figure(row) for each in drivers}
+        said = [answers for _, answers in figures.values()]
+        assert all(answers == said[0] for answers in said), f"{row.name}: not all did the same: {figures}"
+        for name, (figure, _) in figures.items():
+            taken[name].append(figure)
+    return line_of(row, taken)
 
 
 def line_of(row: Row, taken: Mapping[str, Sequence[float]]) -> Line:
@@ -204,10 +200,14 @@ def main(names: Sequence[str], rows: Sequence[Row], rounds: int) -> list[Line]:
     """Measure the floor, ours and these peers."""
     peers = interpreter_with("peers-2026-11-20", [*VERSIONS.values(), *WITH_LANGGRAPH], "--exclude-newer", PINNED)
     chosen = {FLOOR: Path(sys.executable), OURS: Path(sys.executable)} | {name: peers for name in names if peers}
-    with ExitStack() as stack:
-        base_url = stack.enter_context(provider())
-        drivers = [stack.enter_context(driven(name, python, base_url)) for name, python in chosen.items()]
-        return measure(drivers, rows, rounds)
+    lines = list[Line]()
+    with provider() as base_url:
+        for row in rows:
+            print(row.name, file=sys.stderr)
+            with ExitStack() as stack:
+                drivers = [stack.enter_context(driven(name, python, base_url)) for name, python in chosen.items()]
+                lines.append(measure(row, drivers, rounds))
+    return lines
 
 
 def listed(known: Mapping[str, object], text: str) -> list[str]:
