@@ -13,6 +13,7 @@ from agiwo.config import AgiwoSettings, use_settings
 from agiwo.engine.redact import Redactor
 from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
+from agiwo.scheduler.config import SchedulerConfig, TaskLimits
 from agiwo.skill import SkillManager
 from agiwo_protocol.paths import Paths
 
@@ -29,7 +30,7 @@ from agiwod.reload import Reload
 from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
 from agiwod.runtime.identity import Identity
-from agiwod.settings import Settings, idle_settings
+from agiwod.settings import SchedulerSettings, Settings, idle_settings
 from agiwod.shelf import skill_sources
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
@@ -111,6 +112,7 @@ async def _daemon(
         models=offered_models(settings, keys),
         secrets={**secrets(settings, keys), **entered.secrets},
         identity=identity,
+        scheduling=_scheduling(settings.scheduler),
         facts=Facts(
             version=__version__,
             storage=settings.storage.kind,
@@ -126,6 +128,11 @@ async def _daemon(
         yield daemon
     finally:
         await daemon.close()
+
+
+def _scheduling(table: SchedulerSettings) -> SchedulerConfig:
+    limits = TaskLimits(**table.model_dump(exclude={"max_concurrent"}))
+    return SchedulerConfig(max_concurrent=table.max_concurrent, task_limits=limits)
 
 
 async def _open_journal(settings: Settings, paths: Paths) -> Journal:

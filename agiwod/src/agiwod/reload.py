@@ -17,7 +17,7 @@ from agiwod.runtime.daemon import Daemon
 from agiwod.settings import Settings, idle_settings
 from agiwod.shelf import skill_sources
 
-_FIXED: Final = ("serve.", "storage.", "telemetry.")
+_FIXED: Final = ("scheduler.", "serve.", "storage.", "telemetry.")
 """Settings by which the daemon was built, and which it cannot change while it runs."""
 
 log = logging.getLogger(__name__)

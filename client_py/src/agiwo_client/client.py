@@ -6,17 +6,20 @@ from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from agiwo_protocol import connection, run
+from agiwo_protocol import connection, run, scheduler
 from agiwo_protocol.channel import ChannelClosed, StreamChannel
 from agiwo_protocol.contract import Method, Wire
+from agiwo_protocol.event import Topic
 from agiwo_protocol.item import Input
 from agiwo_protocol.peer import Peer, refuse_requests
 
 from agiwo_client.door import Door
-from agiwo_client.errors import DaemonGone
+from agiwo_client.errors import DaemonGone, DaemonNotFound
+from agiwo_client.events import Events
 from agiwo_client.feed import Feed
 from agiwo_client.patience import Patience
 from agiwo_client.run import Run
+from agiwo_client.state import State
 
 P = TypeVar("P", bound=Wire)
 R = TypeVar("R", bound=Wire)
@@ -90,9 +93,9 @@ class Client:
         )
         if on_disconnect == "cancel":
             alone = params.model_copy(update={"attach": False})
-            started = await self._persisting(lambda: self.call(run.START, alone))
+            started = await self.persist(lambda: self.call(run.START, alone))
             return Run(self, self._door, started, 0, self._patience)
-        started, feed = await self._persisting(lambda: Feed.start(self._door, params))
+        started, feed = await self.persist(lambda: Feed.start(self._door, params))
         return Run(self, self._door, started, 0, self._patience, feed)
 
     async def attach(self, run_id: str, after: int = 0) -> Run:
@@ -101,8 +104,46 @@ class Client:
         Raises:
             RpcError: of kind not_found, when there is no such run.
         """
-        found = await self._persisting(lambda: self.call(run.GET, run.RunParams(run_id=run_id)))
+        found = await self.persist(lambda: self.call(run.GET, run.RunParams(run_id=run_id)))
         return Run(self, self._door, found, after, self._patience)
+
+    async def submit(
+        self,
+        agent: str,
+        input: Input,
+        *,
+        persistent: bool = False,
+        state_id: str | None = None,
+        session_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> State:
+        """Have an agent work on a task that may take long, with agents of its own; asked for once, as `start_run` does.
+
+        A `persistent` one takes other tasks when it has done this one, until it is shut down.
+        """
+        params = scheduler.SubmitParams(
+            agent=agent,
+            input=input,
+            persistent=persistent,
+            state_id=state_id,
+            session_id=session_id,
+            idempotency_key=idempotency_key or uuid.uuid4().hex,
+        )
+        submitted = await self.persist(lambda: self.call(scheduler.SUBMIT, params))
+        return State(self, submitted.state_id, submitted.run_id)
+
+    async def state(self, state_id: str) -> State:
+        """A scheduled agent that exists.
+
+        Raises:
+            RpcError: of kind not_found, when there is no such state.
+        """
+        found = await self.persist(lambda: self.call(scheduler.GET, scheduler.StateParams(state_id=state_id)))
+        return State(self, found.state_id)
+
+    def events(self, *topics: Topic) -> Events:
+        """The daemon's own events of these topics, once it is entered: `async with client.events("run") as events:`."""
+        return Events(self._door, topics, self._patience)
 
     async def aclose(self) -> None:
         """Close every connection. Runs go on, except those started with `on_disconnect="cancel"`."""
@@ -124,13 +165,13 @@ class Client:
     def __await__(self) -> "Generator[Any, None, Client]":
         return self.__aenter__().__await__()
 
-    async def _persisting(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """What may be done twice, done until there is an answer."""
         patience = Patience(self._patience)
         while True:
             try:
                 return await attempt()
-            except DaemonGone as gone:
+            except (DaemonGone, DaemonNotFound) as gone:
                 await patience.wait(gone)
 
     async def _connected(self) -> Peer:

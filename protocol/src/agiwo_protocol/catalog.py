@@ -4,10 +4,38 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from agiwo_protocol import agent, approval, blob, client, connection, daemon, event, model, run, session, skill, tool
+from agiwo_protocol import (
+    agent,
+    approval,
+    blob,
+    client,
+    connection,
+    daemon,
+    event,
+    model,
+    run,
+    scheduler,
+    session,
+    skill,
+    tool,
+)
 from agiwo_protocol.contract import ClientMethod, Event, Method
 
-RESOURCES: Final = (connection, daemon, event, client, agent, model, tool, skill, session, run, approval, blob)
+RESOURCES: Final = (
+    connection,
+    daemon,
+    event,
+    client,
+    agent,
+    model,
+    tool,
+    skill,
+    session,
+    run,
+    scheduler,
+    approval,
+    blob,
+)
 """One module a resource; a new one joins here."""
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:a41ef6f4e7453b408982e2e0a5d147f0f6f07f755ec229aa82348b87ad5436a2"
+SCHEMA_HASH: Final = "sha256:f077bc1b33bc912db869f270fc5c5ed42eedf50b316422a4a7bebe8e391ce1db"
 
 CAPABILITIES: Final = (
     "agent",
@@ -14,6 +14,7 @@ CAPABILITIES: Final = (
     "model",
     "rpc",
     "run",
+    "scheduler",
     "session",
     "skill",
     "tool",

@@ -133,6 +133,10 @@ def test_a_script_is_found_beside_the_file_that_names_it(tmp_path: Path) -> None
             "config.toml:1: unknown key 'drain_second' in [serve]; did you mean 'drain_seconds'?",
         ),
         (
+            "[scheduler]\nmax_concurent = 1",
+            "config.toml:2: unknown key 'max_concurent' in [scheduler]; did you mean 'max_concurrent'?",
+        ),
+        (
             '[models.lab]\nprovider = "openai"\n\ntimeouts = { conect = 1 }',
             "config.toml:4: unknown key 'conect' in [models.lab.timeouts]; did you mean 'connect'?",
         ),

@@ -279,6 +279,11 @@ class EmbeddedEngine:
             return replace(head, status=RunStatus.SUSPENDED)
         return head
 
+    def state_of(self, run: str) -> str | None:
+        """The state that a run works for which is driven here; None for all others."""
+        execution = self._executions.get(run)
+        return execution and execution.spec.state
+
     # The life of the engine
 
     def _on_storage(self, trouble: str | None) -> None:

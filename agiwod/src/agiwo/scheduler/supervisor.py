@@ -98,8 +98,11 @@ class Supervisor:
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         budget: Budget | None = None,
+        run: str | None = None,
     ) -> str:
         """Let an agent work on a task, and return its id here, which is the agent's own unless another one is given.
+
+        The task's own id may be given as `run`; it must be a new one.
 
         Raises:
             StateConflict: it is at work, or sleeps, or waits for tasks.
@@ -114,30 +117,32 @@ class Supervisor:
         async def attempt(found: State | None) -> None:
             if found:
                 await self._refuse("submit", found)
-            at, run = self.clock.now(), ids.fresh("run")
-            state = State(id, agent.id, session, run, at, at, persistent=persistent)
+            at = self.clock.now()
+            state = State(id, agent.id, session, run or ids.fresh("run"), at, at, persistent=persistent)
             await self._start(replace(spec, state=id), state, found)
 
         await self._attempt(id, attempt)
         return id
 
-    async def submit_task(self, state: str, user_input: UserInput) -> str:
+    async def submit_task(self, state: str, user_input: UserInput, *, run: str | None = None) -> str:
         """Give a persistent agent another task, which it does after those that it has; returns the task's id.
+
+        It may be given as `run`, and must be a new one then.
 
         Raises:
             NotFound: there is no such agent, or it is not known here any more.
             StateConflict: it takes no more tasks.
             BudgetExhausted, StorageError: as `submit`.
         """
-        run = ids.fresh("run")
+        task = run or ids.fresh("run")
 
         async def attempt(found: State | None) -> None:
             root = self._there(state, found)
             await self._refuse("submit_task", root)
-            await self._start_task(root, run, user_input)
+            await self._start_task(root, task, user_input)
 
         await self._attempt(state, attempt)
-        return run
+        return task
 
     async def _start_task(self, root: State, run: str, user_input: UserInput, phase: str = "open") -> None:
         spec = self.known(root.agent).spec(user_input, session_id=root.session, asks=self._asks)

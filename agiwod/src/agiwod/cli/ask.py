@@ -24,7 +24,7 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="Every event of the run, one JSON object a line.")] = False,
 ) -> None:
     """Ask an agent and watch the answer come. Ctrl-C cancels the run; twice leaves it running."""
-    text, output_schema = _read(question), None if schema is None else _read_schema(schema)
+    text, output_schema = read_text(question), None if schema is None else _read_schema(schema)
     from agiwod.cli.follow import watch
 
     async def begin(client: "Client") -> "Run":
@@ -35,7 +35,12 @@ def ask(
     raise typer.Exit(watch(begin, as_json=as_json, has_output=output_schema is not None))
 
 
-def _read(question: str) -> str:
+def read_text(question: str) -> str:
+    """What an agent is asked: the argument, or with `-` what stdin gives.
+
+    Raises:
+        CommandFailed: it is empty.
+    """
     text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else question
     if not text.strip():
         raise CommandFailed("there is no question", hint='try: agiwod ask "…"', code=ExitCode.USAGE)

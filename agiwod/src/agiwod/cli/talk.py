@@ -1,7 +1,8 @@
 """A command's conversation with the daemon, from connecting to the words for what went wrong. Knows no command."""
 
+import math
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import anyio
 from agiwo_client import Client, DaemonGone, DaemonNotFound, OnApproval, RpcError, connect
@@ -13,16 +14,25 @@ from agiwod.cli.starter import start_daemon
 
 T = TypeVar("T")
 
+_PATIENCE: Final = 60.0
+"""Seconds in which a daemon that went away has to be there again."""
+
 _USAGE = frozenset({"not_found", "invalid_params", "config"})
 """Errors that the user made by naming what does not exist, or something else than can be named."""
 
 
 def talk(
-    command: Callable[[Client], Awaitable[T]], *, is_own: bool = False, on_approval: OnApproval | None = None
+    command: Callable[[Client], Awaitable[T]],
+    *,
+    is_own: bool = False,
+    on_approval: OnApproval | None = None,
+    is_looking_on: bool = False,
 ) -> T:
     """What `command` gets from the daemon, which is started if none runs, and which may ask `on_approval`.
 
-    `AGIWOD_ADDRESS` may name one elsewhere; `is_own`: only the one of this home is meant, and only if it runs.
+    `AGIWOD_ADDRESS` may name one elsewhere; `is_own`: only the one of this home is meant, and only if it runs. One that
+    goes away meanwhile is started again, and given up after a while; who only looks on leaves it alone,
+    and waits for it as long as it takes.
 
     Raises:
         CommandFailed: there is no daemon, it refused, or it went away.
@@ -34,7 +44,9 @@ def talk(
         start_daemon(paths)
 
     async def conversation() -> T:
-        async with _connect(address, autostart=autostart, on_approval=on_approval) as client:
+        patience = math.inf if is_looking_on else _PATIENCE
+        revives = autostart and not is_looking_on
+        async with _connect(address, autostart=revives, patience=patience, on_approval=on_approval) as client:
             return await command(client)
 
     try:
@@ -43,9 +55,11 @@ def talk(
         raise failure_of(error, paths) from error
 
 
-def _connect(address: str | None, *, autostart: bool, on_approval: OnApproval | None) -> Client:
+def _connect(address: str | None, *, autostart: bool, patience: float, on_approval: OnApproval | None) -> Client:
     try:
-        return connect(address=address or "", autostart=autostart, name="agiwod", on_approval=on_approval)
+        return connect(
+            address=address or "", autostart=autostart, name="agiwod", patience=patience, on_approval=on_approval
+        )
     except ValueError as error:
         raise CommandFailed(f"AGIWOD_ADDRESS: {error}", code=ExitCode.USAGE) from None
 

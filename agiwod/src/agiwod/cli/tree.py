@@ -16,6 +16,7 @@ from agiwod.cli.logs import logs
 from agiwod.cli.models import models
 from agiwod.cli.replay import replay
 from agiwod.cli.runs import runs
+from agiwod.cli.schedule import schedule
 from agiwod.cli.schema import schema
 from agiwod.cli.sessions import sessions
 from agiwod.cli.skills import skills
@@ -58,6 +59,7 @@ app.command()(stdio)
 runs.command()(replay)
 app.add_typer(runs, name="runs")
 app.add_typer(sessions, name="sessions")
+app.add_typer(schedule, name="schedule")
 app.add_typer(approvals, name="approvals")
 app.add_typer(agents, name="agents")
 app.add_typer(models, name="models")

@@ -14,6 +14,8 @@ from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.rerun import Reruns
 from agiwo.errors import AgiwoError
 from agiwo.journal.base import Journal
+from agiwo.scheduler.config import SchedulerConfig
+from agiwo.scheduler.supervisor import Supervisor
 from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunStatus
 from agiwo.skill.manager import SkillManager
@@ -22,13 +24,17 @@ from agiwod.runtime.agents import Agents
 from agiwod.runtime.approvals import Approvals
 from agiwod.runtime.clients import Clients
 from agiwod.runtime.config_state import ConfigState
+from agiwod.runtime.cron import CRON
+from agiwod.runtime.crons import Crons
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
 from agiwod.runtime.identity import Identity
 from agiwod.runtime.milestones import Milestones
 from agiwod.runtime.models import NO_MODELS, Models
+from agiwod.runtime.programs import DaemonPrograms
 from agiwod.runtime.replays import Replays
 from agiwod.runtime.runs import Runs
+from agiwod.runtime.scheduled import Scheduled
 from agiwod.runtime.sessions import Sessions
 from agiwod.runtime.skills import Skills
 
@@ -82,6 +88,7 @@ class Daemon:
         clock: Clock | None = None,
         identity: Identity | None = None,
         max_concurrent: int = 100,
+        scheduling: SchedulerConfig | None = None,
     ) -> None:
         self.facts = facts or Facts()
         self.clock = clock or SystemClock()
@@ -89,22 +96,30 @@ class Daemon:
         self.id, self.pid, self.started_at = self.identity.id, self.identity.pid, self.identity.started_at
         self.journal, self.agents, self.models = journal, agents, models
         self.events = Events(self.clock.now)
+        programs = DaemonPrograms(agents, lambda spec: self.supervisor.program(spec))
         self.engine = EmbeddedEngine(
             journal,
-            Reruns(agents, journal),
+            Reruns(programs, journal),
             clock=self.clock,
             secrets=secrets,
             max_concurrent=max_concurrent,
             on_storage=self._on_storage,
             on_run=self._on_run,
         )
-        self._milestones = Milestones(journal, self.events)
-        self._observers = Observers(agents, agents.observes)
-        self._approvers = Approvers(agents, agents.can_ask)
+        self.supervisor = Supervisor(
+            self.engine, lambda id: agents.get(id).agent, scheduling, clock=self.clock, asks=True
+        )
+        self.engine.pool_of = self.supervisor.pool_of
+        self._milestones = Milestones(self.engine, self.events)
+        self._observers = Observers(programs, agents.observes)
+        self._approvers = Approvers(programs, agents.can_ask)
         self.approvals = Approvals(self.engine, self.events)
         self.sessions = Sessions(self.engine, agents, self.clock)
         self.skills = Skills(skills or SkillManager(), self.events)
         self.runs = Runs(self.engine, agents, self.check_open, self.skills.ready)
+        self.scheduled = Scheduled(journal, agents, self.supervisor, self.check_open, self.skills.ready)
+        self.crons = Crons(self.engine, agents, self.clock, self.events, self.scheduled.begin)
+        programs.own[CRON] = self.crons.program
         self.replays = Replays(self.engine, agents, self.check_open)
         self.clients = Clients(self.events)
         self.config = ConfigState(self.started_at)

@@ -179,6 +179,16 @@ class ServeSettings(Table):
     drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30
 
 
+class SchedulerSettings(Table):
+    """`[scheduler]`: how many scheduled agents work at the same time, and the limits of those that start others."""
+
+    max_concurrent: Annotated[int, Field(ge=1, le=100_000)] = 10
+    max_depth: Annotated[int, Field(ge=0, le=100)] = 5
+    max_children_per_agent: Annotated[int, Field(ge=0, le=100_000)] = 10
+    default_wait_timeout: Seconds = 600
+    max_wake_count: Annotated[int, Field(ge=0, le=1_000_000)] = 20
+
+
 class StorageSettings(Table):
     """`[storage]`: where runs are kept."""
 
@@ -211,6 +221,7 @@ class Settings(Table):
     mcp: McpSettings = McpSettings()
     python: PythonSettings = PythonSettings()
     serve: ServeSettings = ServeSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
     storage: StorageSettings = StorageSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _layers: tuple[Layer, ...] = PrivateAttr(default=())

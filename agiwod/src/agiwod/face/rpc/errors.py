@@ -50,7 +50,7 @@ def _schema_invalid(error: engine.SchemaInvalid) -> RpcError:
 
 
 def _schedule_invalid(error: ScheduleInvalid) -> RpcError:
-    return wire.InvalidParams(str(error), errors=[{"path": error.member, "message": str(error)}])
+    return wire.InvalidParams("the schedule cannot be used", errors=[{"path": error.member, "message": str(error)}])
 
 
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {

@@ -1,14 +1,12 @@
 """run/…: start runs, follow, steer and end them."""
 
-from typing import Any
-
 from agiwo_protocol import run
 from agiwo_protocol.contract import Empty
-from agiwo_protocol.item import Input
 
 from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.dispatch import Answer, methods
+from agiwod.face.rpc.methods.content import content
 from agiwod.face.rpc.methods.paging import cut
 from agiwod.runtime.runs import Ask, Started
 
@@ -46,7 +44,7 @@ async def wait_for_run(connection: Connection, params: run.WaitParams) -> run.Ru
 @methods.on(run.STEER)
 async def steer_run(connection: Connection, params: run.SteerParams) -> Empty:
     """Tell a run something that its next model call includes."""
-    await connection.daemon.runs.steer(params.run_id, _content(params.input))
+    await connection.daemon.runs.steer(params.run_id, content(params.input))
     return Empty()
 
 
@@ -112,14 +110,10 @@ async def read_events(connection: Connection, params: run.EventsParams) -> run.E
 def _ask(params: run.StartParams) -> Ask:
     return Ask(
         agent=params.agent,
-        input=_content(params.input),
+        input=content(params.input),
         session=params.session_id,
         key=params.idempotency_key,
         model=params.model,
         output_schema=params.output_schema,
         budget=params.budget.model_dump(by_alias=False, exclude_none=True) if params.budget else {},
     )
-
-
-def _content(input: Input) -> str | list[dict[str, Any]]:
-    return input if isinstance(input, str) else [part.to_wire() for part in input]
