@@ -364,6 +364,14 @@ async def test_a_conversation_without_a_word_is_still_one(messages: list[Message
     assert (await sent(messages))["messages"] == [{"role": "user", "content": [{"type": "text", "text": "(empty)"}]}]
 
 
+async def test_what_the_provider_does_with_tools_of_its_own_is_no_part_of_the_answer() -> None:
+    searching = block(0, "server_tool_use", {"type": "input_json_delta", "partial_json": "{}"}, id="s", name="search")
+    async with FakeProvider(whole(searching, text(1, "found"))) as provider:
+        chunks = await ask(model_at(provider))
+
+    assert [(chunk.content, chunk.tool_calls) for chunk in chunks[:-1] if chunk.usage is None] == [("found", None)]
+
+
 # What a provider can do wrong; more of it is in the table of faults.
 
 

@@ -92,6 +92,15 @@ async def test_a_model_that_is_no_more_is_sent_as_given_and_refused_with_its_suc
     assert provider.requests[0].body["model"] == "deepseek-chat"
 
 
+@pytest.mark.parametrize("reason", ["insufficient_system_resource", "error"])
+async def test_an_answer_that_the_provider_could_not_finish_is_none(reason: str) -> None:
+    async with FakeProvider(Answer([START, delta(content="The answer is"), delta(reason), DONE])) as provider:
+        with pytest.raises(ModelError, match="broke off with an error: it could not go on") as caught:
+            _ = [chunk async for chunk in DeepseekModel(base_url=provider.base_url).arun_stream(HELLO)]
+
+    assert caught.value.retryable
+
+
 async def test_a_comment_that_keeps_the_stream_alive_is_skipped() -> None:
     answer = Answer([b": keep-alive\n\n", delta(content="x"), b": keep-alive\n\n", FINISH, DONE])
     async with FakeProvider(answer) as provider:

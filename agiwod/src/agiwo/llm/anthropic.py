@@ -149,10 +149,11 @@ def _may_think(said: Sequence[Mapping[str, Any]]) -> bool:
 class _Events:
     """The events of one answer, and what of them is known only at its end."""
 
-    __slots__ = ("_calls", "_finish", "_layout", "_tokens")
+    __slots__ = ("_calls", "_finish", "_foreign", "_layout", "_tokens")
 
     def __init__(self) -> None:
         self._calls: dict[int, int] = {}
+        self._foreign: set[int] = set()
         self._layout = Layout()
         self._tokens: dict[str, Any] = {}
         self._finish: str | None = None
@@ -175,6 +176,8 @@ class _Events:
 
     def _delta(self, index: int, delta: Any) -> StreamChunk | None:
         kind = delta["type"]
+        if index in self._foreign:
+            return None
         if kind == "text_delta":
             text = _text(delta["text"])
             self._layout.text(len(text))
@@ -208,6 +211,8 @@ class _Events:
             return self._delta(index, {"type": "thinking_delta", "thinking": block.get("thinking") or ""})
         if kind == "redacted_thinking":
             self._layout.redacted(_text(block["data"]))
+            return None
+        self._foreign.add(index)  # what the provider does by itself, as with tools of its own
         return None
 
     def _count(self, tokens: Any) -> StreamChunk | None:

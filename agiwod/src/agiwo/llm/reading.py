@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agiwo.errors import ModelError
-from agiwo.llm.refusal import Asked, error_event, error_in
+from agiwo.llm.refusal import GAVE_UP, Asked, error_event, error_in
 from agiwo.llm.sse import EventTooLarge, SseSplitter
 from agiwo.schema.chunk import StreamChunk
 
@@ -51,6 +51,10 @@ class Reading:
                 if chunk := self._decode(event):
                     chunks.append(chunk)
                     if chunk.finish_reason:
+                        if chunk.finish_reason in GAVE_UP:
+                            raise error_event(
+                                self._asked, {"code": chunk.finish_reason, "message": "it could not go on"}
+                            )
                         self._is_finished = True
                         self.is_done = self.is_done or self._ends_with_finish
                 self._has_events = True

@@ -32,6 +32,7 @@ _CODES: Mapping[str, ModelErrorKind] = {
     "authentication_error": "auth",
     "context_length_exceeded": "context_length",
     "exceed_context_size_error": "context_length",
+    "insufficient_system_resource": "overloaded",
     "invalid_api_key": "auth",
     "invalid_request_error": "bad_request",
     "model_not_found": "not_found",
@@ -44,6 +45,9 @@ _CODES: Mapping[str, ModelErrorKind] = {
     "slow_down": "overloaded",
     "timeout_error": "timeout",
 }
+
+GAVE_UP = frozenset({"error", "insufficient_system_resource"})
+"""Finish reasons of a provider that could not go on: what it had said by then is no answer."""
 
 _TOO_LONG = ("context length", "context window", "context size", "prompt is too long", "too many tokens")
 
