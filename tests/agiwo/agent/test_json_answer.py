@@ -19,6 +19,7 @@ from agiwo.agent.json_answer import PartialJson, read_json
         ('<think>Is it {"a": 2}?</think>\n{"a": 1}', "object", {"a": 1}),
         ('<think>Is it {"a": 2}?</think>\n```json\n{"a": 1}\n```', "object", {"a": 1}),
         ('"yes"', "string", "yes"),
+        (" Yes, it is. ", "string", "Yes, it is."),
         ("42", None, 42),
         ("null", "null", None),
     ],
@@ -33,6 +34,12 @@ def test_a_value_is_found_where_models_put_it(text: str, kind: str | None, value
 def test_what_is_no_value_is_an_error_and_not_a_guess(text: str) -> None:
     with pytest.raises(ValueError, match="it is"):
         read_json(text, "object")
+
+
+@pytest.mark.parametrize("text", ["", '"cut off', '```json\n"cut off\n```'])
+def test_text_that_was_begun_as_json_is_taken_for_nothing_else(text: str) -> None:
+    with pytest.raises(ValueError, match="it is"):
+        read_json(text, "string")
 
 
 def grown(pieces: list[str], kind: str = "object") -> list[Any]:

@@ -95,6 +95,7 @@ async def test_after_two_corrections_the_run_fails_and_says_what_was_wrong_and_k
         ({"text": ""}, "The answer cannot be read: it is empty."),
         ({"text": "   \n"}, "The answer cannot be read: it is empty."),
         ({"text": '{"name": "Par', "finishReason": "length"}, "it was cut off at the limit of its tokens"),
+        ({"text": "I cannot", "finishReason": "content_filter"}, "the model refused, or its provider stopped it"),
         ({"text": "[" * 2000}, "The answer cannot be read: "),
         ({"text": '{"a":' * 150 + "1" + "}" * 150}, "it is JSON that cannot be kept"),
         ({"text": '{"name": "x", "population": 18446744073709551617}'}, "it is JSON that cannot be kept"),

@@ -21,6 +21,8 @@ _GROWTH = 20
 def read_json(text: str, kind: str | None) -> Any:
     """The one value of that kind in an answer, which a model may have put into a fence or between words.
 
+    Where text is wanted, it may also come as it is.
+
     Raises:
         ValueError: there is none; the text is written for the model.
     """
@@ -30,6 +32,8 @@ def read_json(text: str, kind: str | None) -> Any:
             return _value(candidate)
         except ValueError as error:
             problem = str(error)
+    if kind == "string" and (said := text.strip()) and not said.startswith(('"', "```")):
+        return said
     raise ValueError(problem)
 
 

@@ -42,6 +42,8 @@ class OutputStep:
 def _unreadable(arg: Mapping[str, Any], error: ValueError) -> str:
     if arg["finishReason"] == "length":
         return "The answer cannot be read: it was cut off at the limit of its tokens (max_tokens)."
+    if arg["finishReason"] == "content_filter":
+        return "There is no answer to be read: the model refused, or its provider stopped it (content_filter)."
     return f"The answer cannot be read: {error}."
 
 
