@@ -117,7 +117,7 @@ async def test_a_hook_that_is_not_async_is_told_to_be(lab: Lab, hook: str) -> No
     agent = agent_in(lab, DONE, hooks=AgentHooks(**{hook: not_async}))
     result = await lab.result(await ask(lab, agent))
     assert result.error
-    assert result.error["message"] == f"the hook {hook} raised TypeError: a hook must be an async function (async def)"
+    assert result.error["message"] == f"the hook {hook} raised TypeError: it must be an async function (async def)"
 
 
 # on_memory_retrieve

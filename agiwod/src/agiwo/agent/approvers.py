@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agiwo.agent.approver import Approver, answer_of
+from agiwo.agent.hooks import call_hook
 from agiwo.agent.program import AgentProgram
 from agiwo.durable import SPEC, Programs
 from agiwo.engine.approvals import open_in, question_in, respond
@@ -101,7 +102,7 @@ class _Questions:
         late = asyncio.get_running_loop().call_later(patience, self._tell_late, patience)
         # The border to code that is not ours: whatever comes out of it is told and stays here.
         try:
-            answer = answer_of(await approver(approval))
+            answer = answer_of(await call_hook(approver, approval))
             if answer is not None:
                 del self._asking[approval.id]  # from here on the answer itself would end this task
                 await respond(self._engine, approval.id, replace(answer, by=answer.by or _NAME))

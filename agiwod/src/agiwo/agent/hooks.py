@@ -72,5 +72,5 @@ async def call_hook(hook: Callable[..., object], *args: object) -> Any:
     """
     returned = hook(*args)
     if not isawaitable(returned):
-        raise TypeError("a hook must be an async function (async def)")
+        raise TypeError("it must be an async function (async def)")
     return await returned
