@@ -38,6 +38,24 @@ def test_every_line_of_a_failure_is_beneath_its_first(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "agiwod: it rains\n  here\n  there\n  take an umbrella\n"
 
 
+def test_an_argument_that_is_not_text_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr("sys.argv", ["agiwod", "ask", os.fsdecode(b"caf\xe9")])
+    assert main() == ExitCode.USAGE
+    assert capsys.readouterr().err == "agiwod: this argument is not text in UTF-8: 'caf\\udce9'\n"
+
+
+def test_what_the_locale_has_no_letter_for_is_told_without_it(tmp_path: Path):
+    (tmp_path / "config.toml").write_text('[agents.a]\ndescription = "knows caf\u00e9s"\n', encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "agiwod", "config", "show"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "AGIWOD_HOME": str(tmp_path), "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"knows caf?s" in done.stdout
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_stream_that_is_closed_is_as_one_that_nobody_uses(tmp_path: Path, closed: str):
     command = f'"{sys.executable}" -m agiwod config path {closed}'

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,9 @@ _UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 def run() -> int:
     """Run the command that `sys.argv` names; return its exit code, unless the command tree has already exited."""
-    _open_closed_streams()
+    _open_streams()
     try:
+        sys.argv[1:] = map(_argument, sys.argv[1:])
         if sys.argv[1:] in (["stdio"], ["stdio", "--standalone"]):
             # An editor waits for this one: it must not wait for typer too.
             from agiwod.cli.stdio import serve_stdio
@@ -33,12 +35,26 @@ def run() -> int:
     return ExitCode.OK
 
 
-def _open_closed_streams() -> None:
-    """Have all three streams, as programs expect: else a file or a socket of ours would pass for one of them."""
+def _argument(given: str) -> str:
+    """The argument as text, whatever the locale made of its bytes: nothing else could go over the wire."""
+    try:
+        return os.fsencode(given).decode()
+    except UnicodeError:
+        raise CommandFailed(f"this argument is not text in UTF-8: {given[:80]!a}", code=ExitCode.USAGE) from None
+
+
+def _open_streams() -> None:
+    """Have all three streams, as programs expect: else a file or a socket of ours would pass for one of them.
+
+    Those that are written to take whatever there is to say.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # In this order the lowest free descriptor, which is the one we get, is the one that is missing.
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what the locale has no letter for is no reason to fail
 
 
 def _unforeseen(error: Exception) -> CommandFailed:
