@@ -52,6 +52,7 @@ async def test_waiting_and_hearing_go_on_over_a_daemon_that_was_killed(tmp_path:
         waiting = asyncio.create_task(state.wait())
         await told(events, "state/changed", "running")
         daemon.process.kill()
+        await told(events, "event/lost")
         await daemon.end()
         await daemon.start()
         await told(events, "event/lost")

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final
 
@@ -24,8 +25,8 @@ _FIRST: Final = 1
 class Events(AsyncIterator[DaemonEvent]):
     """The events of some topics, from the moment on in which this is entered.
 
-    Over a lost connection it goes on with another, and says so by an event of the type `event/lost`. It has a
-    connection of its own, which follows at the reader's pace.
+    When the connection is lost it goes on with another: an event of the type `event/lost` says so at once, and again
+    when there is one. It has a connection of its own, which follows at the reader's pace.
     """
 
     def __init__(self, door: Door, topics: tuple[Topic, ...], patience: float) -> None:
@@ -51,31 +52,29 @@ class Events(AsyncIterator[DaemonEvent]):
         """Take in what comes next, over a new connection if the old one is gone."""
         try:
             if self._channel is None:
-                lost = await self._subscribe()
-                self._ready.appendleft(lost)
-                return
-            frames = await self._channel.receive()
-            if not frames:
-                raise DaemonGone("the connection to the daemon has ended")
-            self._take(frames)
+                await self._subscribe()
+                self._ready.appendleft(_lost())
+            elif frames := await self._channel.receive():
+                self._take(frames)
+            else:
+                await self._leave()
+                self._ready.append(_lost())
         except (DaemonGone, DaemonNotFound) as gone:
             await self._leave()
             await self._patience.wait(gone)
 
-    async def _subscribe(self) -> DaemonEvent:
-        """Hear of the topics from now on; gives what tells a reader who did so before that something may be lost."""
+    async def _subscribe(self) -> None:
+        """Hear of the topics from now on."""
         channel, _ = await self._door.open()
         try:
             params = event.SubscribeParams(topics=list(self._topics)).to_wire()
-            result, ahead = await ask(channel, _FIRST, event.SUBSCRIBE.name, params)
+            _, ahead = await ask(channel, _FIRST, event.SUBSCRIBE.name, params)
         except BaseException:
             await self._door.close(channel)
             raise
         self._channel = channel
         self._patience.restore()
         self._ready.extend(_events(ahead))
-        head = event.SubscribeResult.model_validate(result).head_seq
-        return DaemonEvent(seq=head, at="", topic="daemon", type=LOST, data={})
 
     def _take(self, frames: list[Frame]) -> None:
         self._ready.extend(_events([read_frame(frame) for frame in frames]))
@@ -84,6 +83,10 @@ class Events(AsyncIterator[DaemonEvent]):
         channel, self._channel = self._channel, None
         if channel is not None:
             await self._door.close(channel)
+
+
+def _lost() -> DaemonEvent:
+    return DaemonEvent(seq=0, at=datetime.now(UTC).isoformat(), topic="daemon", type=LOST, data={})
 
 
 def _events(messages: "list[jsonrpc.Message | None] | list[jsonrpc.Message]") -> list[DaemonEvent]:

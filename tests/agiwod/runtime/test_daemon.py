@@ -9,6 +9,7 @@ from agiwo.errors import StorageError
 from agiwo.journal.memory import MemoryJournal
 from agiwo.schema.record import Change, Record
 from agiwo.schema.run import RunStatus
+from agiwo.testing import ScriptedModel
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.runtime.daemon import Daemon, State
 from agiwod.runtime.runs import Ask
@@ -157,3 +158,26 @@ async def test_a_daemon_lets_its_clients_have_the_end_of_the_last_run_before_it_
         model.say(None)
         await asyncio.wait_for(daemon.ended.wait(), PATIENCE)
         assert told == ["completed"]
+
+
+class Leaving(ScriptedModel):
+    """A model that tells when it is let go of."""
+
+    def __post_init__(self) -> None:
+        self.is_left = asyncio.Event()
+
+    async def close(self) -> None:
+        self.is_left.set()
+
+
+async def test_a_schedule_holds_up_neither_replaced_agents_nor_the_end() -> None:
+    model = Leaving(turns=[{"text": "hi"}])
+    async with running(Agent("old", "", model)) as daemon, asyncio.timeout(PATIENCE):
+        cron = await daemon.crons.add("old", "go", "0 9 * * *")
+        while (await daemon.runs.head(cron.run)).status != RunStatus.SLEEPING:
+            await asyncio.sleep(0)
+        daemon.adopt(Agents([Registered(scripted("new"))]), daemon.models, {})
+        await model.is_left.wait()
+        daemon.stop(PATIENCE)
+        await daemon.ended.wait()
+        assert [each.run for each in await daemon.crons.list()] == [cron.run]

@@ -31,7 +31,8 @@ class Line:
         return f"{self.branch}{self.name}", self.status, self.about, self.elapsed, self.tokens
 
 
-HEAD: Final = ("agent", "status", "", "elapsed", "tokens")
+ABOUT: Final = "waits"
+HEAD: Final = ("agent", "status", ABOUT, "elapsed", "tokens")
 
 
 def lines(states: Sequence[State], now: float, passed: float = 0.0) -> list[Line]:

@@ -14,14 +14,13 @@ import anyio
 from agiwo_client import Client, DaemonGone, DaemonNotFound, Events
 from agiwo_protocol import scheduler
 
-from agiwod.cli.forest import HEAD, OVER, Line, lines
+from agiwod.cli.forest import ABOUT, HEAD, OVER, Line, lines
 from agiwod.cli.screen import without_controls
 from agiwod.cli.table import aligned
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
-    from rich.text import Text
 
 _TICK: Final = 1.0
 """Seconds between two drawings in which only the time differs."""
@@ -174,15 +173,10 @@ def _table(shown: Sequence[Line]) -> "RenderableType":
         return Text(_NOBODY)
     table = Table(*HEAD, box=None, pad_edge=False, header_style="dim")
     for column in table.columns:
-        column.no_wrap, column.overflow = True, "ellipsis"
+        column.no_wrap = column.header != ABOUT  # where there is little room, what is said there is cut
     for line in shown:
-        branch, status, *rest = line.cells
-        cells = Text(without_controls(branch)), Text(status, style=_COLOURS.get(status, "dim")), *map(_said, rest)
-        table.add_row(*cells)
+        style = _COLOURS.get(line.status, "dim")
+        told = Text(without_controls(line.about), no_wrap=True, overflow="ellipsis")
+        name = Text(without_controls(f"{line.branch}{line.name}"))
+        table.add_row(name, Text(line.status, style=style), told, line.elapsed, line.tokens)
     return table
-
-
-def _said(cell: str) -> "Text":
-    from rich.text import Text
-
-    return Text(without_controls(cell))

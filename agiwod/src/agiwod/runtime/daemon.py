@@ -96,7 +96,7 @@ class Daemon:
         self.id, self.pid, self.started_at = self.identity.id, self.identity.pid, self.identity.started_at
         self.journal, self.agents, self.models = journal, agents, models
         self.events = Events(self.clock.now)
-        programs = DaemonPrograms(agents, lambda spec: self.supervisor.program(spec))
+        self._programs = programs = DaemonPrograms(agents, lambda spec: self.supervisor.program(spec))
         self.engine = EmbeddedEngine(
             journal,
             Reruns(programs, journal),
@@ -163,7 +163,7 @@ class Daemon:
     async def _retire(self, replaced: Agents, new: set[str]) -> None:
         """Close agents after the last run that may use them, and wake the runs that new ones were missing to."""
         try:
-            heads = await self._unfinished()
+            heads = [head for head in await self._unfinished() if head.agent not in self._programs.own]
             for head in heads:
                 if head.status == RunStatus.SUSPENDED and head.agent in new:
                     await self.engine.resume(head.run)
