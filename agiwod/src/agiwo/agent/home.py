@@ -104,6 +104,8 @@ class Home:
         self, resident: Resident, storage: RunStepStorageConfig, meet: Callable[[EmbeddedEngine], None]
     ) -> EmbeddedEngine:
         async with self._door:
+            if self._engine is not None and resident in self._residents:
+                return self._engine
             if resident not in self._residents:
                 self._residents.append(resident)
             if self._engine is None:

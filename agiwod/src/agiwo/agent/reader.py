@@ -40,7 +40,7 @@ _PAGE = 512
 
 
 @dataclass(slots=True)
-class _Branch:
+class Branch:
     """One run of the tree, and how far it was read."""
 
     run: RunView
@@ -57,7 +57,7 @@ class TreeReader:
 
     def __init__(self, engine: EmbeddedEngine, root: Cursor, spec: RunSpec, after: Mapping[str, int]) -> None:
         self._engine, self._after = engine, after
-        self._root = _Branch(RunView(root.run, spec), root)
+        self._root = Branch(RunView(root.run, spec), root)
         self._branches = {root.run: self._root}
         self._begins_at = root.seq
         self._news = asyncio.Event()
@@ -76,16 +76,19 @@ class TreeReader:
     async def __aiter__(self) -> AsyncIterator[list[StreamEvent]]:
         if self._begins_at:
             await self._follow_earlier()
-        while not self._root.cursor.finished:
+        while not await self._is_over():
             await self._news.wait()
             self._news.clear()
             for branch in list(self._branches.values()):
                 if told := await self._pull(branch):
                     yield told
-            if self._is_closed and not self._root.cursor.finished:
+            if self._is_closed and not await self._is_over():
                 raise Conflict(f"the agent was closed before run {self._root.run.id} had ended")
 
-    async def _pull(self, branch: _Branch) -> list[StreamEvent]:
+    async def _is_over(self) -> bool:
+        return self._root.cursor.finished
+
+    async def _pull(self, branch: Branch) -> list[StreamEvent]:
         """Everything that the run has said since, with what its children said in its place."""
         told: list[StreamEvent] = []
         while page := await branch.cursor.pull(merge=False):
@@ -118,7 +121,7 @@ class TreeReader:
         spec = RunSpec(data["agentId"], data["sessionId"], "", parent=parent.id, depth=parent.spec.depth + 1)
         after = self._after.get(run, 0)
         cursor = await self._engine.events(run, after, self._wake)
-        branch = self._branches[run] = _Branch(RunView(run, spec), cursor)
+        branch = self._branches[run] = Branch(RunView(run, spec), cursor)
         if after:
             await self._follow_until(branch, after)
         self._news.set()
@@ -126,7 +129,7 @@ class TreeReader:
     async def _follow_earlier(self) -> None:
         await self._follow_until(self._root, self._begins_at)
 
-    async def _follow_until(self, branch: _Branch, until: int) -> None:
+    async def _follow_until(self, branch: Branch, until: int) -> None:
         """Follow the children that were spawned before the reader begins, unless they had finished by then, too."""
         spawned: dict[str, Event] = {}
         seq = 0

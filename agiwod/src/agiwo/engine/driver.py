@@ -107,7 +107,10 @@ class Driver:
             program = self._programs.find(execution.spec)
             if program is None:
                 await self._halt(execution, f"agent {execution.spec.agent!r} is not registered in this process")
-            elif (version := execution.keyed[SPEC].data["version"]) not in (None, program.version):
+                program = self._programs.find(execution.spec)  # it may have come while that was recorded
+            if program is None or execution.ending:
+                return
+            if (version := execution.keyed[SPEC].data["version"]) not in (None, program.version):
                 reason = f"the run was begun by loop version {version}, and this is version {program.version}"
                 await self._halt(execution, reason)
             else:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from agiwo import ids
 from agiwo.abort import AbortSignal
 from agiwo.agent.agent import Agent
 from agiwo.agent.home import Home, home_for
@@ -35,7 +36,6 @@ class Scheduler:
         self._agents: dict[str, Agent] = {agent.id: agent for agent in agents}
         self._home: Home | None = None
         self._supervisor: Supervisor | None = None
-        self._engine: EmbeddedEngine | None = None
         self._watches: set[asyncio.Task[None]] = set()
 
     @property
@@ -46,7 +46,7 @@ class Scheduler:
     def family(self) -> Iterator[Agent]:
         """The agents as they run here, with those behind their tools."""
         if self._supervisor:
-            for agent in self._agents.values():
+            for agent in list(self._agents.values()):
                 yield from self._supervisor.managed(agent).family()
 
     # Its life
@@ -58,7 +58,7 @@ class Scheduler:
             ConfigError, StorageError: the store cannot be opened.
         """
         home = self._home = self._home or home_for(self.config.state_storage)
-        self._engine = await home.enter(self, self.config.state_storage, self._meet)
+        await home.enter(self, self.config.state_storage, self._meet)
         assert self._supervisor
         return self._supervisor
 
@@ -84,6 +84,8 @@ class Scheduler:
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
         home, self._home = self._home, None
+        if self._supervisor:
+            self._supervisor.close()
         if home:
             await home.leave(self)
         self._supervisor = None
@@ -113,21 +115,23 @@ class Scheduler:
         budget: Budget | None = None,
     ) -> RunOutput:
         """Submit, and wait for the end; cancelling the caller cancels the agent. See `submit` and `wait_for`."""
-        state = await self.submit(
-            agent,
-            user_input,
-            session_id=session_id,
-            abort_signal=abort_signal,
-            persistent=persistent,
-            user_id=user_id,
-            metadata=metadata,
-            budget=budget,
-        )
+        supervisor, task = await self.start(), ids.fresh("run")
         try:
+            state = await self.submit(
+                agent,
+                user_input,
+                session_id=session_id,
+                abort_signal=abort_signal,
+                persistent=persistent,
+                user_id=user_id,
+                metadata=metadata,
+                budget=budget,
+                run_id=task,
+            )
             return await self.wait_for(state, timeout=timeout)
         except asyncio.CancelledError:
             with suppress(AgiwoError):
-                await self.cancel(state, "the caller was cancelled")
+                await supervisor.engine.cancel(task, "the caller was cancelled")
             raise
 
     async def submit(
@@ -139,6 +143,7 @@ class Scheduler:
         abort_signal: AbortSignal | None = None,
         persistent: bool = False,
         state_id: str | None = None,
+        run_id: str | None = None,
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         budget: Budget | None = None,
@@ -146,7 +151,7 @@ class Scheduler:
         """Let an agent work on a task, and return at once its id here: the agent's own, unless another one is given.
 
         A persistent one takes more tasks with `submit_task` afterwards, until it is shut down or cancelled. The signal
-        cancels the agent and all below it.
+        cancels the agent and all below it. `run_id` is the id of the task, when it is to have a certain one.
 
         Raises:
             StateConflict: it is at work, or sleeps, or waits for tasks; a `RuntimeError`, too.
@@ -166,6 +171,7 @@ class Scheduler:
             user_id=user_id,
             metadata=metadata,
             budget=budget,
+            run=run_id,
         )
         if abort_signal:
             watch = asyncio.create_task(self._obey(abort_signal, supervisor, state), name=f"abort signal of {state}")

@@ -1,6 +1,6 @@
 """The states of scheduled agents as the journal has them, with the tasks of each. Changes none."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import replace
 
 from agiwo.agent.home import spec_of
@@ -74,6 +74,16 @@ class States:
     async def _works_for(self, state: State, run: str) -> bool:
         return (await spec_of(self._journal, run)).state == state.id
 
+    async def left_behind(self, state: State, tasks: Collection[str]) -> list[str]:
+        """The runs below a state that go on although those that started them are over, and are none of its `tasks`."""
+        heads = [head for each in await self.below(state.id) for head in await self.unfinished(each)]
+        going = {*tasks, *(head.run for head in heads)}
+        return [head.run for head in heads if head.parent not in going]
+
+    async def is_scheduled(self, run: str) -> bool:
+        """Whether a run works for an agent that is scheduled."""
+        return (await spec_of(self._journal, run)).state is not None
+
     async def current(self, state: State) -> RunHead:
         """The task that the agent works on; without one, the one that it was given last."""
         if state.persistent and (waiting := await self.unfinished(state)):
@@ -109,7 +119,7 @@ class States:
         shown = portrait(state, head, records, above, ended)
         return AgentTree(shown, end - head.created_at, usage.total_tokens, usage.cost_usd)
 
-    async def _ended(self, ids: Iterable[str]):
+    async def _ended(self, ids: Iterable[str]) -> AsyncIterator[str]:
         for id in ids:
             state = await self._journal.state(id)
             head = await self._journal.run(state.run) if state else None

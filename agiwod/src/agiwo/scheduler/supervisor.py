@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from agiwo import ids
 from agiwo.agent.agent import Agent
-from agiwo.agent.home import spec_of
-from agiwo.agent.reader import TreeReader
 from agiwo.clock import Clock, SystemClock
 from agiwo.durable import Program
 from agiwo.engine.embedded import EmbeddedEngine
@@ -17,6 +15,7 @@ from agiwo.errors import Conflict, NotFound, StateConflict
 from agiwo.scheduler.config import SchedulerConfig
 from agiwo.scheduler.managed import ManagedAgent
 from agiwo.scheduler.portrait import AgentTree
+from agiwo.scheduler.reader import StateReader
 from agiwo.scheduler.states import States
 from agiwo.scheduler.transitions import Action, refusal
 from agiwo.schema.budget import Budget
@@ -55,7 +54,8 @@ class Supervisor:
         self.config, self.clock = config or SchedulerConfig(), clock or SystemClock()
         self._pool = asyncio.Semaphore(self.config.max_concurrent)
         self.states = States(engine.journal, self.clock)
-        self._engine, self._find, self._asks = engine, find, asks
+        self.engine, self._find, self._asks = engine, find, asks
+        self._readers: WeakSet[StateReader] = WeakSet()
         self._managed: WeakKeyDictionary[Agent, ManagedAgent] = WeakKeyDictionary()
 
     # Agents
@@ -102,7 +102,7 @@ class Supervisor:
     ) -> str:
         """Let an agent work on a task, and return its id here, which is the agent's own unless another one is given.
 
-        The task's own id may be given as `run`; it must be a new one.
+        `run` is the id of the task; when it is the agent's task already, nothing new is started.
 
         Raises:
             StateConflict: it is at work, or sleeps, or waits for tasks.
@@ -114,11 +114,15 @@ class Supervisor:
             user_input, session_id=session, user_id=user_id, metadata=metadata, asks=self._asks, budget=budget
         )
 
+        task = run or ids.fresh("run")
+
         async def attempt(found: State | None) -> None:
+            if found and found.run == task:
+                return
             if found:
                 await self._refuse("submit", found)
             at = self.clock.now()
-            state = State(id, agent.id, session, run or ids.fresh("run"), at, at, persistent=persistent)
+            state = State(id, agent.id, session, task, at, at, persistent=persistent)
             await self._start(replace(spec, state=id), state, found)
 
         await self._attempt(id, attempt)
@@ -127,7 +131,7 @@ class Supervisor:
     async def submit_task(self, state: str, user_input: UserInput, *, run: str | None = None) -> str:
         """Give a persistent agent another task, which it does after those that it has; returns the task's id.
 
-        It may be given as `run`, and must be a new one then.
+        The id may be given as `run`; when it is the agent's last task already, nothing new is started.
 
         Raises:
             NotFound: there is no such agent, or it is not known here any more.
@@ -138,6 +142,8 @@ class Supervisor:
 
         async def attempt(found: State | None) -> None:
             root = self._there(state, found)
+            if root.run == task:
+                return
             await self._refuse("submit_task", root)
             await self._start_task(root, task, user_input)
 
@@ -150,7 +156,13 @@ class Supervisor:
         await self._start(replace(spec, state=root.id), changed, root)
 
     async def _start(self, spec: RunSpec, state: State, found: State | None) -> None:
-        await self._engine.start(spec, run=state.run, changes=[StateChange(state, found.version if found else 0)])
+        await self.engine.start(spec, run=state.run, changes=[StateChange(state, found.version if found else 0)])
+        self._tell_readers(state)
+
+    def _tell_readers(self, state: State) -> None:
+        for reader in self._readers:
+            if reader.state == state.id:
+                reader.notice(state)
 
     # Waiting
 
@@ -165,7 +177,7 @@ class Supervisor:
         root = await self.states.get(state)
         if task is not None and not await self.states.is_task(root, task):
             raise NotFound("task", task, f"agent {state!r} was given none of that id")
-        return await self._engine.result(task or root.run, timeout)
+        return await self.engine.result(task or root.run, timeout)
 
     # Ending
 
@@ -185,10 +197,11 @@ class Supervisor:
                 return
             for each in [root, *await self.states.below(state)]:
                 for head in reversed(await self.states.unfinished(each)):  # the next one must not begin meanwhile
-                    ended |= head.status != RunStatus.CANCELLING and await self._engine.cancel(head.run, reason)
+                    ended |= head.status != RunStatus.CANCELLING and await self.engine.cancel(head.run, reason)
             if root.persistent and (ended or root.phase == "open"):
                 gone = replace(root, phase="cancelled", updated_at=self.clock.now(), meta={"reason": reason})
-                await self._engine.storage.append_now(StateChange(gone, root.version))
+                await self.engine.storage.append_now(StateChange(gone, root.version))
+                self._tell_readers(gone)
                 ended = True
 
         await self._attempt(state, attempt)
@@ -216,7 +229,7 @@ class Supervisor:
                     await self._wind_up(head)
             if root.persistent:
                 await self._start_task(root, run, _LAST_TASK, "closing")
-                await self._engine.conclude(run, _SHUT_DOWN)
+                await self.engine.conclude(run, _SHUT_DOWN)
             is_asked = True
 
         await self._attempt(state, attempt)
@@ -224,9 +237,9 @@ class Supervisor:
 
     async def _wind_up(self, head: RunHead) -> None:
         if head.status == RunStatus.QUEUED:
-            await self._engine.cancel(head.run, "shut down before it began")
+            await self.engine.cancel(head.run, "shut down before it began")
         else:
-            await self._engine.conclude(head.run, _SHUT_DOWN, "tree")
+            await self.engine.conclude(head.run, _SHUT_DOWN, "tree")
 
     # Looking
 
@@ -256,7 +269,7 @@ class Supervisor:
         """
         found: list[AgentState] = []
         while len(found) < limit:
-            page = await self._engine.journal.states(agent=agent, roots=roots, before=before)
+            page = await self.engine.journal.states(agent=agent, roots=roots, before=before)
             if not page:
                 break
             before = page[-1].id
@@ -274,14 +287,14 @@ class Supervisor:
 
     async def is_below(self, state: str, above: str | None) -> bool:
         """Whether an agent was started by that one, or by one that it started."""
-        found = await self._engine.journal.state(state)
+        found = await self.engine.journal.state(state)
         while found and found.parent is not None and found.parent != above:
-            found = await self._engine.journal.state(found.parent)
+            found = await self.engine.journal.state(found.parent)
         return found is not None and found.parent is not None
 
     async def count_going(self, runs: Sequence[str]) -> int:
         """How many of these runs have not ended."""
-        heads = [await self._engine.journal.run(run) for run in runs]
+        heads = [await self.engine.journal.run(run) for run in runs]
         return sum(head is not None and not head.status.is_terminal for head in heads)
 
     async def events(self, state: str) -> AsyncGenerator[StreamEvent]:
@@ -291,26 +304,35 @@ class Supervisor:
             NotFound: there is no such agent.
             Conflict: the engine was closed meanwhile.
         """
-        head = await self.states.current(await self.states.get(state))
-        spec = await spec_of(self._engine.journal, head.run)
-        reader = TreeReader(self._engine, await self._engine.events(head.run), spec, {})
+        reader = await StateReader.of(self.engine, self.states, state)
+        self._readers.add(reader)
+        await reader.look()
         async for events in reader:
             for event in events:
                 yield event
 
     async def at_rest(self) -> None:
         """Return once no agent is at work: all have ended, or sleep, or cannot go on here."""
-        journal = self._engine.journal
+        journal = self.engine.journal
         news = asyncio.Event()
-        while busy := await journal.runs(statuses=_AT_WORK):
+        while busy := await self._at_work():
             news.clear()
             unwatch = [journal.watch(head.run, lambda records: news.set()) for head in busy]
             try:
-                if await journal.runs(statuses=_AT_WORK) == busy:
+                if await self._at_work() == busy:
                     await news.wait()
             finally:
                 for each in unwatch:
                     each()
+
+    async def _at_work(self) -> Sequence[RunHead]:
+        heads = await self.engine.journal.runs(statuses=_AT_WORK)
+        return [head for head in heads if await self.states.is_scheduled(head.run)]
+
+    def close(self) -> None:
+        """Let who follows events know that no more will come. To be called when the engine is closed."""
+        for reader in self._readers:
+            reader.close()
 
     # Being first
 
@@ -329,13 +351,13 @@ class Supervisor:
     async def _attempt(self, id: str, attempt: Callable[[State | None], Awaitable[None]]) -> None:
         """Do what changes a state, again for as long as somebody else changed it first."""
         while True:
-            found = await self._engine.journal.state(id)
+            found = await self.engine.journal.state(id)
             try:
                 await attempt(found)
                 return
             except StateConflict:
                 raise
             except Conflict:
-                now = await self._engine.journal.state(id)
+                now = await self.engine.journal.state(id)
                 if (now.version if now else 0) == (found.version if found else 0):
                     raise
