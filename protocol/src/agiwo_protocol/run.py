@@ -209,11 +209,12 @@ class EventsResult(Wire):
 
 
 class Queued(Wire):
-    """The run is recorded and waits for its turn."""
+    """The run is recorded and waits for its turn. `traceparent`: the span that it is below, if it is below one."""
 
     agent_id: str
     session_id: str
     model: str | None = None
+    traceparent: str | None = None
 
 
 class Started(Wire):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:f077bc1b33bc912db869f270fc5c5ed42eedf50b316422a4a7bebe8e391ce1db"
+SCHEMA_HASH: Final = "sha256:84a14bb17aefda6a4cbd8f3b3733c02a393dbfecb9cbd6a53b3b7b3136e93111"
 
 CAPABILITIES: Final = (
     "agent",

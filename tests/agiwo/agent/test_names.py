@@ -19,6 +19,10 @@ PROMISED = {
         *["StepDelta", "StepMetrics", "StepRecord", "MemoryRecord", "ExecutionContext", "AbortSignal"],
     ],
     "agiwo.llm": ["Model", "StreamChunk", "OpenAIModel", "AnthropicModel", "DeepseekModel", "NvidiaModel"],
+    "agiwo.observability": [
+        *["BaseTraceStorage", "InMemoryTraceStorage", "SQLiteTraceStorage", "TraceCollector", "TraceQuery"],
+        *["Trace", "Span"],
+    ],
     "agiwo.tool": ["BaseTool", "ToolDefinition", "ToolResult", "AgentTool", "as_tool"],
     "agiwo.scheduler": [
         *["AgentState", "AgentStateStatus", "AgentStateStorage", "AgentStateStorageConfig", "Scheduler"],

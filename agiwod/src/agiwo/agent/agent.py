@@ -22,6 +22,7 @@ from agiwo.schema.content import UserInput, stored_input
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import RunOutput, StreamEvent
 from agiwo.schema.tool import ExecutionContext
+from agiwo.schema.trace_context import TraceContext
 from agiwo.tool.base import BaseTool
 from agiwo.tool.builtin import builtin_tool
 from agiwo.tool.executor import ToolExecutor
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from agiwo.agent.run_step_storage import RunStepStorage
     from agiwo.engine.embedded import EmbeddedEngine
     from agiwo.journal.base import Journal
+    from agiwo.observability import BaseTraceStorage
+    from agiwo.observability.collector import Keeping
     from agiwo.skill.skillset import Skillset
 
 _DEFAULT_TOOLS = ("calculator", "current_time", "http_request")
@@ -139,8 +142,11 @@ class Agent:
         asks: bool = True,
         output: "OutputType | None" = None,
         budget: Budget | None = None,
+        traceparent: str | None = None,
     ) -> RunSpec:
         """What a run of this agent is asked to do; without a session it gets a new one. `asks` is as in `plan`.
+
+        `traceparent` names the span that the run is to be below, as W3C Trace Context writes it.
 
         Raises:
             BudgetExhausted: the input alone has more tokens than the budget.
@@ -157,6 +163,7 @@ class Agent:
             timeout=lower(self.options.run_timeout, plan.budget and plan.budget.seconds),
             user_id=user_id,
             metadata=metadata or {},
+            trace=traceparent if TraceContext.parse(traceparent) else None,
         )
 
     def family(self) -> Iterator["Agent"]:
@@ -185,6 +192,34 @@ class Agent:
         engine, _ = await self._enter()
         return engine.journal
 
+    @property
+    def trace_storage(self) -> "BaseTraceStorage":
+        """The traces of the runs that are kept where this agent's are.
+
+        Those that `options.trace_storage` keeps are there at once; any other is made from the records of its runs.
+        """
+        from agiwo.observability.view import TraceView
+
+        keeping = self.keeping
+        captures = self.options.trace_storage.capture_content
+        return TraceView(self._traced_journal, keeping and keeping.store, capture=captures)
+
+    async def _traced_journal(self) -> "Journal":
+        engine, home = await self._enter()
+        await home.traces.settle()
+        return engine.journal
+
+    @cached_property
+    def keeping(self) -> "Keeping | None":
+        """Where traces of this agent's runs are kept, if anywhere."""
+        storage = self.options.trace_storage
+        if storage.storage_type is None:
+            return None
+        from agiwo.observability import TRACE_STORES
+        from agiwo.observability.collector import Keeping
+
+        return Keeping(TRACE_STORES[storage.storage_type](**storage.config), storage.capture_content)
+
     async def start(
         self,
         user_input: UserInput,
@@ -195,6 +230,7 @@ class Agent:
         abort_signal: AbortSignal | None = None,
         output_type: Any = None,
         budget: Budget | None = None,
+        traceparent: str | None = None,
     ) -> "RunHandle":
         """Start a run and return at once; the handle watches, steers and stops it, and so does `abort_signal`.
 
@@ -211,7 +247,13 @@ class Agent:
         """
         output = self._output(output_type)
         spec = self.spec(
-            user_input, session_id=session_id, user_id=user_id, metadata=metadata, output=output, budget=budget
+            user_input,
+            session_id=session_id,
+            user_id=user_id,
+            metadata=metadata,
+            output=output,
+            budget=budget,
+            traceparent=traceparent,
         )
         engine, home = await self._enter()
         return await home.start(engine, spec, ids.fresh("run"), abort_signal, output)
@@ -243,6 +285,7 @@ class Agent:
         abort_signal: AbortSignal | None = None,
         output_type: Any = None,
         budget: Budget | None = None,
+        traceparent: str | None = None,
     ) -> RunOutput:
         """Run to the end; a model that fails shows in the output's `error`. Cancelling the caller cancels the run.
 
@@ -263,6 +306,7 @@ class Agent:
             asks=False,
             output=output,
             budget=budget,
+            traceparent=traceparent,
         )
         if context is not None:
             spec = _below(context, spec)
@@ -284,6 +328,7 @@ class Agent:
         abort_signal: AbortSignal | None = None,
         output_type: Any = None,
         budget: Budget | None = None,
+        traceparent: str | None = None,
     ) -> AsyncGenerator[StreamEvent]:
         """Run, and iterate over the events up to the terminal one. Leaving early only stops reading.
 
@@ -299,6 +344,7 @@ class Agent:
             asks=False,
             output=output,
             budget=budget,
+            traceparent=traceparent,
         )
         engine, home = await self._enter()
         handle = await home.start(engine, spec, ids.fresh("run"), abort_signal, output)
@@ -343,6 +389,8 @@ class Agent:
         home, self._home = self._home, None
         if home:
             await home.leave(self, self.id)
+        if "keeping" in self.__dict__ and self.keeping:
+            await self.keeping.store.close()
         await self._executor.close()
         await self.model.close()
 
@@ -363,6 +411,12 @@ def _require(name: str, given: object, kind: type[object]) -> None:
 
 
 def _below(context: ExecutionContext, spec: RunSpec) -> RunSpec:
+    own = TraceContext(context.trace_id, context.span_id) if context.trace_id and context.span_id else None
     return replace(
-        spec, parent=context.run_id, depth=context.depth + 1, user_id=context.user_id, metadata=context.metadata
+        spec,
+        parent=context.run_id,
+        depth=context.depth + 1,
+        user_id=context.user_id,
+        metadata=context.metadata,
+        trace=own.header if own else spec.trace,
     )

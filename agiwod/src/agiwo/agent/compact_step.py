@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from agiwo.agent.execution_context import span_header
 from agiwo.agent.meter import Meter
 from agiwo.agent.retrying import wait_to_retry
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ModelError
-from agiwo.llm.base import Message, Model, turn_of_run
+from agiwo.llm.base import Message, Model, trace_parent, turn_of_run
 from agiwo.llm.retry import Retries
 from agiwo.loop.items import compaction_item
 from agiwo.schema.run import Usage
@@ -32,6 +33,7 @@ class CompactStep:
         retries, meter = Retries(self._model), Meter(arg.get("budget"))
         while True:
             turn_of_run.set(arg["request"] + meter.requests)
+            trace_parent.set(span_header(scope))
             await meter.admit(retries.model)
             try:
                 summary, usage = await _ask(retries.model, [{"role": "user", "content": text}], meter)

@@ -18,6 +18,7 @@ from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import AgiwoError
 from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
+from agiwo.observability.collector import Keeping, TraceCollector
 from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
 
@@ -53,6 +54,7 @@ class Home:
         self.readers: WeakSet[TreeReader] = WeakSet()
         self.observers = Observers(self, self._observes)
         self._approvers = Approvers(self, self._can_ask)
+        self._traces: TraceCollector | None = None
 
     def find(self, spec: RunSpec) -> Program | None:
         """The program of a run; see `Programs`."""
@@ -78,6 +80,16 @@ class Home:
 
     def _can_ask(self) -> bool:
         return any(agent.on_approval for agent in self._agents())
+
+    @property
+    def traces(self) -> TraceCollector:
+        """What makes the traces of the runs here, once somebody has entered."""
+        assert self._traces
+        return self._traces
+
+    def _keeping(self, agent: str) -> Keeping | None:
+        found = (each.keeping for each in self._agents() if each.id == agent)
+        return next(filter(None, found), None)
 
     async def enter(
         self,
@@ -119,7 +131,10 @@ class Home:
     async def _open(self, meet: Callable[[EmbeddedEngine], None]) -> EmbeddedEngine:
         journal = await open_journal(self._storage.storage_type, **self._storage.options)
 
+        traces = self._traces = TraceCollector(journal, self._keeping)
+
         def follow(head: RunHead) -> None:
+            traces.follow(head)
             self.observers.follow(engine, head)
             self._approvers.follow(engine, head)
 
@@ -187,6 +202,7 @@ class Home:
                 return
             if self._residents:
                 await self._cancel_runs(self._engine, agent)
+                await self.traces.settle()
                 return
             for watch in self._watches:
                 watch.cancel()
@@ -196,6 +212,7 @@ class Home:
                 reader.close()
             await self._approvers.close()
             await self.observers.close()
+            await self.traces.close()
             await engine.journal.close()
 
     async def _cancel_runs(self, engine: EmbeddedEngine, agent: str | None) -> None:

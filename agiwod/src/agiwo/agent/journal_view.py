@@ -18,6 +18,7 @@ from agiwo.schema.run import RunSpec
 from agiwo.schema.step import StepRecord
 from agiwo.schema.stored import Run
 from agiwo.schema.stream import RunOutput
+from agiwo.schema.trace_context import TraceContext
 
 _PAGE = 100
 
@@ -114,4 +115,5 @@ async def _run(journal: Journal, head: RunHead) -> Run:
         head.created_at,
         head.updated_at,
         spec.parent,
+        TraceContext.of_step(head.run, spec.trace).trace_id,
     )

@@ -5,12 +5,13 @@ from contextlib import aclosing
 from typing import Any
 
 from agiwo.agent.answer import Answer
+from agiwo.agent.execution_context import span_header
 from agiwo.agent.meter import Meter
 from agiwo.agent.retrying import wait_to_retry
 from agiwo.clock import SystemClock
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ModelError
-from agiwo.llm.base import Message, Model, turn_of_run, wanted_schema
+from agiwo.llm.base import Message, Model, trace_parent, turn_of_run, wanted_schema
 from agiwo.llm.form import FormRequest, request_for, spoken
 from agiwo.llm.retry import Retries
 from agiwo.loop.history import user_message
@@ -60,7 +61,8 @@ class ModelStep:
             except ModelError as error:
                 await wait_to_retry(scope, error, retries, meter)
         value = answer.value(steering) | meter.told()
-        value["model"], value["provider"] = retries.model.name, retries.model.provider
+        asked = retries.model
+        value |= {"model": asked.name, "modelId": asked.id, "provider": asked.provider}
         # An answer that is to have a form is the last one only when it has it, which a step of its own finds out.
         value["more"] = not value["toolCalls"] and _schema(scope) is None and not scope.close(STEER)
         return StepResult(value, [*events, *answer.items()])
@@ -86,6 +88,7 @@ class ModelStep:
         if schema is not None:
             request = request_for(model, request.messages, request.tools, schema)
         turn_of_run.set(number)
+        trace_parent.set(span_header(scope))
         wanted = wanted_schema.set(request.schema)
         try:
             stream = model.arun_stream(request.messages, request.tools or None)

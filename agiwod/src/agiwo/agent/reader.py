@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agiwo.agent.steps import item_step
 from agiwo.durable import RunView
@@ -25,6 +25,7 @@ from agiwo.schema.event import (
 )
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import EventType, StepDelta, StreamEvent
+from agiwo.schema.trace_context import TraceContext, key_of_item
 
 _TYPES = {
     ITEM_COMPLETED: EventType.STEP_COMPLETED,
@@ -45,6 +46,21 @@ class Branch:
 
     run: RunView
     cursor: Cursor
+    spans: dict[str | None, TraceContext] = field(default_factory=dict[str | None, TraceContext])
+    """Where in the trace each item stands that was seen."""
+
+    def span(self, item: str | None) -> TraceContext:
+        """The span that an item comes from, or of what is no item's."""
+        if item not in self.spans:
+            step = key_of_item(self.run.id, item)
+            self.spans[item] = TraceContext.of_step(self.run.id, self.run.spec.trace, step)
+        return self.spans[item]
+
+    def parent(self, span: TraceContext) -> str | None:
+        """The span above: the run's for all but itself, and for that what the run is a part of."""
+        own = self.span(None)
+        above = TraceContext.parse(self.run.spec.trace) if span == own else own
+        return above and above.span_id
 
 
 class TreeReader:
@@ -94,13 +110,13 @@ class TreeReader:
         while page := await branch.cursor.pull(merge=False):
             for event in page:
                 if event.type == ITEM_DELTA:
-                    told.append(_told_delta(branch.run, event))
+                    told.append(_told_delta(branch, event))
                     continue
                 if event.type == CHILD_FINISHED:
                     told += await self._pull_child(event)
                 elif event.is_terminal and branch is self._root:
                     told += await self._pull_children()
-                told.append(_told(branch.run, event))
+                told.append(_told(branch, event))
                 if event.type == CHILD_SPAWNED:
                     await self._follow(branch.run, event)
         return told
@@ -118,13 +134,24 @@ class TreeReader:
         run: str = data["runId"]
         if run in self._branches:
             return
-        spec = RunSpec(data["agentId"], data["sessionId"], "", parent=parent.id, depth=parent.spec.depth + 1)
         after = self._after.get(run, 0)
+        spec = RunSpec(
+            data["agentId"],
+            data["sessionId"],
+            "",
+            parent=parent.id,
+            depth=parent.spec.depth + 1,
+            trace=await self._trace_of(run),
+        )
         cursor = await self._engine.events(run, after, self._wake)
         branch = self._branches[run] = Branch(RunView(run, spec), cursor)
         if after:
             await self._follow_until(branch, after)
         self._news.set()
+
+    async def _trace_of(self, run: str) -> str | None:
+        queued = await self._engine.journal.read(run, 0, 1)
+        return queued[0].data.get("traceparent") if queued else None
 
     async def _follow_earlier(self) -> None:
         await self._follow_until(self._root, self._begins_at)
@@ -148,8 +175,8 @@ class TreeReader:
             await self._follow(branch.run, event)
 
 
-def _told(run: RunView, event: Event) -> StreamEvent:
-    spec = run.spec
+def _told(branch: _Branch, event: Event) -> StreamEvent:
+    run, spec, span = branch.run, branch.run.spec, branch.span(event.item)
     return StreamEvent(
         _type(event),
         event.run,
@@ -164,6 +191,10 @@ def _told(run: RunView, event: Event) -> StreamEvent:
         spec.parent,
         spec.depth,
         item_step(run, event.item or "", event.data, event.at) if event.type == ITEM_COMPLETED else None,
+        None,
+        span.trace_id,
+        span.span_id,
+        branch.parent(span),
     )
 
 
@@ -177,9 +208,10 @@ def _type(event: Event) -> EventType:
     return _TYPES.get(event.type, EventType.RUN_EVENT)
 
 
-def _told_delta(run: RunView, event: Event) -> StreamEvent:
+def _told_delta(branch: _Branch, event: Event) -> StreamEvent:
     # Most events of a stream are deltas, so they take the shortest way.
-    spec, data = run.spec, event.data
+    spec, data = branch.run.spec, event.data
+    span = branch.spans.get(event.item) or branch.span(event.item)
     if data["kind"] == "text":
         delta = StepDelta(data["text"])
     elif data["kind"] == "reasoning":
@@ -201,4 +233,8 @@ def _told_delta(run: RunView, event: Event) -> StreamEvent:
         data,
         spec.parent,
         spec.depth,
+        None,
+        None,
+        span.trace_id,
+        span.span_id,
     )

@@ -13,6 +13,11 @@ _STORES: Mapping[str, frozenset[str]] = {
 }
 """The stores there are, and the keys of the configuration that each knows."""
 
+_TRACE_STORES: Mapping[str, frozenset[str]] = {
+    "memory": frozenset({"buffer_size"}),
+    "sqlite": frozenset({"db_path", "collection_name", "buffer_size"}),
+}
+
 _DURABILITIES = ("normal", "full")
 
 
@@ -31,7 +36,7 @@ class RunStepStorageConfig:
     title: ClassVar[str] = "run_step_storage"
 
     def __post_init__(self) -> None:
-        _check(self.title, self.storage_type, self.config)
+        _check(self.title, self.storage_type, self.config, _STORES)
 
     @property
     def path(self) -> Path | None:
@@ -50,21 +55,29 @@ class RunStepStorageConfig:
 
 @dataclass(frozen=True)
 class TraceStorageConfig:
-    """Where traces are kept: nowhere (None), in `memory`, or in `sqlite`, then with a `db_path`."""
+    """Where traces are kept once they are made: nowhere (None), in `memory`, or in a file (`sqlite`).
+
+    `config` has `buffer_size`, how many are kept (in memory 200, in a file all of them); for a file also `db_path`
+    (default `agiwo.db`) and `collection_name`, its table. What was said is in them only with `capture_content`.
+    """
 
     storage_type: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    capture_content: bool = False
 
     def __post_init__(self) -> None:
         if self.storage_type is not None:
-            _check("trace_storage", self.storage_type, self.config)
+            _check("trace_storage", self.storage_type, self.config, _TRACE_STORES)
+        size = self.config.get("buffer_size")
+        if size is not None and (not isinstance(size, int) or size < 1):
+            raise ConfigError(f"trace_storage: buffer_size is {size!r}; it must be at least 1")
 
 
-def _check(name: str, kind: str, config: Mapping[str, Any]) -> None:
-    if kind not in _STORES:
-        raise ConfigError(f"{name}: there is no store {kind!r}; there are {', '.join(_STORES)}")
-    if unknown := sorted(set(config) - _STORES[kind]):
-        known = ", ".join(sorted(_STORES[kind]))
+def _check(name: str, kind: str, config: Mapping[str, Any], stores: Mapping[str, frozenset[str]]) -> None:
+    if kind not in stores:
+        raise ConfigError(f"{name}: there is no store {kind!r}; there are {', '.join(stores)}")
+    if unknown := sorted(set(config) - stores[kind]):
+        known = ", ".join(sorted(stores[kind]))
         raise ConfigError(f"{name}: the store {kind!r} does not know {unknown[0]!r}; it knows {known}")
     if (durability := config.get("durability", "normal")) not in _DURABILITIES:
         raise ConfigError(f"{name}: durability is {durability!r}; it must be one of {', '.join(_DURABILITIES)}")

@@ -20,6 +20,7 @@ from agiwo.errors import Conflict, EffectFailed
 from agiwo.schema.event import CHILD_SPAWNED, NewEvent
 from agiwo.schema.record import Batch, Change, Entry, Record, Session, State, StateChange
 from agiwo.schema.run import RunSpec
+from agiwo.schema.trace_context import TraceContext
 
 Read = Callable[[str], Awaitable[Cursor]]
 """Gives a reader of a run that is recorded."""
@@ -113,7 +114,9 @@ class Intake:
         """
         self._refuse_deadlock(execution, spec)
         child = ids.derived("run", execution.id, operation.key)
-        spec = self._without_secrets(replace(spec, parent=execution.id, depth=execution.spec.depth + 1))
+        trace = spec.trace or TraceContext.of_step(execution.id, execution.spec.trace, operation.key).header
+        spec = replace(spec, parent=execution.id, depth=execution.spec.depth + 1, trace=trace)
+        spec = self._without_secrets(spec)
         while True:
             try:
                 state = await self._state_of(child, spec, execution)

@@ -16,7 +16,8 @@ def new_run(id: str, spec: RunSpec, version: str | None, at: float) -> Batch:
     """What to append for a new run."""
     head = RunHead(id, spec.session, spec.agent, RunStatus.QUEUED, at, at, spec.parent)
     stored = {"spec": spec.to_json(), "version": version}
-    entries = (Entry(RUN_QUEUED, _about(spec), at), Entry(SPEC, stored, at, SPEC, public=False))
+    told = _about(spec) | ({"traceparent": spec.trace} if spec.trace else {})
+    entries = (Entry(RUN_QUEUED, told, at), Entry(SPEC, stored, at, SPEC, public=False))
     return Batch(id, entries, RunStatus.QUEUED, create=head)
 
 

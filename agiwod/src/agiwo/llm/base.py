@@ -24,6 +24,9 @@ turn_of_run: ContextVar[int | None] = ContextVar("turn_of_run", default=None)
 wanted_schema: ContextVar[Mapping[str, Any] | None] = ContextVar("wanted_schema", default=None)
 """The JSON Schema that the answer to this request is to fit, for wires that have a field for it; set by the caller."""
 
+trace_parent: ContextVar[str | None] = ContextVar("trace_parent", default=None)
+"""The `traceparent` that goes with this request, so that a provider's own spans join the run's trace."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:

@@ -9,7 +9,7 @@ import orjson
 
 from agiwo.errors import ModelError
 from agiwo.llm.admission import LONGEST_WAIT
-from agiwo.llm.base import Message, Model
+from agiwo.llm.base import Message, Model, trace_parent
 from agiwo.llm.endpoint import Endpoint, Vendor, host_of
 from agiwo.llm.post import Post
 from agiwo.llm.reading import Decode, Reading
@@ -110,7 +110,7 @@ class HostedModel(Model):
         return Post(
             url=self.url(endpoint),
             body=self._encoded(body),
-            headers=self.headers(endpoint),
+            headers=self.headers(endpoint) | _trace_headers(),
             asked=Asked(self.provider, host, endpoint.api_key, optional, self.RENAMED.get(self.id)),
             timeouts=self.timeouts,
             pool=endpoint.pool,
@@ -130,3 +130,8 @@ class HostedModel(Model):
         if self._endpoint is None:
             self._endpoint = self.VENDOR.endpoint(self.base_url, self.api_key)
         return self._endpoint
+
+
+def _trace_headers() -> dict[str, str]:
+    parent = trace_parent.get()
+    return {"traceparent": parent} if parent else {}

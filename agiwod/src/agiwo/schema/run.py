@@ -129,7 +129,7 @@ class RunSpec:
 
     `agent` finds the program that runs it; `plan` is that program's own description of the agent as it was when the run
     was submitted. `input` is a string or a list of content parts (JSON). `timeout` is in seconds of active time.
-    `state` names the scheduled agent that the run works for.
+    `state` names the scheduled agent that the run works for. `trace` is a W3C `traceparent`: what the run is part of.
     """
 
     agent: str
@@ -142,6 +142,7 @@ class RunSpec:
     user_id: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     state: str | None = None
+    trace: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the run's internal `spec` record."""
@@ -157,6 +158,7 @@ class RunSpec:
             "userId": self.user_id,
             "metadata": dict(self.metadata),
             **state,
+            **({"trace": self.trace} if self.trace else {}),
         }
 
     @classmethod
@@ -173,6 +175,7 @@ class RunSpec:
             data.get("userId"),
             data.get("metadata", {}),
             data.get("state"),
+            data.get("trace"),
         )
 
 

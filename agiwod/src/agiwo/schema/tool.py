@@ -42,6 +42,7 @@ class ExecutionContext:
     `idempotency_key` is the same for every attempt at one call, also after a crash, and different for every call.
     `skills` are those of the run, each with the version that it began with; None outside of a run.
     `state_id` names the agent in its scheduler, when it works for one.
+    `trace_id` and `span_id` name the call's span, for what the tool asks of others.
     """
 
     session_id: str
@@ -56,6 +57,7 @@ class ExecutionContext:
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     skills: Mapping[str, str] | None = None
     state_id: str | None = None
+    span_id: str | None = None
 
     def new_child(self, run_id: str, agent_id: str) -> "ExecutionContext":
         """The context of a run below this one: for the same user, one level deeper."""
