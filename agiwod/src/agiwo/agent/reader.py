@@ -175,7 +175,7 @@ class TreeReader:
             await self._follow(branch.run, event)
 
 
-def _told(branch: _Branch, event: Event) -> StreamEvent:
+def _told(branch: Branch, event: Event) -> StreamEvent:
     run, spec, span = branch.run, branch.run.spec, branch.span(event.item)
     return StreamEvent(
         _type(event),
@@ -208,7 +208,7 @@ def _type(event: Event) -> EventType:
     return _TYPES.get(event.type, EventType.RUN_EVENT)
 
 
-def _told_delta(branch: _Branch, event: Event) -> StreamEvent:
+def _told_delta(branch: Branch, event: Event) -> StreamEvent:
     # Most events of a stream are deltas, so they take the shortest way.
     spec, data = branch.run.spec, event.data
     span = branch.spans.get(event.item) or branch.span(event.item)
