@@ -174,7 +174,7 @@ async def test_a_schedule_holds_up_neither_replaced_agents_nor_the_end() -> None
     model = Leaving(turns=[{"text": "hi"}])
     async with running(Agent("old", "", model)) as daemon, asyncio.timeout(PATIENCE):
         cron = await daemon.crons.add("old", "go", "0 9 * * *")
-        while (await daemon.runs.head(cron.run)).status != RunStatus.SLEEPING:
+        while (await daemon.runs.head(cron.run)).status != RunStatus.SLEEPING:  # noqa: ASYNC110 - each look yields
             await asyncio.sleep(0)
         daemon.adopt(Agents([Registered(scripted("new"))]), daemon.models, {})
         await model.is_left.wait()
