@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 from agent_lab import CheckedModel, calls
-from agiwo.agent import Agent, AgentOptions, EventType, RunError
+from agiwo.agent import Agent, AgentHooks, AgentOptions, EventType, ExecutionContext, RunError, RunOutput
 from agiwo.agent.output_type import OutputTypes
 from agiwo.agent.storage import RunStepStorageConfig
 from agiwo.errors import ConfigError
@@ -57,6 +57,20 @@ class Person(BaseModel):
 async def test_the_output_is_an_object_of_the_type(agents: Any, output_type: Any, output: Any) -> None:
     ended = await agents.make(RIGHT).run("Paris?", output_type=output_type)
     assert (ended.output, ended.response) == (output, PARIS)
+
+
+async def test_the_hooks_at_the_end_of_a_run_are_told_the_object_too(agents: Any) -> None:
+    told: list[Any] = []
+
+    async def after_run(output: RunOutput, context: ExecutionContext) -> None:
+        told.append(output.output)
+
+    async def memory_write(asked: Any, output: RunOutput, context: ExecutionContext) -> None:
+        told.append(output.output)
+
+    hooks = AgentHooks(on_after_run=after_run, on_memory_write=memory_write)
+    await agents.make(RIGHT, hooks=hooks).run("Paris?", output_type=City)
+    assert told == [City(name="Paris", population=2100000)] * 2
 
 
 async def test_what_is_no_object_can_be_an_output_too(agents: Any) -> None:

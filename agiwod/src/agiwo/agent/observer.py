@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any, cast
 
 from agiwo.agent.execution_context import run_context
 from agiwo.agent.history import steps_before
 from agiwo.agent.hooks import AgentHooks, call_hook
+from agiwo.agent.output_type import OutputTypes, made
 from agiwo.agent.program import AgentProgram
 from agiwo.agent.reader import TreeReader
 from agiwo.agent.steps import MODEL_KEY, Steps, whole_text
@@ -23,7 +26,7 @@ from agiwo.schema.content import read_input
 from agiwo.schema.event import ITEM_COMPLETED, LOG, RUN_STARTED, TERMINAL_EVENTS
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunSpec
-from agiwo.schema.stream import EventType, RunOutput, StreamEvent
+from agiwo.schema.stream import EventType, RunError, RunOutput, StreamEvent
 from agiwo.tool.result import ToolResult
 
 log = logging.getLogger(__name__)
@@ -41,7 +44,7 @@ class Observer:
         self._news = asyncio.Event()
         self._given_up: set[str] = set()
         self._is_closing = False
-        self._hooks, self._patience = AgentHooks(), 0.0
+        self._hooks, self._patience, self._output_types = AgentHooks(), 0.0, OutputTypes()
         self.late: list[StreamEvent] = []
         """What went wrong after the run's last event, so that nobody could be told of it in the stream."""
         self._unwatch = engine.journal.watch(head.run, self._hear, internal=True)
@@ -59,7 +62,7 @@ class Observer:
                 self._news.clear()
                 await self._news.wait()  # the run is suspended until its agent is there
             if isinstance(program, AgentProgram):
-                self._hooks, self._patience = program.hooks, program.patience
+                self._hooks, self._patience, self._output_types = program.hooks, program.patience, program.output_types
                 await self._tell(spec, records)
         finally:
             self._unwatch()
@@ -129,10 +132,18 @@ class Observer:
     async def _tell_end(self, run: RunView, record: Record) -> None:
         head = await self._engine.journal.run(run.id)
         assert head
-        output, context = RunOutput.of(result_of(head, record)), run_context(run)
+        output, context = self._output(run.spec, RunOutput.of(result_of(head, record))), run_context(run)
         await self._call("on_after_run", output, context)
         if output.response:
             await self._call("on_memory_write", read_input(self._asked), output, context)
+
+    def _output(self, spec: RunSpec, ended: RunOutput) -> RunOutput:
+        """The output with an object of its type; with the data that is recorded when the type does not take it."""
+        if (wanted := spec.plan.get("output")) is None or ended.output is None:
+            return ended
+        with suppress(RunError):
+            return replace(ended, output=made(self._output_types.find(wanted), ended.output))
+        return ended
 
     # What is streamed
 

@@ -88,7 +88,8 @@ class RunError(AgiwoError):
 class RunOutput:
     """How a run ended. `error` is `{kind, message, retryable}` when the model failed.
 
-    `output` is what `output_type` asked for: an object of the type, or JSON data when a schema was given.
+    `output` is what `output_type` asked for: an object of the type, or JSON data when a schema was given. Where None is
+    such an object, the reason tells whether it is the answer: a run that `completed` has given one.
     """
 
     session_id: str
