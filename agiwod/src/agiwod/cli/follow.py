@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
-from io import TextIOWrapper
 from typing import Any, Final, Protocol
 
 import anyio
@@ -102,10 +101,6 @@ def view(*, as_json: bool, has_output: bool = False) -> Generator[View]:
     if as_json:
         yield Lines()
         return
-    for stream in (sys.stdout, sys.stderr):
-        # What an old terminal cannot show must not end the command.
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
     with Screen(sys.stdout, sys.stderr) as screen:
         yield Output(screen) if has_output else Story(screen)
 
