@@ -10,7 +10,7 @@ from agiwo.agent import Budget
 from agiwo.config import AgiwoSettings, use_settings
 from agiwo.errors import ConfigError, ModelError
 from agiwo.journal.memory import MemoryJournal
-from agiwo.llm import Price, resolve_model
+from agiwo.llm import AnthropicModel, Price, resolve_model
 from agiwo.tool.builtin import BUILTINS
 from agiwod.offer import find_model, offered_models, secrets
 from agiwod.roster import build_agents
@@ -97,6 +97,34 @@ def test_a_table_may_give_its_agent_a_budget_and_its_model_a_price(tmp_path: Pat
     agent = build_agents(configured(tmp_path, text)).get("a").agent
     assert agent.options.budget == Budget(0.5, 1000, 5, 30)
     assert agent.model.price == Price(0.5, 1.5, 0.1)
+
+
+def test_a_table_may_give_its_agent_limits_and_its_model_parameters(tmp_path: Path) -> None:
+    text = """
+    [models.lab]
+    provider = "anthropic"
+    id = "some-model"
+    base_url = "http://127.0.0.1:1/v1"
+    temperature = 0.2
+    max_tokens = 500
+    thinking = 2048
+    extra_body = { metadata = { user_id = "lab" } }
+    [agents.a]
+    model = "lab"
+    run_timeout = 30
+    max_output_tokens = 2000
+    """
+    agent = build_agents(configured(tmp_path, text)).get("a").agent
+    assert (agent.options.run_timeout, agent.options.max_output_tokens) == (30, 2000)
+    assert agent.model == AnthropicModel(
+        "some-model",
+        "lab",
+        base_url="http://127.0.0.1:1/v1",
+        temperature=0.2,
+        max_tokens=500,
+        thinking=2048,
+        extra_body={"metadata": {"user_id": "lab"}},
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ def _agent(name: str, table: AgentSettings, settings: Settings, team: Team, shel
     tools = Toolbox(settings, team).tools_of(name, table)
     options = AgentOptions(
         max_steps=table.max_steps,
+        run_timeout=table.run_timeout,
+        max_output_tokens=table.max_output_tokens,
         context_tokens=table.context_tokens,
         approval_policy=policy_of(name, table, tools, settings),
         approval_timeout=table.approval_timeout,

@@ -169,6 +169,14 @@ def test_a_script_is_found_beside_the_file_that_names_it(tmp_path: Path) -> None
         ('[serve]\ntcp = "8000"', "config.toml:2: 'tcp' in [serve] must be HOST:PORT, such as 127.0.0.1:0"),
         ('[mcp.servers.f]\nargs = ["x"]', "config.toml:1: [mcp.servers.f] needs either a command or a url"),
         (
+            '[models.lab]\nprovider = "local"\nthinking = true',
+            "config.toml:1: [models.lab] has 'thinking', which is for anthropic and deepseek and nvidia alone",
+        ),
+        (
+            '[models.lab]\nprovider = "openai"\ntemperature = 3',
+            "config.toml:3: 'temperature' in [models.lab] must be less than or equal to 2",
+        ),
+        (
             '[storage]\nkind = "mongodb"',
             'config.toml:1: [storage] needs uri = "mongodb://…" with kind = "mongodb"',
         ),

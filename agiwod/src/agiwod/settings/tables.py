@@ -93,19 +93,43 @@ class BudgetSettings(Table):
     seconds: Seconds | None = None
 
 
+_NOT_FOR_ALL: Mapping[str, tuple[Provider, ...]] = {
+    "extra_body": ("openai", "anthropic", "deepseek", "nvidia", "local"),
+    "reasoning_effort": ("openai", "deepseek", "nvidia"),
+    "thinking": ("anthropic", "deepseek", "nvidia"),
+}
+"""Parameters that some providers know, and who they are."""
+
+
 class ModelSettings(Table):
-    """`[models.NAME]`: where a model is asked, and how patiently."""
+    """`[models.NAME]`: where a model is asked, how patiently, and with which parameters.
+
+    What is not set is what the provider's model has by itself.
+    """
 
     provider: Provider
     id: str = ""
     base_url: Url | None = None
     api_key_env: Annotated[str, AfterValidator(_variable)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    thinking: bool | Annotated[int, Field(ge=1)] | None = None
+    reasoning_effort: str | None = None
+    extra_body: dict[str, Any] = {}
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     fallback: tuple[str, ...] = ()
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 100
     structured: Literal["schema", "json", "tool", "prompt"] | None = None
     timeouts: TimeoutSettings = TimeoutSettings()
     price: PriceSettings | None = None
+
+    @model_validator(mode="after")
+    def _is_understood(self) -> Self:
+        for key in sorted(self.model_fields_set & _NOT_FOR_ALL.keys()):
+            if self.provider not in _NOT_FOR_ALL[key]:
+                raise ValueError(f"has {key!r}, which is for {' and '.join(_NOT_FOR_ALL[key])} alone")
+        return self
 
 
 class ApprovalSettings(Table):
@@ -129,6 +153,8 @@ class AgentSettings(Table):
     approval_timeout: Seconds | None = None
     skills: tuple[str, ...] = ("*",)
     max_steps: Annotated[int, Field(ge=1, le=100_000)] = 10
+    run_timeout: Seconds = 600
+    max_output_tokens: Annotated[int, Field(ge=1)] = 8196
     budget: BudgetSettings | None = None
     context_tokens: Annotated[int, Field(ge=1000)] | None = None
 
