@@ -124,6 +124,8 @@ class FakeDaemon:
     started: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     channels: set[StreamChannel] = field(default_factory=set[StreamChannel])
     sent: int = 0
+    news: int = 0
+    told_to: list[Peer] = field(default_factory=list[Peer])
     deserted: asyncio.Event = field(default_factory=asyncio.Event)
     change: Callable[[Event], Event | None] = lambda event: event
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -142,6 +144,13 @@ class FakeDaemon:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def tell(self, type: str, **data: Any) -> None:
+        """Tell all who subscribed of an event of the daemon."""
+        self.news += 1
+        for peer in self.told_to:
+            told = {"seq": self.news, "at": "now", "topic": "scheduler", "type": type, "data": data}
+            peer.notify("daemon/event", told)
 
     def cut(self) -> None:
         """Cut every connection as a crash would."""
@@ -173,6 +182,9 @@ class FakeDaemon:
             return INITIALIZED
         if request.method == "ping":
             return {"at": "now"}
+        if request.method == "event/subscribe":
+            self.told_to.append(peer)
+            return {"headSeq": self.news}
         if request.method == "daemon/drain":
             _abort(peer.channel)
         if request.method == "run/start":

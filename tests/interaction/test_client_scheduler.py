@@ -42,6 +42,7 @@ async def test_a_persistent_agent_is_given_tasks_and_ended(tmp_path: Path) -> No
             await client.state("nobody")
 
 
+@pytest.mark.soak  # two lives of a daemon
 async def test_waiting_and_hearing_go_on_over_a_daemon_that_was_killed(tmp_path: Path) -> None:
     async with (
         living(tmp_path, AGENTS) as daemon,

@@ -56,13 +56,13 @@ async def follow_tree(client: Client, state_id: str | None, *, as_json: bool) ->
 @contextmanager
 def _view(*, as_json: bool) -> "Generator[View]":
     if as_json or not sys.stdout.isatty():
-        yield _Printed(as_json=as_json)
+        yield Printed(as_json=as_json)
         return
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(), auto_refresh=False) as live:
-        yield _Drawn(live)
+        yield Drawn(live)
 
 
 async def _ask(client: Client, state_id: str | None) -> scheduler.TreeResult:
@@ -118,7 +118,7 @@ class _Watch:
         return root is not None and root.status in OVER
 
 
-class _Printed:
+class Printed:
     """A tree for a file or a program: all of it, each time that something has changed."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -136,7 +136,7 @@ class _Printed:
             print(json.dumps(found.to_wire()) if self._as_json else f"{_text(found)}\n", flush=True)
 
 
-class _Drawn:
+class Drawn:
     """A tree on a terminal, where the new one takes the place of the old."""
 
     def __init__(self, live: "Live") -> None:
