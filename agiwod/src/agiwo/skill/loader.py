@@ -27,6 +27,9 @@ _PASSED_BY: Final = frozenset({"node_modules", "__pycache__"})
 _FRESH: Final = 0.02
 """Seconds after a write in which the next one may follow: who writes a file in pieces pauses no longer than that."""
 
+_BROKEN: Final = 0.3
+"""The same for a file that cannot be used as it is: most likely somebody is not done with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -77,7 +80,8 @@ class SkillLoader:
         stamp = _stamp(root)
         if before and before.stamp == stamp and stamp is not None:
             return before
-        if patient and stamp and 0 <= self._clock.now() - stamp.changed / 1e9 < _FRESH:
+        age = self._clock.now() - stamp.changed / 1e9 if patient and stamp else -1
+        if 0 <= age < _FRESH:
             return self._later(before)
         try:
             data, read = read_file(root)
@@ -85,7 +89,7 @@ class SkillLoader:
                 return self._later(before)
             return _Known(read, skill_of(data, root, source.kind))
         except SkillParseError as fault:
-            return _broken(before, fault, stamp)
+            return self._later(before) if 0 <= age < _BROKEN else _broken(before, fault, stamp)
 
     def _later(self, before: _Known | None) -> _Known:
         self.is_settled = False
