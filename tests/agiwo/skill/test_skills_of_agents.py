@@ -48,7 +48,7 @@ def read(*names: str, **others: Any) -> dict[str, Any]:
     return calls(*(("Skill", {"skill_name": name, **others}) for name in names))
 
 
-async def test_enabled_skills_are_in_the_prompt_and_the_tool_gives_their_text(tmp_path: Path) -> None:
+async def test_enable_skill_puts_skills_into_the_prompt_and_gives_the_model_a_tool_to_read_them(tmp_path: Path) -> None:
     root = write_skill(tmp_path, "tidy", "Look into {baseDir}.")
     agent = with_skills(tmp_path, read("tidy"), {"text": "done"}, system_prompt="Be short.")
     output = await agent.run("hi")

@@ -18,6 +18,9 @@ from agiwod.runtime.events import Events
 _PATIENCE = 10.0
 """Seconds that the first runs wait for their skills; a disk that is gone must not hold up those who need none."""
 
+_ASIDE = 0.3
+"""Seconds before watching begins, which has much to load: whoever started the daemon waits for an answer just now."""
+
 log = logging.getLogger(__name__)
 
 
@@ -45,6 +48,7 @@ class Skills:
             found = self.manager.registry
             log.info("%d skills, %d left out", len(found), len(found.skipped))
             self._has_looked.set()
+            await asyncio.sleep(_ASIDE)
             await watch(self.manager, self._tell)
         except Exception:
             log.exception("skills are not watched any more; skill/reload still looks at them")
