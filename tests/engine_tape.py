@@ -16,13 +16,17 @@ _QUIET = 25
 
 
 class Tape:
-    """The `Journal` that engines are tested over. `taken` holds the changes of every append, in order."""
+    """The `Journal` that engines are tested over.
+
+    `taken` holds the changes of every append, in order, `loaded` the runs whose records were asked for.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.epoch, self.owner = journal.epoch, journal.owner
         self.taken: list[tuple[Change, ...]] = []
-        self.is_refusing = False
+        self.loaded: list[str] = []
+        self.is_refusing = self.is_unreadable = False
         self._busy = 0
         self._moves = 0
 
@@ -48,6 +52,9 @@ class Tape:
 
     async def load(self, run: str) -> list[Record]:
         """As `Journal.load`."""
+        if self.is_unreadable:
+            raise StorageError("the disk cannot be read")
+        self.loaded.append(run)
         return await self._work(self.journal.load(run))
 
     def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:

@@ -109,7 +109,7 @@ async def _happen(lab: Lab, chance: random.Random, number: int) -> None:
         lab.tape.is_refusing = False
 
 
-@pytest.mark.parametrize("engine_options", [{"max_concurrent": 3}])
+@pytest.mark.parametrize("engine_options", [{"max_concurrent": 3}, {"max_concurrent": 3, "warm": 0}])
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_whatever_happens_each_run_ends_once_and_does_nothing_twice(
     lab: Lab, seed: int, caplog: pytest.LogCaptureFixture

@@ -58,7 +58,7 @@ class _Questions:
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._heard: set[str] = set()
         self._unwatch = engine.journal.watch(head.run, self._hear)
-        if head.head > 1:
+        if head.head > 1 and not head.is_asleep:  # who only sleeps has no open question
             self._own(asyncio.create_task(self._look_back(), name=f"earlier questions of {head.run}"))
 
     def _own(self, task: asyncio.Task[None]) -> asyncio.Task[None]:

@@ -12,15 +12,18 @@ from agiwo.durable import SPEC, Outcome, Program, Programs
 from agiwo.engine.context import Context, Spawn
 from agiwo.engine.execution import Execution, Slots
 from agiwo.engine.feed import Feed
+from agiwo.engine.feeds import Feeds
+from agiwo.engine.lineage import Lineage
+from agiwo.engine.parking import Parking
 from agiwo.engine.pasts import BASE, Pasts
 from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
-from agiwo.engine.start import start_run
+from agiwo.engine.start import spec_in, start_run
 from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
 from agiwo.engine.terminal import terminal_event
-from agiwo.errors import Conflict, Interrupted, ReplayMismatch
+from agiwo.errors import Conflict, Interrupted, NotFound, ReplayMismatch
 from agiwo.schema.event import CHILD_FINISHED, LOG
 from agiwo.schema.record import Batch, Entry, Record, RunHead
 from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
@@ -45,25 +48,114 @@ class Driver:
         on_run: Callable[[RunHead], None],
         give_up: Callable[[str], None],
         slots: Slots,
+        feeds: Feeds,
+        warm: int,
     ) -> None:
         self.executions: dict[str, Execution] = {}
+        self.lineage = Lineage()
+        self.parking = Parking(storage.journal, clock, tasks, self._rebuild, self._put_away, warm)
         self.is_closing = False
         self._programs, self._storage, self._clock, self._redactor = programs, storage, clock, redactor
-        self._tasks, self._spawn, self._tell_run, self._give_up = tasks, spawn, on_run, give_up
-        self._slots = slots
+        self._tasks, self._spawn, self._tell_run, self._slots, self._feeds = tasks, spawn, on_run, slots, feeds
+        self._give_up = give_up
         self._lanes = Lanes()
         self._pasts = Pasts(storage.journal)
         self._holders: dict[str, asyncio.Future[None]] = {}
 
-    def take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
+    # Runs that this process drives
+
+    def take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> None:
         """A run to drive from now on, as soon as it is the first of its session."""
-        execution = Execution(
-            head, spec, records, feed, self._storage, self._clock, self._slots, self._redactor, self._give_up
-        )
-        self.executions[head.run] = execution
+        execution = self._made(head, spec, records, feed)
         self._tell_run(head)
         self.go(execution)
+
+    def park(self, head: RunHead, unfinished: Callable[[str], bool]) -> None:
+        """A run to drive when it wakes; `unfinished` tells which runs are still going."""
+        self._lanes.enter(head.session, head.run)
+        self._tell_run(head)
+        self.parking.park(head, unfinished)
+
+    def _made(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> Execution:
+        execution = self.executions[head.run] = Execution(
+            head, spec, records, feed, self._storage, self._clock, self._slots, self._redactor, self
+        )
         return execution
+
+    async def _rebuild(self, run: str) -> None:
+        head, records = await self._storage.journal.run(run), await self._storage.journal.load(run)
+        assert head
+        spec, feed = spec_in(records), await self._feeds.of(head)
+        self.parking.release(run)
+        execution = self._made(head, spec, records, feed)
+        execution.is_rebuilt = True
+        self.go(execution)
+
+    def _put_away(self, execution: Execution) -> None:
+        del self.executions[execution.id]
+        for task in execution.put_away():
+            self._tasks.keep(task)
+
+    @asynccontextmanager
+    async def awake(self, which: Callable[[], Sequence[str]]) -> AsyncGenerator[list[Execution]]:
+        """Those of the runs that have not ended, each one whole until the end of the block.
+
+        Raises:
+            StorageError: one was parked, and its records cannot be read.
+        """
+        with self.parking.paused():
+            while parked := [run for run in which() if run in self.parking]:
+                await asyncio.gather(*map(self.parking.awake, parked))
+            found = [self.executions[run] for run in which() if run in self.executions]
+            yield [execution for execution in found if not execution.ending]
+
+    async def refuse_unless_over(self, run: str) -> None:
+        """Nothing, for a run that has ended or is about to.
+
+        Raises:
+            NotFound: no such run.
+            Conflict: another process drives it.
+        """
+        head = await self._storage.journal.run(run)
+        if head is None:
+            raise NotFound("run", run)
+        if not head.status.is_terminal and run not in self.lineage:
+            raise Conflict(f"run {run} is not driven by this process")
+
+    def is_going(self, run: str) -> bool:
+        """Whether this process drives the run, and it is not about to be over."""
+        return run in self.lineage and not self._is_ending(run)
+
+    def session(self, run: str) -> str:
+        """The session of a run that is not over."""
+        return self.executions[run].session if run in self.executions else self.parking.session(run)
+
+    def team(self, run: str) -> list[str]:
+        """The run, and those below it that it only waits for, with theirs."""
+        execution = self.executions.get(run)
+        operations = execution.operations.values() if execution else ()
+        return [run, *(each for operation in operations for id in operation.awaited for each in self.team(id))]
+
+    # What runs need of each other
+
+    def give_up(self, child: str) -> None:
+        """As `Host.give_up`."""
+        self._give_up(child)
+
+    def below(self, run: str, ids: Sequence[str]) -> list[str]:
+        """As `Host.below`."""
+        return [id for id in ids if self.lineage.above(id) == run]
+
+    def fell_asleep(self, execution: Execution) -> None:
+        """As `Host.fell_asleep`."""
+        if not self.is_closing:
+            self.parking.fell_asleep(execution)
+
+    def woke_up(self, execution: Execution) -> None:
+        """As `Host.woke_up`."""
+        self.parking.woke_up(execution)
+
+    # Driving
 
     def go(self, execution: Execution) -> None:
         """Drive a run, unless that is done already or another run of its session is before it."""
@@ -79,7 +171,7 @@ class Driver:
         Raises:
             Conflict: one is going, or waits to go.
         """
-        if any(not execution.ending for execution in self.executions.values() if execution.session == session):
+        if any(map(self.is_going, self._lanes.runs(session))):
             raise Conflict(f"a run of session {session!r} is going or waits to go: wait for it, or cancel it")
         holder, turn = ids.fresh("hold"), asyncio.get_running_loop().create_future()
         self._holders[holder] = turn
@@ -99,11 +191,15 @@ class Driver:
         elif following:
             self.go(self.executions[following])
 
+    def _is_ending(self, run: str) -> bool:
+        return run in self.executions and self.executions[run].ending
+
     async def _drive(self, execution: Execution) -> None:
         """Take a run as far as it goes: to its end, or until it must be suspended."""
-        execution.is_looping = False
+        execution.is_looping = execution.is_rebuilt
         try:
-            await execution.slot.take()
+            if not execution.is_rebuilt:  # else it sleeps on, and works when it wakes
+                await execution.slot.take()
             program = self._programs.find(execution.spec)
             if program is None:
                 await self._halt(execution, f"agent {execution.spec.agent!r} is not registered in this process")
@@ -118,6 +214,7 @@ class Driver:
         except ReplayMismatch as error:
             await self._halt(execution, str(error))
         finally:
+            execution.is_rebuilt = False
             execution.slot.give()
             execution.stopwatch.hold()
 
@@ -165,23 +262,21 @@ class Driver:
         self._let_go(execution)
 
     def _tell_parent(self, execution: Execution, outcome: Outcome) -> list[Batch]:
-        parent = self.executions.get(execution.spec.parent or "")
-        if parent is None or parent.ending:
+        parent = execution.spec.parent
+        if parent is None or not self.is_going(parent):
             return []
         data = {"runId": execution.id, "agentId": execution.spec.agent, "status": str(outcome.status)}
-        return [Batch(parent.id, (Entry(CHILD_FINISHED, data, self._clock.now()),), expect=OPEN)]
+        return [Batch(parent, (Entry(CHILD_FINISHED, data, self._clock.now()),), expect=OPEN)]
 
     def _let_go(self, execution: Execution) -> None:
         self.executions.pop(execution.id, None)
         for task in execution.leftover:
             self._tasks.keep(task)
-        if parent := self.executions.get(execution.spec.parent or ""):
-            parent.children.pop(execution.id, None)
-            parent.children |= execution.children  # so that a cancel of the tree still finds them
+        self.lineage.leave(execution.id)
         self._leave(execution.session, execution.id)
 
     async def _suspend(self, execution: Execution, reason: str) -> None:
-        self._warn(execution, f"the run is suspended: {reason}")
+        self._warn(execution.feed, f"the run is suspended: {reason}")
         if execution.status == RunStatus.SUSPENDED:
             return
         log.warning("run %s is suspended: %s", execution.id, reason)
@@ -192,13 +287,13 @@ class Driver:
 
     def tell_storage(self, trouble: str | None) -> None:
         """Tell who reads the runs that the store begins to refuse writes, or takes them again."""
-        for execution in self.executions.values():
+        for feed in filter(None, map(self._feeds.at_hand, self.lineage)):
             if trouble is None:
-                execution.feed.notice(LOG, {"level": "info", "message": "the run goes on"}, self._clock.now())
+                feed.notice(LOG, {"level": "info", "message": "the run goes on"}, self._clock.now())
             else:
-                self._warn(execution, f"the run is suspended until the store takes writes again: {trouble}")
+                self._warn(feed, f"the run is suspended until the store takes writes again: {trouble}")
 
-    def _warn(self, execution: Execution, message: str) -> None:
+    def _warn(self, feed: Feed, message: str) -> None:
         """Tell who reads the run, now or later, why nothing happens."""
         warning = {"level": "warning", "message": self._redactor.text(message)}
-        execution.feed.notice(LOG, warning, self._clock.now(), stands=True)
+        feed.notice(LOG, warning, self._clock.now(), stands=True)

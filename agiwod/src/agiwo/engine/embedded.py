@@ -7,25 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 from agiwo.clock import Clock, SystemClock
-from agiwo.durable import SPEC, CancelScope, Programs
+from agiwo.durable import CancelScope, Programs
 from agiwo.engine.branching import Branching
 from agiwo.engine.cursor import Cursor
-from agiwo.engine.driver import OPEN, Driver
+from agiwo.engine.driver import Driver
 from agiwo.engine.ending import Ending
 from agiwo.engine.execution import Execution
 from agiwo.engine.feeds import Feeds
 from agiwo.engine.intake import Intake
 from agiwo.engine.interruption import CANCEL
-from agiwo.engine.mailbox import MAIL
 from agiwo.engine.operation import Operation
+from agiwo.engine.parking import WARM
+from agiwo.engine.post import Post
+from agiwo.engine.recovery import Recovery
 from agiwo.engine.redact import Redactor
 from agiwo.engine.stopping import Stopping
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
-from agiwo.errors import Conflict, CursorExpired, NotFound, StorageError
+from agiwo.errors import CursorExpired, NotFound, StorageError
 from agiwo.journal.base import Journal
 from agiwo.schema.event import LOG, NewEvent
-from agiwo.schema.record import Batch, Entry, RunHead, StateChange
+from agiwo.schema.record import RunHead, StateChange
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
 
@@ -36,7 +38,7 @@ class EmbeddedEngine:
     some runs another pool of slots; it can be set later, too, for slots that are taken from then on. `secrets` (name
     -> value) are replaced in everything that is recorded or streamed. `on_storage` is called with the trouble when the
     store begins to refuse writes, and with None when it takes them again; `on_run` with each run that is taken on, a
-    new or a recovered one, before it goes on.
+    new or a recovered one, before it goes on. Of the runs that sleep the newest, `warm` of them, are kept whole.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class EmbeddedEngine:
         on_storage: Callable[[str | None], None] = lambda trouble: None,
         on_run: Callable[[RunHead], None] = lambda head: None,
         pool_of: Callable[[RunSpec], asyncio.Semaphore | None] = lambda spec: None,
+        warm: int = WARM,
     ) -> None:
         self.journal = journal
         self.storage = Storage(journal, self._on_storage)
@@ -58,6 +61,7 @@ class EmbeddedEngine:
         self._redactor = Redactor(secrets)
         self._tasks = Tasks()
         self._slots, self.pool_of = asyncio.Semaphore(max_concurrent), pool_of
+        self._feeds = Feeds(journal)
         self._driver = Driver(
             programs,
             self.storage,
@@ -68,11 +72,12 @@ class EmbeddedEngine:
             on_run,
             self._give_up,
             self._slots_of,
+            self._feeds,
+            warm,
         )
         self._executions = self._driver.executions
         self.branching = Branching(journal, self._driver, self._clock)
         self._stopping = Stopping(self.storage, self._driver, self._tasks)
-        self._feeds = Feeds(journal)
         self._intake = Intake(
             programs,
             self.storage,
@@ -83,6 +88,8 @@ class EmbeddedEngine:
             self._driver,
             self.events,
         )
+        self._post = Post(self.storage, self._clock, self._redactor, self._tasks, self._driver)
+        self._recovery = Recovery(journal, self._driver, self._feeds)
         self._endings: set[Ending] = set()
 
     def _slots_of(self, spec: RunSpec) -> asyncio.Semaphore:
@@ -141,41 +148,7 @@ class EmbeddedEngine:
             NotFound: no such run.
             Conflict: the run has ended, or takes no more messages on this topic.
         """
-        execution = self._executions.get(run)
-        if execution is None or execution.ending:
-            await self._refuse_unless_over(run)
-            raise Conflict(f"run {run} has ended")
-        if f"{MAIL}/{message}" in execution.keyed:
-            return False
-        if not execution.mail.is_open(topic):
-            raise Conflict(f"run {run} is finishing and takes no more messages on {topic!r}")
-        payload = {"id": message, "topic": topic, "data": self._redactor.data(dict(data))}
-        told = [execution.entry(event)] if event else []
-        return await asyncio.shield(self._tasks.start(self._deliver(execution, payload, told), f"{run} mail"))
-
-    async def _deliver(self, execution: Execution, payload: Mapping[str, Any], told: Sequence[Entry]) -> bool:
-        key = f"{MAIL}/{payload['id']}"
-        letter = Entry(MAIL, payload, self._clock.now(), key, public=False)
-        batch = Batch(execution.id, (letter, *told), expect=OPEN)
-        execution.mail.arriving[key] = payload["topic"]
-        try:
-            records = await self.storage.append_now(batch)
-        except Conflict:
-            if key not in execution.keyed:  # it is no second sending of the same message
-                raise
-            return False
-        finally:
-            execution.mail.arriving.pop(key, None)
-        execution.recall(records)
-        execution.mail.ring()
-        return True
-
-    async def _refuse_unless_over(self, run: str) -> None:
-        head = await self.journal.run(run)
-        if head is None:
-            raise NotFound("run", run)
-        if not head.status.is_terminal and run not in self._executions:
-            raise Conflict(f"run {run} is not driven by this process")
+        return await self._post.send(run, message, topic, data, event)
 
     async def cancel(self, run: str, reason: str = "", scope: CancelScope = "tree") -> bool:
         """Record that a run, and by default all below it, is to end, and see to it; False when it had ended already.
@@ -203,27 +176,23 @@ class EmbeddedEngine:
         return await asyncio.shield(self._tasks.start(self._conclude(run, reason, scope), f"{run} shutdown"))
 
     async def _cancel(self, run: str, reason: str, scope: CancelScope) -> bool:
-        execution = await self._stoppable(run)
-        if execution:
-            await self._stopping.cancel(execution, reason, scope)
-        return execution is not None
+        if is_going := await self._is_going(run):
+            await self._stopping.cancel(run, reason, scope)
+        return is_going
 
     async def _conclude(self, run: str, reason: str, scope: CancelScope) -> bool:
-        execution = await self._stoppable(run)
-        if execution:
-            await self._stopping.shut_down(execution, reason, scope)
-        return execution is not None
+        if is_going := await self._is_going(run):
+            await self._stopping.shut_down(run, reason, scope)
+        return is_going
 
-    async def _stoppable(self, run: str) -> Execution | None:
-        """The run, unless it has ended."""
+    async def _is_going(self, run: str) -> bool:
         await self._intake.settled(run)
         if self.storage.trouble is not None:
             raise StorageError(self.storage.trouble)
-        execution = self._executions.get(run)
-        if execution is None or execution.ending:
-            await self._refuse_unless_over(run)
-            return None
-        return execution
+        if self._driver.is_going(run):
+            return True
+        await self._driver.refuse_unless_over(run)
+        return False
 
     def _give_up(self, child: str) -> None:
         self._tasks.start(self._cancel_late(child), f"{child} given up")
@@ -295,28 +264,12 @@ class EmbeddedEngine:
 
         Runs whose agent is not registered are suspended until `resume` is called for it.
         """
-        heads = [head for head in await self.journal.claim() if head.run not in self._executions]
-        heads.sort(key=lambda head: (head.status == RunStatus.QUEUED, head.created_at))
-        for head in heads:
-            records = await self.journal.load(head.run)
-            spec = next(record for record in records if record.key == SPEC)
-            feed = await self._feeds.of(head)
-            self._driver.take_on(head, RunSpec.from_json(spec.data["spec"]), records, feed)
-        for head in heads:
-            await self._find_parent(head)
+        heads = await self._recovery.recover()
+        for head in heads:  # it may have been spawned while all below another one were interrupted
+            above = self._executions.get(self._driver.lineage.above(head.run) or "")
+            if above:
+                await self._interrupt_too(head.run, above)
         return [head.run for head in heads]
-
-    async def _find_parent(self, head: RunHead) -> None:
-        """Put a recovered run under the nearest run above it that is not over."""
-        above = head
-        while above and above.parent and above.parent not in self._executions:
-            above = await self.journal.run(above.parent)
-        execution = self._executions.get(head.run)
-        if execution is None or above is None or above.parent is None:
-            return
-        parent = self._executions[above.parent]
-        parent.children[head.run] = execution
-        await self._interrupt_too(head.run, parent)
 
     async def resume(self, run: str) -> bool:
         """Try a suspended run again; False when it is not suspended here."""
@@ -328,10 +281,10 @@ class EmbeddedEngine:
 
     def tell(self, run: str, data: Mapping[str, Any]) -> bool:
         """Tell present readers of a run something that is not kept, as a `log`; False when nobody drives it here."""
-        execution = self._executions.get(run)
-        if execution is None or execution.ending:
+        if not self._driver.is_going(run):
             return False
-        execution.feed.notice(LOG, self._redactor.data(dict(data)), self._clock.now())
+        if feed := self._feeds.at_hand(run):
+            feed.notice(LOG, self._redactor.data(dict(data)), self._clock.now())
         return True
 
     def learn_secrets(self, secrets: Mapping[str, str]) -> None:
@@ -341,6 +294,7 @@ class EmbeddedEngine:
     async def close(self) -> None:
         """Stop driving. Unfinished runs stay as they are recorded and go on when they are recovered."""
         self._driver.is_closing = True
+        self._driver.parking.close()
         for ending in self._endings:
             ending.give_up()
         self._tasks.cancel()

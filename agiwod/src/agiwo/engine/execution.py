@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 from agiwo.clock import Clock
 from agiwo.durable import CancelScope, RunView
@@ -17,9 +18,10 @@ from agiwo.engine.slot import Slot
 from agiwo.engine.stopwatch import WAIT_OUTCOME, Stopwatch, active_seconds
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import FAREWELL
+from agiwo.engine.waitset import Waitset
 from agiwo.errors import Conflict, Interrupted, ReplayMismatch
 from agiwo.schema.event import RUN_RESUMED, RUN_RETRYING, RUN_WOKEN, NewEvent
-from agiwo.schema.record import Batch, Change, Entry, Json, Record, RunHead
+from agiwo.schema.record import BESIDE, Batch, Change, Entry, Json, Record, RunHead
 from agiwo.schema.run import RunSpec, RunStatus
 
 GRACE = 0.1
@@ -37,6 +39,30 @@ _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SLEEPING})
 log = logging.getLogger(__name__)
 
 
+class Host(Protocol):
+    """Who drives runs, as one of them needs it."""
+
+    def give_up(self, child: str) -> None:
+        """Cancel a child, for its parent is out of time."""
+        ...
+
+    def below(self, run: str, ids: Sequence[str]) -> list[str]:
+        """Those of these runs that stand right below the run."""
+        ...
+
+    def awake(self, which: Callable[[], Sequence[str]]) -> "AbstractAsyncContextManager[Sequence[Execution]]":
+        """These runs, unless they have ended; none of them is parked before the end of the block."""
+        ...
+
+    def fell_asleep(self, execution: "Execution") -> None:
+        """The run sleeps."""
+        ...
+
+    def woke_up(self, execution: "Execution") -> None:
+        """The run sleeps no more."""
+        ...
+
+
 class Execution:
     """A run and everything that this process knows of it while it is not over."""
 
@@ -50,9 +76,9 @@ class Execution:
         clock: Clock,
         slots: Slots,
         redactor: Redactor,
-        give_up: Callable[[str], None],
+        host: Host,
     ) -> None:
-        self._give_up = give_up
+        self.host = host
         self.id, self.spec, self.feed = head.run, spec, feed
         self.status, self.wake = head.status, head.wake
         self.session = head.session
@@ -65,9 +91,9 @@ class Execution:
         self.attempt = 1
         self.ending = False
         self.is_looping = False
+        self.is_rebuilt = False
         self.task: asyncio.Task[None] | None = None
         self.wish: asyncio.Task[None] | None = None
-        self.children: dict[str, Execution] = {}
         self._emits: dict[str, NewEvent] = {}
         self.leftover: set[asyncio.Task[Any]] = set()
         for record in records:
@@ -104,6 +130,8 @@ class Execution:
             await asyncio.wait({self.wish})  # what follows an interruption stands behind it in the journal, too
         if self.interruptions.is_urgent and status in _AT_WORK:
             status, wake = RunStatus.CANCELLING, None
+        elif self.interruptions.is_shutdown and wake:
+            status, wake = RunStatus.RUNNING, None
         emitted, self._emits = self._emits, {}
         at = self.clock.now()
         ahead = [Entry(event.type, event.data, at, key, True, event.item) for key, event in emitted.items()]
@@ -166,12 +194,18 @@ class Execution:
 
     async def _perform(self, operation: Operation, body: Callable[[Operation], Awaitable[None]]) -> None:
         try:
+            await self.show_company()
             await body(operation)
         except Exception as error:
             if not operation.done.done():
                 operation.done.set_exception(error)
             else:
                 log.debug("%s: %s ended late: %r", self.id, operation.key, error)
+
+    async def show_company(self) -> None:
+        """Show in the index that the run does other things while it sleeps: then it must not be parked from there."""
+        if self.wake and len(self.operations) > 1 and BESIDE not in self.wake:
+            await self.commit(status=self.status, wake={**self.wake, BESIDE: True})
 
     async def record(self, operation: Operation, type: str, data: Mapping[str, Any], *entries: Entry) -> None:
         """Write an operation's record and let it return; does nothing when an interruption was first."""
@@ -220,7 +254,7 @@ class Execution:
         self.sum_up()
         for operation in settled:
             for child in operation.awaited:
-                self._give_up(child)
+                self.host.give_up(child)
         await self.stop(settled)
 
     def interrupt(self, cause: str, reason: str, scope: CancelScope = "run") -> tuple[list[Entry], list[Operation]]:
@@ -272,14 +306,26 @@ class Execution:
         for operation in settled:
             self.conclude(operation)
 
-    def tree(self) -> "list[Execution]":
-        """The run and all below it that are not over, leaves last."""
-        return [self, *(each for child in self.children.values() for each in child.tree())]
+    def lone_sleep(self) -> Waitset | None:
+        """What the run sleeps on, when it does nothing else, and nothing is about to reach it."""
+        if len(self.operations) != 1 or self.ending or self.interruptions.latest:
+            return None
+        if self._emits or self.mail.arriving or self.leftover or self.stopwatch.is_linked:
+            return None
+        (operation,) = self.operations.values()
+        is_over = operation.settled or operation.sleep is None or operation.sleep.is_over
+        return None if is_over else operation.sleep
 
-    def team(self) -> "list[Execution]":
-        """The run and those below it that it only waits for, with theirs."""
-        awaited = {id for operation in self.operations.values() for id in operation.awaited}
-        return [self, *(each for id, child in self.children.items() if id in awaited for each in child.team())]
+    def put_away(self) -> list[asyncio.Task[Any]]:
+        """Record nothing any more, and let go of everything; gives the tasks that end with that."""
+        tasks = [task for task in (self.task, *(each.task for each in self.operations.values())) if task]
+        for operation in self.operations.values():
+            operation.settle()
+            if operation.sleep:
+                operation.sleep.close()
+        for task in tasks:
+            task.cancel()
+        return tasks
 
     async def close(self) -> None:
         """Leave the run as it is recorded: it goes on in a later process, and what still comes out here is dropped."""

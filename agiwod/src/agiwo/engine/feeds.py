@@ -15,6 +15,10 @@ class Feeds:
         self._journal = journal
         self._feeds: WeakValueDictionary[str, Feed] = WeakValueDictionary()
 
+    def at_hand(self, run: str) -> Feed | None:
+        """The run's feed, if somebody has it."""
+        return self._feeds.get(run)
+
     async def of(self, head: RunHead) -> Feed:
         """The run's feed, which hears of every commit from now on."""
         if feed := self._feeds.get(head.run):

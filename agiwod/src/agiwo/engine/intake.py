@@ -100,9 +100,8 @@ class Intake:
         own = [record for record in records if record.run == batch.run]
         feed = await self._feeds.of(head)
         cursor = Cursor(feed, self._journal, self._clock.now)
-        execution = self._driver.take_on(head, spec, own, feed)
-        if parent := self._driver.executions.get(spec.parent or ""):
-            parent.children[execution.id] = execution
+        self._driver.lineage.join(batch.run, spec.parent)
+        self._driver.take_on(head, spec, own, feed)
         return cursor
 
     # Runs that others spawn
@@ -148,12 +147,11 @@ class Intake:
         spawned = execution.entry(NewEvent(CHILD_SPAWNED, told))
         await execution.commit(spawned, own, extra=(*changes, child))
 
-    def _refuse_deadlock(self, execution: Execution | None, spec: RunSpec) -> None:
+    def _refuse_deadlock(self, execution: Execution, spec: RunSpec) -> None:
         """Runs of one session go one after the other, so a child in a session above it would never start."""
-        while execution:
-            if execution.session == spec.session:
-                raise Conflict(f"a child run needs another session than run {execution.id} above it, {spec.session!r}")
-            execution = self._driver.executions.get(execution.spec.parent or "")
+        for run in self._driver.lineage.upwards(execution.id):
+            if self._driver.session(run) == spec.session:
+                raise Conflict(f"a child run needs another session than run {run} above it, {spec.session!r}")
 
     async def _state_of(self, child: str, spec: RunSpec, execution: Execution) -> list[StateChange]:
         """What makes the state that a child works for, if it works for one.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agiwo.durable import INTERRUPTED, STEP_FAILED
+from agiwo.engine.waitset import Waitset
 from agiwo.errors import EffectFailed, Interrupted
 from agiwo.schema.record import Record
 
@@ -22,7 +23,7 @@ class Operation:
 
     `settled` is set by whoever writes its record, the operation itself or an interruption: the other one then drops
     what it has; `is_spawning` when it was a spawn that did. It is resting when it waits, and not for children that work
-    for its run. `awaited` names those, whose time is its run's, too.
+    for its run. `awaited` names those, whose time is its run's, too. `sleep` is what it sleeps on.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Operation:
     is_resting: bool = False
     is_spawning: bool = False
     awaited: list[str] = field(default_factory=list[str])
+    sleep: Waitset | None = None
 
     def settle(self) -> bool:
         """Claim the right to write the record; False when somebody has it already."""

@@ -1,17 +1,17 @@
 """The order of a session's runs: one after the other. Knows no journal."""
 
-from collections import deque
+from collections.abc import Sequence
 
 
 class Lanes:
     """One lane a session: the run in front may go, the others wait in line."""
 
     def __init__(self) -> None:
-        self._lanes: dict[str, deque[str]] = {}
+        self._lanes: dict[str, list[str]] = {}
 
     def enter(self, session: str, run: str) -> bool:
         """Put a run in line; True when it is in front."""
-        lane = self._lanes.setdefault(session, deque())
+        lane = self._lanes.setdefault(session, [])
         if run not in lane:
             lane.append(run)
         return lane[0] == run
@@ -27,3 +27,7 @@ class Lanes:
             del self._lanes[session]
             return None
         return lane[0] if was_in_front else None
+
+    def runs(self, session: str) -> Sequence[str]:
+        """Who is in line, the one in front first."""
+        return tuple(self._lanes.get(session, ()))

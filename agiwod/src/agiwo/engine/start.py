@@ -1,5 +1,6 @@
 """The beginning of a run: its records before the loop, and what its session said before it. Drives nothing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from agiwo.engine.execution import Execution
 from agiwo.engine.pasts import BASE, Pasts, point_of
 from agiwo.journal.base import Journal
 from agiwo.schema.event import ITEM_COMPLETED, RUN_QUEUED, RUN_RESUMED, RUN_STARTED, NewEvent
-from agiwo.schema.record import Batch, Entry, Point, RunHead, Session
+from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session
 from agiwo.schema.run import RunSpec, RunStatus
 
 
@@ -21,10 +22,22 @@ def new_run(id: str, spec: RunSpec, version: str | None, at: float) -> Batch:
     return Batch(id, entries, RunStatus.QUEUED, create=head)
 
 
+def spec_in(records: Sequence[Record]) -> RunSpec:
+    """What a run is asked to do, from its records."""
+    return RunSpec.from_json(next(record for record in records if record.key == SPEC).data["spec"])
+
+
 async def start_run(execution: Execution, journal: Journal, pasts: Pasts) -> None:
-    """Record that a run starts, or that it goes on, and give it its session's past."""
+    """Record that a run starts, or that it goes on, and give it its session's past.
+
+    One that slept all the while, and is only made again, does not go on yet.
+    """
+    base = execution.keyed.get(BASE)
+    if base and execution.is_rebuilt:
+        execution.view = replace(execution.view, past=await pasts.up_to(point_of(base)))
+        return
     execution.status = RunStatus.CANCELLING if execution.interruptions.is_urgent else RunStatus.RUNNING
-    if base := execution.keyed.get(BASE):
+    if base:
         resumed = NewEvent(RUN_RESUMED, {"agentId": execution.spec.agent})
         await execution.commit(execution.entry(resumed), status=execution.status)
         point = point_of(base)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -19,6 +20,9 @@ from agiwo.schema.run import RunStatus
 Stop = tuple[Execution, list[Entry], list[Operation]]
 """A run that is to be stopped, what says so in its journal, and the operations that end with it."""
 
+Then = Callable[[Sequence[Stop]], Coroutine[Any, Any, None]]
+"""What is done once the interruptions are recorded."""
+
 
 class Stopping:
     """Stops runs that this process drives."""
@@ -26,49 +30,49 @@ class Stopping:
     def __init__(self, storage: Storage, driver: Driver, tasks: Tasks) -> None:
         self._storage, self._driver, self._tasks = storage, driver, tasks
 
-    async def cancel(self, execution: Execution, reason: str, scope: CancelScope) -> None:
+    async def cancel(self, run: str, reason: str, scope: CancelScope) -> None:
         """Record the wish and see to it; returns once it is recorded.
 
         Raises:
             StorageError: the store refuses writes; the wish stands, and is recorded when it takes them.
         """
-        tree = execution.tree() if scope == "tree" else [execution]
-        going = [each for each in tree if not each.ending and not each.interruptions.is_cancelled]
-        stops = [(each, *each.interrupt(CANCEL, reason or "cancelled", scope)) for each in going]
-        await self._record(execution, stops, RunStatus.CANCELLING, self._stop)
+        async with self._driver.awake(partial(self._runs, run, scope)) as executions:
+            going = [each for each in executions if not each.interruptions.is_cancelled]
+            stops = [(each, *each.interrupt(CANCEL, reason or "cancelled", scope)) for each in going]
+            wish = self._begin(run, stops, RunStatus.CANCELLING, self._stop)
+        await self._recorded(wish)
 
-    async def shut_down(self, execution: Execution, reason: str, scope: CancelScope) -> None:
-        """Record that a run is to sleep no more, and wake it if it does; returns once that is recorded.
+    async def shut_down(self, run: str, reason: str, scope: CancelScope) -> None:
+        """Record that a run is to rest no more, and wake it if it does; returns once that is recorded.
 
         Raises:
             StorageError: as `cancel`.
         """
-        tree = execution.tree() if scope == "tree" else execution.team()
-        going = [each for each in tree if not each.ending and each.interruptions.latest is None]
-        stops = [(each, *each.interrupt(SHUTDOWN, reason or "shut down", scope)) for each in going]
-        await self._record(execution, stops, RunStatus.RUNNING, self._wake)
+        runs = partial(self._runs, run, scope) if scope == "tree" else partial(self._driver.team, run)
+        async with self._driver.awake(runs) as executions:
+            going = [each for each in executions if each.interruptions.latest is None]
+            stops = [(each, *each.interrupt(SHUTDOWN, reason or "shut down", scope)) for each in going]
+            wish = self._begin(run, stops, RunStatus.RUNNING, self._wake)
+        await self._recorded(wish)
 
-    async def _record(
-        self,
-        execution: Execution,
-        stops: Sequence[Stop],
-        status: RunStatus,
-        then: Callable[[Sequence[Stop]], Coroutine[Any, Any, None]],
-    ) -> None:
-        """Record the interruptions in one commit, then see to them."""
+    def _runs(self, run: str, scope: CancelScope) -> Sequence[str]:
+        return self._driver.lineage.tree(run) if scope == "tree" else [run]
+
+    def _begin(self, run: str, stops: Sequence[Stop], status: RunStatus, then: Then) -> asyncio.Task[None] | None:
+        """Begin to record the interruptions; gives what records the latest one of this run."""
         if stops:
-            wish = self._tasks.start(self._interrupt(stops, status, then), f"{execution.id} interruption")
+            wish = self._tasks.start(self._interrupt(stops, status, then), f"{run} interruption")
             for each, _, _ in stops:
                 each.wish = wish
-        if execution.wish:
-            await self._storage.done(execution.wish)
+        execution = self._driver.executions.get(run)
+        return execution and execution.wish
 
-    async def _interrupt(
-        self,
-        stops: Sequence[Stop],
-        status: RunStatus,
-        then: Callable[[Sequence[Stop]], Coroutine[Any, Any, None]],
-    ) -> None:
+    async def _recorded(self, wish: asyncio.Task[None] | None) -> None:
+        if wish:
+            await self._storage.done(wish)
+
+    async def _interrupt(self, stops: Sequence[Stop], status: RunStatus, then: Then) -> None:
+        """Record the interruptions in one commit, then see to them."""
         # A run that works on stays what it is.
         moved = [each for each, _, settled in stops if settled or status == RunStatus.CANCELLING]
         batches = [Batch(each.id, tuple(entries), status if each in moved else None) for each, entries, _ in stops]

@@ -45,6 +45,11 @@ class Stopwatch:
         self._at_work: set[Stopwatch] = set()
         self._above: Stopwatch | None = None
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether another one counts with this one."""
+        return self._above is not None
+
     def go(self) -> None:
         """Count from now on."""
         self._begin(self)

@@ -31,8 +31,11 @@ class Waiting:
             deadline = await self._deadline(operation, timeout, {"runs": list(ids), "mode": mode})
             waitset = Waitset(execution.storage.journal, execution.clock, ids, mode, deadline)
             try:
-                with self._counting(operation, ids):
-                    outcome = await waitset.ends()
+                async with self._counting(operation, ids):
+                    await waitset.look()
+                    with self._asleep(operation, waitset):
+                        await waitset.rings()
+                outcome = await waitset.outcome()
             finally:
                 waitset.close()
             await execution.record(operation, WAIT_OUTCOME, outcome)
@@ -77,19 +80,36 @@ class Waiting:
             deadline = None if timeout is None else now + timeout
             entries = [Entry(WAIT_INTENT, {"deadline": deadline, "status": str(status)}, now, key, public=False)]
         wake = {"deadline": deadline, **asked} if asked and status == RunStatus.SLEEPING else None
-        await execution.commit(*entries, status=status, wake=wake)
+        if entries or (status, wake) != (execution.status, execution.wake):
+            await execution.commit(*entries, status=status, wake=wake)
+        await execution.show_company()
         return deadline
 
-    @contextmanager
-    def _counting(self, operation: Operation, ids: Sequence[str]) -> Generator[None]:
+    @asynccontextmanager
+    async def _counting(self, operation: Operation, ids: Sequence[str]) -> AsyncGenerator[None]:
         """Count the time that children take, as long as this run does nothing but wait for them; asleep it does not."""
         execution = self._execution
         with ExitStack() as links:
-            if execution.keyed[f"{operation.key}@"].data["status"] == RunStatus.WAITING:
-                operation.awaited = [id for id in ids if id in execution.children]
-                for id in operation.awaited:
-                    links.enter_context(execution.children[id].stopwatch.linked(execution.stopwatch))
+            if self._status(operation) == RunStatus.WAITING:
+                operation.awaited = execution.host.below(execution.id, ids)
+                async with execution.host.awake(lambda: operation.awaited) as children:
+                    for child in children:
+                        links.enter_context(child.stopwatch.linked(execution.stopwatch))
             yield
+
+    @contextmanager
+    def _asleep(self, operation: Operation, waitset: Waitset) -> Generator[None]:
+        """Let it be known that the run sleeps, if it does: it may be parked from now on."""
+        if self._status(operation) != RunStatus.SLEEPING or waitset.is_over:
+            yield
+            return
+        operation.sleep = waitset
+        self._execution.host.fell_asleep(self._execution)
+        try:
+            yield
+        finally:
+            operation.sleep = None
+            self._execution.host.woke_up(self._execution)
 
     async def _next_message(
         self, operation: Operation, topic: str, match: Mapping[str, Any] | None, deadline: float | None

@@ -41,19 +41,32 @@ class Waitset:
         """The runs that are still going."""
         return [id for id, ending in self._endings.items() if not ending.over.done()]
 
-    async def ends(self) -> dict[str, Any]:
-        """What to record once all or any of the runs have ended, or at the deadline.
+    def needed(self, runs: Sequence[str]) -> int:
+        """How many of these runs are to end."""
+        return 1 if self.mode == "any" else len(runs)
 
-        The `value` has how each of them ended, None for those still going; `late` the seconds since a deadline that was
-        missed because nobody was there, or the machine slept.
+    async def look(self) -> None:
+        """Find out which of the runs have ended already, and count those that do from now on.
 
         Raises:
             NotFound: there is no such run.
         """
         await asyncio.gather(*(ending.look() for ending in self._endings.values()))
-        needed = 1 if self.mode == "any" else len(self._endings)
-        self._bell = Bell(self._clock, [ending.over for ending in self._endings.values()], needed, self.deadline)
+        futures = [ending.over for ending in self._endings.values()]
+        self._bell = Bell(self._clock, futures, self.needed(list(self._endings)), self.deadline)
+
+    async def rings(self) -> None:
+        """Return when all or any of the runs have ended, or at the deadline."""
+        assert self._bell
         await self._bell.rings()
+
+    async def outcome(self) -> dict[str, Any]:
+        """What to record then.
+
+        The `value` has how each of the runs ended, None for those still going; `late` the seconds since a deadline that
+        was missed because nobody was there, or the machine slept.
+        """
+        assert self._bell
         late = {} if self._bell.is_enough or self.deadline is None else _late(self._clock.now() - self.deadline)
         found = {
             id: (await ending.result()).to_json() if ending.over.done() else None

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from agiwo.schema.run import RunStatus
 
 Json = Mapping[str, Any]
 """JSON data: what orjson can write, with string keys."""
+
+BESIDE: Final = "beside"
+"""Member of `RunHead.wake` of a run that does other things while it sleeps."""
 
 
 # Entries and records are named tuples, which are made in a third of the time: an append makes several of each.
@@ -58,6 +61,7 @@ class RunHead:
 
     `owner` names the process that drives it (see `Journal.owner`). Times are seconds since the epoch. `wake` is what a
     sleeping run waits for: a `deadline` (or None), and `runs` of which `all` or `any`, as `mode` says, are to end.
+    `beside` is in it when the run does other things meanwhile.
     """
 
     run: str
@@ -70,6 +74,11 @@ class RunHead:
     head: int = 0
     owner: str = ""
     wake: Json | None = None
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether the run sleeps and does nothing else."""
+        return self.status == RunStatus.SLEEPING and self.wake is not None and BESIDE not in self.wake
 
 
 @dataclass(frozen=True, slots=True)
