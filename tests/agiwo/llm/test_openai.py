@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from agiwo.config import AgiwoSettings, use_settings
-from agiwo.errors import ModelError
+from agiwo.errors import ConfigError, ModelError
 from agiwo.llm.base import Timeouts
 from agiwo.llm.openai import OpenAIModel
 from agiwo.schema.chunk import StreamChunk
@@ -543,6 +543,20 @@ async def test_what_cannot_be_written_as_json_is_a_bad_request() -> None:
 
     assert caught.value.kind == "bad_request"
     assert provider.requests == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"id": ""}, "a model takes as its id an object of str, and not ''"),
+        ({"id": "m", "timeouts": {"connect": 1}}, "a model takes as its timeouts an object of Timeouts, and not {"),
+    ],
+)
+def test_what_a_model_cannot_be_made_of_is_refused_in_words(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        OpenAIModel(**given)
+
+    assert said in str(refused.value)
 
 
 def test_a_model_does_not_show_its_key() -> None:

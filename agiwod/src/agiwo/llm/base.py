@@ -46,6 +46,11 @@ class Timeouts:
                 raise ConfigError(f"timeouts.{name} is {getattr(self, name)!r}; it must be a number of seconds above 0")
 
 
+def _require(name: str, given: object, kind: type[object]) -> None:
+    if not isinstance(given, kind) or given == "":
+        raise ConfigError(f"a model takes as its {name} an object of {kind.__name__}, and not {given!r:.100}")
+
+
 @dataclass
 class Model(ABC):
     """A model to ask. One object serves any number of runs at the same time.
@@ -76,6 +81,8 @@ class Model(ABC):
 
     def __post_init__(self) -> None:
         self.name = self.name or self.id
+        _require("id", self.id, str)
+        _require("timeouts", self.timeouts, Timeouts)
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise ConfigError(f"temperature is {self.temperature!r}; it must be between 0 and 2")
         if self.max_tokens is not None and self.max_tokens < 1:

@@ -210,7 +210,7 @@ def _failure(error: Exception, timeouts: Timeouts) -> tuple[ModelErrorKind, str]
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
             return "bad_request", "base_url is not an http or https URL"
         case httpx2.ConnectError():
-            return "connection", f"cannot connect ({error})"
+            return "connection", f"cannot connect ({error or 'the connection was closed'})"
         case httpx2.DecodingError():
             return "bad_body", f"the body cannot be decoded ({error})"
         case _:
