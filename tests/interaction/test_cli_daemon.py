@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,13 @@ def test_status_has_every_field_while_the_daemon_runs_and_code_3_when_it_does_no
     assert present["uptimeSeconds"] > 0
     assert absent.out.count('": ') == 9
     assert set(json.loads(absent.out)) < set(present)
+
+
+def test_what_was_said_can_be_read_by_nobody_else(home: Home):
+    home.run("start")
+    files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in home.paths.data_dir.glob("agiwod.db*")}
+    assert {name: mode & 0o077 for name, mode in files.items()} == dict.fromkeys(files, 0)
+    assert "agiwod.db" in files
 
 
 def test_status_for_people_says_what_to_do_when_no_daemon_runs(home: Home):

@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -138,7 +138,10 @@ def _scheduling(table: SchedulerSettings) -> SchedulerConfig:
 async def _open_journal(settings: Settings, paths: Paths) -> Journal:
     if settings.storage.kind != "sqlite":
         return await open_journal(settings.storage.kind)
-    return await open_journal("sqlite", db_path=paths.data_dir / "agiwod.db", durability=settings.storage.durability)
+    path = paths.data_dir / "agiwod.db"
+    with suppress(OSError):  # what is wrong with it is said by who opens it
+        path.touch(mode=0o600)  # nobody else's, also where its directory is open to others
+    return await open_journal("sqlite", db_path=path, durability=settings.storage.durability)
 
 
 def _heed_signals(daemon: Daemon, reload: Callable[[], None]) -> None:
