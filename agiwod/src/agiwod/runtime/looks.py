@@ -1,4 +1,4 @@
-"""Looks at scheduled agents: each as it stands, and what it used. Keeps what is over, so that it is read once."""
+"""Looks at scheduled agents: each as it stands, and what it used. What has not moved is not read again."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -10,13 +10,25 @@ from agiwo.durable import SPEC
 from agiwo.journal.base import Journal
 from agiwo.scheduler.portrait import portrait, used, waited_for
 from agiwo.scheduler.states import States
-from agiwo.schema.event import RUN_WOKEN
+from agiwo.schema.event import RUN_SLEEPING, RUN_WOKEN
 from agiwo.schema.record import Record, RunHead, State
-from agiwo.schema.run import RunStatus, Usage
+from agiwo.schema.run import Usage
 from agiwo.schema.state import AgentState
 
 _KEPT: Final = 4096
-"""Tasks that are over, and of which is kept what a look needs; the one that was looked at longest ago goes first."""
+"""Tasks of which is kept what a look needs; the one that was looked at longest ago goes first."""
+
+_TOLD: Final = (RUN_SLEEPING, RUN_WOKEN)
+"""The types of what a look needs, beside what the task is and how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a look needs of a task's records, as they were when the index said `stamp`."""
+
+    stamp: tuple[float, int]
+    records: Sequence[Record]
+    used: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +52,41 @@ class Looks:
 
     def __init__(self, journal: Journal, states: States, clock: Clock) -> None:
         self._journal, self._states, self._clock = journal, states, clock
-        self._over: OrderedDict[str, tuple[Sequence[Record], Usage]] = OrderedDict()
+        self._kept: OrderedDict[str, _Read] = OrderedDict()
 
     async def at(self, state: State) -> Look:
         """The agent as it stands."""
         head = await self._states.current(state)
-        records, usage = await self._read(head)
-        ended = [id for id in waited_for(records) if await self._has_ended(id)] if _sleeps(head) else []
-        above = await self._journal.state(state.parent) if state.parent else None
+        read = await self._read(head)
+        runs: Sequence[str] = head.wake["runs"] if head.wake else ()
+        ended = [id for id, run in zip(waited_for(read.records), runs, strict=False) if await self._has_ended(run)]
         end = head.updated_at if head.status.is_terminal else self._clock.now()
         waiting = await self._states.unfinished(state) if state.persistent else []
         queued = sum(each.run != head.run for each in waiting)
-        shown = portrait(state, head, records, above, ended)
-        return Look(state, head, shown, usage, max(0.0, end - head.created_at), queued)
+        shown = portrait(state, head, read.records, None, ended)
+        return Look(state, head, shown, read.used, max(0.0, end - head.created_at), queued)
 
-    async def _read(self, head: RunHead) -> tuple[Sequence[Record], Usage]:
-        """What a look needs of the task's records, and what it used."""
-        if head.run in self._over:
-            self._over.move_to_end(head.run)
-            return self._over[head.run]
-        records = await self._journal.load(head.run)
-        usage = used(records)
-        if head.status.is_terminal:
-            records = [each for each in records[:-1] if each.key == SPEC or each.type == RUN_WOKEN] + records[-1:]
-            self._over[head.run] = records, usage
-            if len(self._over) > _KEPT:
-                self._over.popitem(last=False)
-        return records, usage
+    async def _read(self, head: RunHead) -> _Read:
+        stamp = (head.updated_at, head.head)
+        read = self._kept.pop(head.run, None)
+        if read is None or read.stamp != stamp:
+            records = await self._journal.load(head.run)
+            read = _Read(stamp, _needed(records), used(records))
+        self._kept[head.run] = read
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return read
 
-    async def _has_ended(self, id: str) -> bool:
-        state = await self._journal.state(id)
-        head = await self._journal.run(state.run) if state else None
+    async def _has_ended(self, run: str) -> bool:
+        head = await self._journal.run(run)
         return head is not None and head.status.is_terminal
 
 
-def _sleeps(head: RunHead) -> bool:
-    return head.status == RunStatus.SLEEPING
+def _needed(records: Sequence[Record]) -> Sequence[Record]:
+    """Those of the records that a portrait is made of, without what a task's plan holds beside its input."""
+    needed = [record for record in records[:-1] if record.type in _TOLD or record.key == SPEC]
+    return [_input_of(record) if record.key == SPEC else record for record in (*needed, *records[-1:])]
+
+
+def _input_of(record: Record) -> Record:
+    return record._replace(data={"spec": {"input": record.data["spec"]["input"]}})
