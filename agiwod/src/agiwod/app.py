@@ -103,7 +103,7 @@ async def _serve(
 async def _daemon(
     settings: Settings, paths: Paths, keys: AgiwoSettings, entered: Entrances, identity: Identity | None
 ) -> AsyncGenerator[Daemon]:
-    skills = SkillManager(skill_sources(settings), is_watched=True)
+    skills = SkillManager(skill_sources(settings), is_watched=True, attic=paths.data_dir / "skills")
     agents = build_agents(settings, skills)
     daemon = Daemon(
         await _open_journal(settings, paths),

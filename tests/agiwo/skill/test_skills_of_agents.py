@@ -1,6 +1,7 @@
 """Agents with skills: what they are told, what they can read, and what a run keeps while skills change."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,41 @@ async def test_a_run_whose_version_is_nowhere_any_more_gets_the_present_one_and_
     )
     gone = await tool.execute({"skill_name": "gone"}, context)
     assert gone.error == "no skill 'gone'; it is not there any more; there are tidy"
+
+
+def test_texts_are_kept_over_a_restart_where_there_is_an_attic(tmp_path: Path) -> None:
+    folder, attic = tmp_path / "skills", tmp_path / "attic"
+    root = write_skill(folder, "tidy", "First.")
+    (first,) = SkillManager([folder], attic=attic).select().entries()
+    (root / "SKILL.md").unlink()
+    second = SkillManager([folder], attic=attic)
+    skill, is_same = second.find("tidy", first.version)
+    assert (skill.text, skill.root, is_same) == ("First.", root, True)
+    with pytest.raises(SkillNotFoundError):
+        second.find("another", first.version)
+    for broken in ("[]", "", "{}"):
+        (attic / f"{first.version}.json").write_text(broken)
+        with pytest.raises(SkillNotFoundError):
+            second.find("tidy", first.version)
+
+
+def test_an_attic_that_is_full_gives_away_what_was_used_longest_ago(tmp_path: Path) -> None:
+    attic = tmp_path / "attic"
+    attic.mkdir()
+    for number in range(1000):
+        (attic / f"{number:016}.json").write_text("{}")
+        os.utime(attic / f"{number:016}.json", (number, number))
+    write_skill(tmp_path / "skills", "tidy")
+    SkillManager([tmp_path / "skills"], attic=attic).look()
+    kept = sorted(place.stem for place in attic.iterdir())
+    assert (len(kept), kept[0]) == (1000, f"{1:016}")
+
+
+def test_skills_are_there_when_the_attic_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_skill(tmp_path / "skills", "tidy")
+    (tmp_path / "attic").write_text("a file")
+    assert len(SkillManager([tmp_path / "skills"], attic=tmp_path / "attic").current()) == 1
+    assert "the text of skill tidy is not kept over a restart" in caplog.text
 
 
 async def test_a_manager_tells_what_a_reload_has_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """The skills of a daemon: what changes on the disk is seen, told, and given to the next run."""
 
+import asyncio
 import shutil
 import time
 from collections.abc import AsyncGenerator
@@ -8,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_lab import calls
 from agiwo.agent import Agent
 from agiwo.journal.memory import MemoryJournal
 from agiwo.skill import SkillManager, SkillSource
-from agiwo.testing import ScriptedModel
+from agiwo.testing import RecordingTool, ScriptedModel
 from agiwo_protocol.errors import InvalidParams, NotFound
 from agiwod.runtime.agents import Agents, Registered
 from agiwod.runtime.daemon import Daemon
-from daemon_lab import Caller, calling
+from agiwod.runtime.runs import Ask
+from daemon_lab import Caller, KeptJournal, calling
 from skill_lab import write_skill, write_text
 
 pytestmark = pytest.mark.anyio
@@ -124,6 +127,31 @@ async def test_what_comes_and_goes_is_told(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "tidy")
         assert (await told(caller, 2))[1:] == [change(removed=["tidy"])]
         assert (await caller.call("agent/get", agentId="reader"))["skills"] == ["new"]
+
+
+async def test_a_run_reads_the_skill_that_it_began_with_also_after_a_restart(tmp_path: Path) -> None:
+    write_skill(tmp_path / "skills", "tidy", "First.")
+    journal, wait = KeptJournal(), RecordingTool("wait", gate=asyncio.Event(), effect="read")
+    turns = [calls("wait"), calls(("Skill", {"skill_name": "tidy"})), {"text": "done"}]
+
+    def next_daemon(tool: RecordingTool) -> tuple[Daemon, ScriptedModel]:
+        manager = SkillManager([tmp_path / "skills"], is_watched=True, attic=tmp_path / "attic")
+        model = ScriptedModel(turns=turns)
+        agent = Agent("reader", "Reads.", model, [tool], skills=manager.select())
+        return Daemon(journal, Agents([Registered(agent)]), skills=manager), model
+
+    daemon, _ = next_daemon(wait)
+    await daemon.start()
+    started = await daemon.runs.start(Ask("reader", "hi"))
+    await wait.started.wait()
+    await daemon.close()
+    write_skill(tmp_path / "skills", "tidy", "Second.", "For another task.")
+    daemon, model = next_daemon(RecordingTool("wait", effect="read"))
+    await daemon.start()
+    await daemon.runs.wait(started.head.run)
+    await daemon.close()
+    assert "First." in model.requests[-1].messages[-1]["content"]
+    assert "- tidy: For some task." in model.requests[-1].messages[0]["content"]
 
 
 async def test_a_broken_edit_is_told_with_its_line_and_the_version_before_holds(tmp_path: Path) -> None:

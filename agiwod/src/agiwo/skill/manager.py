@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agiwo.skill.attic import Attic
 from agiwo.skill.errors import SkillNotFoundError
 from agiwo.skill.loader import SkillLoader
 from agiwo.skill.registry import SkillRegistry, Skipped, near
@@ -47,11 +48,17 @@ class SkillManager:
     """The skills below these directories. Of two with one name, the one of the later directory counts.
 
     Without somebody who watches the directories (`is_watched`) it looks at them, when asked what there is, for files
-    that have changed.
+    that have changed. In the directory `attic` it keeps the texts for runs that go on after a restart.
     """
 
-    def __init__(self, skills_dirs: Iterable[str | Path | SkillSource] = (), *, is_watched: bool = False) -> None:
-        self.is_watched = is_watched
+    def __init__(
+        self,
+        skills_dirs: Iterable[str | Path | SkillSource] = (),
+        *,
+        is_watched: bool = False,
+        attic: Path | None = None,
+    ) -> None:
+        self.is_watched, self._attic = is_watched, None if attic is None else Attic(attic)
         self.registry = SkillRegistry()
         self._loader = SkillLoader(skills_dirs)
         self._loading, self._has_looked = threading.Lock(), False
@@ -131,12 +138,17 @@ class SkillManager:
         kept = self._kept.get((name, version))
         if kept is not None:
             return kept, True
+        if self._attic and (old := self._attic.get(name, version)):
+            return old, True
         if now is not None:
             return now, False
         raise SkillNotFoundError(name, f"it is not there any more; {near(name, present)}")
 
     def _keep(self, replaced: SkillRegistry, present: SkillRegistry) -> None:
-        """Have the texts at hand that are in the registry no more."""
+        """Have the texts at hand that are in the registry no more, and those that are, after a restart."""
+        for skill in present if self._attic else ():
+            if self._attic and replaced.skills.get(skill.name) is not skill:
+                self._attic.put(skill)
         for skill in replaced:
             now, key = present.skills.get(skill.name), (skill.name, skill.version)
             if (now is None or now.version != skill.version) and key not in self._kept:
