@@ -11,7 +11,7 @@ from agiwo.durable import DurableContext, Program
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import Conflict, NotFound
 from agiwo.journal.memory import MemoryJournal
-from agiwo.schema.record import Change, Record, StateChange
+from agiwo.schema.record import Change, Record, State, StateChange
 from agiwo.schema.run import RunSpec, RunStatus
 from agiwo.testing import FrozenClock
 from agiwod.runtime.cron import CRON, FIRINGS, Begun
@@ -252,11 +252,39 @@ async def test_what_cannot_be_begun_is_told_and_the_next_time_may_be_better(stag
     assert len(stage.begun) == 1
 
 
+async def test_a_time_that_comes_while_the_store_refuses_is_not_lost(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agiwod.runtime.cron.FIRINGS", 1)
+    await stage.crons.add("worker", "go", HOURLY, name="hourly", timezone="UTC")
+    await stage.tape.settle()
+    stage.tape.is_refusing = True
+    await stage.advance(3600)
+    assert stage.begun == []
+    stage.tape.is_refusing = False
+    await stage.engine.storage.well()
+    await stage.advance(0)
+    assert stage.begun == ["hourly@2026-11-23T10:00:00+00:00"]
+    await stage.advance(3600)
+    assert len(stage.begun) == 2
+
+
 async def test_what_names_no_agent_or_no_time_is_refused(stage: Stage) -> None:
     with pytest.raises(NotFound, match="did you mean 'worker'"):
         await stage.crons.add("wroker", "go", HOURLY)
     with pytest.raises(ScheduleInvalid, match="no minute"):
         await stage.crons.add("worker", "go", "99 * * * *")
+    assert await stage.crons.list() == []
+
+
+async def test_an_agent_that_is_called_as_a_schedule_would_be_is_none(stage: Stage) -> None:
+    spec = RunSpec("worker", "s", "go", state="cron:hourly")
+    state = State("cron:hourly", "worker", "s", "run1", NINE, NINE)
+    await stage.engine.start(spec, run="run1", changes=[StateChange(state)])
+    with pytest.raises(Conflict, match="an agent is called 'cron:hourly'"):
+        await stage.crons.add("worker", "go", HOURLY, name="hourly")
+    with pytest.raises(NotFound):
+        await stage.crons.remove("hourly")
     assert await stage.crons.list() == []
 
 

@@ -50,6 +50,10 @@ class Storage:
             self._refused(error)
             raise
 
+    async def well(self) -> None:
+        """Return when the store takes writes."""
+        await self._well.wait()
+
     async def done(self, work: asyncio.Task[Any]) -> None:
         """Return when `work` is done; it goes on when this raises.
 

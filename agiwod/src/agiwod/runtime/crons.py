@@ -4,13 +4,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agiwo import ids
 from agiwo.clock import Clock
 from agiwo.durable import SPEC, STEP
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.errors import Conflict, NotFound
+from agiwo.errors import Conflict, NotFound, StorageError
 from agiwo.schema.record import State, StateChange
 from agiwo.schema.run import RunSpec
 
@@ -19,6 +19,8 @@ from agiwod.runtime.cron import CRON, FIRED, LOOK, Begun, CronProgram, Overlap, 
 from agiwod.runtime.events import Events
 from agiwod.runtime.runs import Content
 from agiwod.runtime.timetable import timetable
+
+T = TypeVar("T")
 
 _OPEN: Final = "open"
 _REMOVED: Final = "cancelled"
@@ -69,6 +71,8 @@ class Crons:
         due = times.after(now) or now  # there is one, else this were no timetable
         schedule = Schedule(name, agent, input, times.cron, times.timezone, due, now, overlap)
         before = await self._engine.journal.state(_id(name))
+        if before is not None and before.agent != CRON:
+            raise Conflict(f"an agent is called {before.id!r}; choose another name")
         if before is not None and await self._is_open(before):
             raise Conflict(f"there is a schedule {name!r}; remove it first, or choose another name")
         run = ids.fresh("run")
@@ -107,7 +111,7 @@ class Crons:
         await self._engine.cancel(state.run, "the schedule was removed")
 
     async def _is_open(self, state: State) -> bool:
-        return state.phase == _OPEN and await self.is_going(state.run)
+        return (state.agent, state.phase) == (CRON, _OPEN) and await self.is_going(state.run)
 
     async def _standing(self, state: State) -> Cron:
         """What the records of the run say."""
@@ -132,14 +136,24 @@ class Crons:
     async def begin(self, schedule: Schedule) -> Begun:
         """Begin the task that is due, in a state that is named after the schedule and the time."""
         id = f"{schedule.name}@{schedule.timetable.moment(schedule.due)}"
-        return await self.begin_with(id, schedule.agent, schedule.input)
+        return await self._persist(lambda: self.begin_with(id, schedule.agent, schedule.input))
 
     async def renew(self, run: str, schedule: Schedule) -> None:
         """Start the run that goes on, unless the schedule was removed."""
         state = await self._engine.journal.state(_id(schedule.name))
         if state is not None and state.phase == _OPEN:
             with suppress(Conflict):  # it is being removed
-                await self._start(ids.derived("run", run, "next"), schedule, state)
+                await self._persist(lambda: self._start(ids.derived("run", run, "next"), schedule, state))
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What may be done twice, done however long the store refuses: a time that has come is not lost for that."""
+        while True:
+            try:
+                return await attempt()
+            except StorageError:
+                if self._engine.storage.trouble is None:
+                    raise
+                await self._engine.storage.well()
 
     def tell(self, type: str, data: Mapping[str, Any]) -> None:
         """Publish what became of a time, and log it."""
