@@ -140,7 +140,7 @@ async def test_the_model_is_told_relevant_memories_the_best_ones_first(lab: Lab)
     )
     agent = agent_in(lab, DONE, hooks=hooks)
     await lab.result(await ask(lab, agent))
-    block = "<relevant_memories>\n- lives in Oslo\n- likes tea\n- nobody rated this\n</relevant_memories>"
+    block = "<relevant_memories>\n- lives in Oslo\n- likes tea\n</relevant_memories>"
     assert last_said(requests_of(agent)[0]) == f"go\n\n{block}"
 
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from agiwo.loop.history import Message
 
 _RELEVANT = 0.5
-"""The score below which a memory is left out."""
+"""The score below which a memory is left out, as are those that nobody rated."""
 
 _ALIKE = 0.8
 """The share of common words above which two texts say the same."""
@@ -33,15 +34,10 @@ def remind(
 def _relevant(memories: Iterable[Mapping[str, Any]], history: Sequence[Message]) -> list[str]:
     """The contents of those that are relevant, each once, without what the conversation says already."""
     known = [text for message in history if isinstance(text := message.get("content"), str)]
-    scored = [(memory["score"], memory["content"]) for memory in memories]
-    wanted = [(score, content) for score, content in scored if score is None or score >= _RELEVANT]
-    wanted.sort(key=_worst_last)
-    contents = dict.fromkeys(content for _, content in wanted)
+    wanted = [memory for memory in memories if (memory["score"] or 0) >= _RELEVANT]
+    wanted.sort(key=itemgetter("score"), reverse=True)
+    contents = dict.fromkeys(memory["content"] for memory in wanted)
     return [content for content in contents if not any(_is_said(content, text) for text in known)]
-
-
-def _worst_last(memory: tuple[float | None, str]) -> float:
-    return 0.0 if memory[0] is None else -memory[0]
 
 
 def _is_said(content: str, text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class MemoryRecord:
-    """One memory. `relevance_score` is between 0 and 1; None says that nobody measured it, and counts as relevant."""
+    """One memory. `relevance_score` is between 0 and 1; one below 0.5, or None, is not told."""
 
     content: str
     relevance_score: float | None = None
