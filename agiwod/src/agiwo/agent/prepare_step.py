@@ -14,6 +14,7 @@ class PrepareStep:
 
     def __init__(self, tools: Mapping[str, CarriedTool]) -> None:
         self._tools = tools
+        self._schemas = {name: ArgumentSchema(name, tool.get_parameters()) for name, tool in tools.items()}
 
     async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
         """What the call in `arg` comes to, as its tool says.
@@ -25,5 +26,5 @@ class PrepareStep:
         if tool is None:
             raise ToolError(f"there is no tool {arg['name']!r} any more")
         arguments = parse_arguments(arg["arguments"])
-        ArgumentSchema(tool.name, tool.get_parameters()).check(arguments)
+        self._schemas[tool.name].check(arguments)
         return StepResult(await tool.prepare(arguments, scope, arg))

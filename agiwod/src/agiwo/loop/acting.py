@@ -62,6 +62,7 @@ class Batch:
             waiting = [index for index in group if index not in self._results and not self._sleeps(index)]
             self._share = self._purse.share(sum(self._calls[index]["name"] in self._plan.carried for index in waiting))
             await self._run_together(waiting, self._run_call)
+        self._children.join(f"{self._turn}.{index}" for index in range(len(self._calls)))
         # Last, so that no other call waits for the end of a sleep, and each sleep knows all that were spawned.
         for index in range(len(self._calls)):
             if self._sleeps(index) and index not in self._results:

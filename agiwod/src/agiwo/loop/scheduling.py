@@ -4,7 +4,7 @@ Keys beside the call's own: `{turn}.{i}/child` and `/spawn` for an agent that is
 to wait for, and `/wait` for the wait itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ class Children:
         self._ctx, self._purse = ctx, purse
         earlier = ctx.run.past.fold(_with_children, _Known)
         self._known = _Known(dict(earlier.runs), set(earlier.told))
+        self._started: dict[str, tuple[str, str]] = {}
         self._shares: dict[str, Left] = {}
         self._period: Period | None = None
         self.wakes = 0
@@ -71,11 +72,17 @@ class Children:
         spec = RunSpec.from_json(await self._ctx.step(f"{key}/child", "child", asked))
         run = await self._ctx.spawn(f"{key}/spawn", spec)
         id = spec.state or run
-        self._known.spawned(id, run)
+        self._started[key] = id, run
         self._purse.lend(share)
         self._shares[id] = share
         content = f"Started the agent {id!r}. It works on its own; sleep_and_wait tells you how it ended."
         return {"content": content, "isError": False, "value": {"child_id": id, "status": "pending"}}
+
+    def join(self, keys: Iterable[str]) -> None:
+        """Know those that these calls have started; in their order, and not in that in which they came to be."""
+        for key in keys:
+            if key in self._started:
+                self._known.spawned(*self._started.pop(key))
 
     # Sleeping
 

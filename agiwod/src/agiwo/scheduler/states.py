@@ -1,6 +1,6 @@
 """The states of scheduled agents as the journal has them, with the tasks of each. Changes none."""
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from agiwo.agent.home import spec_of
@@ -113,18 +113,17 @@ class States:
         head = await self.current(state)
         records = await self._journal.load(head.run)
         above = await self._journal.state(state.parent) if state.parent else None
-        ended = [each async for each in self._ended(waited_for(records))] if head.status == RunStatus.SLEEPING else []
+        ended = await self._ended(waited_for(records), head)
         usage = used(records)
         end = head.updated_at if head.status.is_terminal else self._clock.now()
         shown = portrait(state, head, records, above, ended)
         return AgentTree(shown, end - head.created_at, usage.total_tokens, usage.cost_usd)
 
-    async def _ended(self, ids: Iterable[str]) -> AsyncIterator[str]:
-        for id in ids:
-            state = await self._journal.state(id)
-            head = await self._journal.run(state.run) if state else None
-            if head and head.status.is_terminal:
-                yield id
+    async def _ended(self, ids: Sequence[str], head: RunHead) -> list[str]:
+        """Those of the agents that a sleeping run waits for whose runs have ended."""
+        runs: Sequence[str] = head.wake["runs"] if head.wake else ()
+        heads = [await self._journal.run(run) for run in runs]
+        return [id for id, each in zip(ids, heads, strict=False) if each and each.status.is_terminal]
 
 
 def _age(tree: AgentTree) -> tuple[float, str]:
