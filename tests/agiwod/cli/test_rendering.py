@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from agiwo_protocol.run import RunEvent
 from agiwod.cli.screen import Screen, without_controls
-from agiwod.cli.table import aligned
+from agiwod.cli.table import aligned, show_table
 from agiwod.cli.telling import Telling
 
 PLAIN = {"NO_COLOR": "1"}
 USAGE = {"inputTokens": 12, "outputTokens": 34}
+RUN = "run_20pvtyynwc3adw44pfh7x2gmwm"
 DONE: dict[str, Any] = {"response": "Paris.", "terminationReason": "completed", "usage": USAGE, "durationMs": 2149}
 
 
@@ -194,6 +195,17 @@ def test_columns_are_as_wide_as_their_longest_cell():
         "r1      completed",
         "run_22  x",
     ]
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+def test_what_a_row_is_called_is_never_cut_however_narrow_the_terminal(monkeypatch: Any, columns: int):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = Terminal()
+    show_table(
+        ("run", "agent", "created", "answer"), [(RUN, "assistant", "2026-11-22T18:42:19", "words " * 9)], terminal
+    )
+    assert RUN in terminal.getvalue()
+    assert "…" not in terminal.getvalue()
 
 
 def test_how_a_question_ended_is_a_line_with_who_ended_it() -> None:

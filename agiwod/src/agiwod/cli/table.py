@@ -8,6 +8,9 @@ from agiwod.cli.screen import without_controls
 
 Row = Sequence[str]
 
+_ROOM = 8
+"""Columns of a terminal that each cell beside the first one needs; where there are fewer, lines are as long as they are."""
+
 
 def show_table(head: Row, rows: Sequence[Row], file: TextIO | None = None) -> None:
     """Write the rows under their heads."""
@@ -32,7 +35,16 @@ def _draw(head: Row, rows: Sequence[Row], file: TextIO) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*head, box=SIMPLE_HEAD, pad_edge=False)
+    console, widest = Console(file=file), max(len(row[0]) for row in (head, *rows))
+    if console.width < widest + _ROOM * (len(head) - 1):
+        print("\n".join(aligned(head, rows)), file=file)
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(
+        head[0], no_wrap=True, min_width=widest
+    )  # what a row is called is what other commands want to hear
+    for name in head[1:]:
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(file=file).print(table)
+    console.print(table)
