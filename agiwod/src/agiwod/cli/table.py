@@ -9,7 +9,7 @@ from agiwod.cli.screen import without_controls
 Row = Sequence[str]
 
 _ROOM = 8
-"""Columns of a terminal that each cell beside the first one needs; where there are fewer, lines are as long as they are."""
+"""Columns of a terminal that each cell beside the first one needs; where there are fewer, lines go over the edge."""
 
 
 def show_table(head: Row, rows: Sequence[Row], file: TextIO | None = None) -> None:
@@ -42,7 +42,7 @@ def _draw(head: Row, rows: Sequence[Row], file: TextIO) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(
         head[0], no_wrap=True, min_width=widest
-    )  # what a row is called is what other commands want to hear
+    )  # what other commands want to hear
     for name in head[1:]:
         table.add_column(name, overflow="fold")
     for row in rows:
