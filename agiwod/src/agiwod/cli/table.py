@@ -40,9 +40,7 @@ def _draw(head: Row, rows: Sequence[Row], file: TextIO) -> None:
         print("\n".join(aligned(head, rows)), file=file)
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(
-        head[0], no_wrap=True, min_width=widest
-    )  # what other commands want to hear
+    table.add_column(head[0], no_wrap=True, min_width=widest)  # what other commands want to hear
     for name in head[1:]:
         table.add_column(name, overflow="fold")
     for row in rows:
