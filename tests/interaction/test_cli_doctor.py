@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agiwo.journal.schema import MIGRATIONS
 from agiwod.cli.checks.software import has_race
 from agiwod.data_lock import data_lock
 from terminal_lab import AGIWOD, CONFIG, PATIENCE, Home, home_at
@@ -42,7 +43,7 @@ def test_a_healthy_home_has_no_fault_with_a_daemon_and_without_one(home: Home):
         home.run("start")
     assert home.run("stop").code == 0
     found = findings(home)
-    assert found["journal check"]["message"] == "whole, schema 1"
+    assert found["journal check"]["message"] == f"whole, schema {len(MIGRATIONS)}"
     assert found["lock"]["message"] == "nobody holds the data"
     assert not any("stale" in each["message"] for each in found.values())
 

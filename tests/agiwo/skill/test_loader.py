@@ -111,12 +111,12 @@ def a_link_to_a_skill_elsewhere(root: Path) -> None:
 
 
 TRAPS: dict[Callable[[Path], None], tuple[str, str, int | None]] = {
-    a_pipe: ("bad/SKILL.md", "is not a regular file", None),
+    a_pipe: ("bad/SKILL.md", "it is no regular file", None),
     a_huge_file: ("bad/SKILL.md", "it is larger than 1,024 KiB", None),
     a_link_out: ("bad/SKILL.md", "it is a link that leads out of the skill's directory", None),
     a_link_to_itself: ("bad/SKILL.md", "it is a link that leads nowhere", None),
     another_name: ("bad/skill.md", "it has to be named SKILL.md", None),
-    a_directory: ("bad/SKILL.md", "is a directory; list_files shows what is in it", None),
+    a_directory: ("bad/SKILL.md", "it is no regular file", None),
     half_a_file: ("bad/SKILL.md", "its front matter has no end; a line --- has to follow the last field", 1),
     a_link_to_a_skill_elsewhere: ("bad", "it is a link that leads out of the directory of skills", None),
 }

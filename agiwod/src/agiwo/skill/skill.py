@@ -109,4 +109,6 @@ def _why(root: Path, error: ToolError) -> str:
             return "it is a link that leads nowhere"
         if not is_inside:
             return "it is a link that leads out of the skill's directory"
-    return str(error).removeprefix(f"{FILE!r}").lstrip(": ")
+    if path.exists() and not path.is_file():
+        return "it is no regular file"
+    return f"it cannot be read: {str(error).removeprefix(f'{FILE!r}').lstrip(': ')}"
