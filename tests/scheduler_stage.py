@@ -20,7 +20,6 @@ from agiwo.testing import FrozenClock, ScriptedModel
 from engine_tape import Tape
 from scheduler_model import LAST, Sleep, Spawn
 
-
 Asked = tuple[Sequence[Message], asyncio.Future[Mapping[str, Any]]]
 """What a model was sent, and the answer to come."""
 
