@@ -2,39 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from agiwo.agent.steps import item_step
+from agiwo.agent.answers import Answers
+from agiwo.agent.telling import Telling
 from agiwo.durable import RunView
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import Conflict
-from agiwo.schema.event import (
-    APPROVAL_REQUESTED,
-    APPROVAL_RESOLVED,
-    CHILD_FINISHED,
-    CHILD_SPAWNED,
-    ITEM_COMPLETED,
-    ITEM_DELTA,
-    LOG,
-    RUN_CANCELLED,
-    RUN_COMPLETED,
-    RUN_FAILED,
-    RUN_STARTED,
-    Event,
-)
+from agiwo.schema.event import CHILD_FINISHED, CHILD_SPAWNED, ITEM_DELTA, Event
 from agiwo.schema.run import RunSpec
-from agiwo.schema.stream import EventType, StepDelta, StreamEvent
-from agiwo.schema.trace_context import TraceContext, key_of_item
-
-_TYPES = {
-    ITEM_COMPLETED: EventType.STEP_COMPLETED,
-    RUN_STARTED: EventType.RUN_STARTED,
-    RUN_COMPLETED: EventType.RUN_COMPLETED,
-    RUN_FAILED: EventType.RUN_FAILED,
-    RUN_CANCELLED: EventType.RUN_CANCELLED,
-    APPROVAL_REQUESTED: EventType.TOOL_AUTH_REQUIRED,
-}
+from agiwo.schema.stream import StreamEvent
 
 _PAGE = 512
 """Records that are looked through at once for the runs below a run."""
@@ -46,21 +24,8 @@ class Branch:
 
     run: RunView
     cursor: Cursor
-    spans: dict[str | None, TraceContext] = field(default_factory=dict[str | None, TraceContext])
-    """Where in the trace each item stands that was seen."""
-
-    def span(self, item: str | None) -> TraceContext:
-        """The span that an item comes from, or of what is no item's."""
-        if item not in self.spans:
-            step = key_of_item(self.run.id, item)
-            self.spans[item] = TraceContext.of_step(self.run.id, self.run.spec.trace, step)
-        return self.spans[item]
-
-    def parent(self, span: TraceContext) -> str | None:
-        """The span above: the run's for all but itself, and for that what the run is a part of."""
-        own = self.span(None)
-        above = TraceContext.parse(self.run.spec.trace) if span == own else own
-        return above and above.span_id
+    answers: Answers
+    telling: Telling
 
 
 class TreeReader:
@@ -73,13 +38,17 @@ class TreeReader:
 
     def __init__(self, engine: EmbeddedEngine, root: Cursor, spec: RunSpec, after: Mapping[str, int]) -> None:
         self._engine, self._after = engine, after
-        self._root = Branch(RunView(root.run, spec), root)
-        self._branches = {root.run: self._root}
-        self._begins_at = root.seq
         self._news = asyncio.Event()
         self._news.set()
+        self._root = self._branch(RunView(root.run, spec), root)
+        self._branches = {root.run: self._root}
+        self._begins_at = root.seq
         root.on_wake = self._wake
         self._is_closed = False
+
+    def _branch(self, run: RunView, cursor: Cursor) -> Branch:
+        answers = Answers(self._engine.journal, run, cursor.seq, cursor.head, self._news.set)
+        return Branch(run, cursor, answers, Telling(run))
 
     def close(self) -> None:
         """Nothing more will come here: end with what is there."""
@@ -90,36 +59,54 @@ class TreeReader:
         self._news.set()
 
     async def __aiter__(self) -> AsyncIterator[list[StreamEvent]]:
-        if self._begins_at:
-            await self._follow_earlier()
-        while not await self._is_over():
-            await self._news.wait()
-            self._news.clear()
-            for branch in list(self._branches.values()):
-                if told := await self._pull(branch):
-                    yield told
-            if self._is_closed and not await self._is_over():
-                raise Conflict(f"the agent was closed before run {self._root.run.id} had ended")
+        try:
+            if self._begins_at:
+                await self._follow_earlier()
+            while not await self._is_over():
+                await self._news.wait()
+                self._news.clear()
+                for branch in list(self._branches.values()):
+                    if events := await self._pull(branch):
+                        yield events
+                if self._is_closed and not await self._is_over():
+                    raise Conflict(f"the agent was closed before run {self._root.run.id} had ended")
+        finally:
+            for branch in self._branches.values():
+                branch.answers.close()
 
     async def _is_over(self) -> bool:
         return self._root.cursor.finished
 
     async def _pull(self, branch: Branch) -> list[StreamEvent]:
         """Everything that the run has said since, with what its children said in its place."""
-        told: list[StreamEvent] = []
+        events: list[StreamEvent] = []
+        await branch.answers.catch_up()
         while page := await branch.cursor.pull(merge=False):
             for event in page:
                 if event.type == ITEM_DELTA:
-                    told.append(_told_delta(branch, event))
-                    continue
-                if event.type == CHILD_FINISHED:
-                    told += await self._pull_child(event)
-                elif event.is_terminal and branch is self._root:
-                    told += await self._pull_children()
-                told.append(_told(branch, event))
-                if event.type == CHILD_SPAWNED:
-                    await self._follow(branch.run, event)
-        return told
+                    events.append(branch.telling.delta(event))
+                else:
+                    events += await self._tell(branch, event)
+        events += self._answers(branch, branch.cursor.seq + 1)
+        return events
+
+    async def _tell(self, branch: Branch, event: Event) -> list[StreamEvent]:
+        events = self._answers(branch, event.seq) if event.seq else []
+        if event.type == CHILD_FINISHED:
+            events += await self._pull_child(event)
+        elif event.is_terminal and branch is self._root:
+            events += await self._pull_children()
+        answer = branch.answers.of(event.item, event.seq) if event.item and event.seq else None
+        events.append(branch.telling.event(event, answer))
+        if event.type == CHILD_SPAWNED:
+            await self._follow(branch.run, event)
+        elif event.is_terminal:
+            branch.answers.close()
+        return events
+
+    def _answers(self, branch: Branch, before: int) -> list[StreamEvent]:
+        """The answers until then that completed no item."""
+        return [branch.telling.answer(step) for step in branch.answers.until(before)]
 
     async def _pull_child(self, event: Event) -> list[StreamEvent]:
         child = self._branches.get(event.data["runId"])
@@ -144,7 +131,7 @@ class TreeReader:
             trace=await self._trace_of(run),
         )
         cursor = await self._engine.events(run, after, self._wake)
-        branch = self._branches[run] = Branch(RunView(run, spec), cursor)
+        branch = self._branches[run] = self._branch(RunView(run, spec), cursor)
         if after:
             await self._follow_until(branch, after)
         self._news.set()
@@ -173,68 +160,3 @@ class TreeReader:
                 break
         for event in spawned.values():
             await self._follow(branch.run, event)
-
-
-def _told(branch: Branch, event: Event) -> StreamEvent:
-    run, spec, span = branch.run, branch.run.spec, branch.span(event.item)
-    return StreamEvent(
-        _type(event),
-        event.run,
-        spec.session,
-        spec.agent,
-        event.at,
-        event.type,
-        event.seq,
-        event.item,
-        None,
-        event.data,
-        spec.parent,
-        spec.depth,
-        item_step(run, event.item or "", event.data, event.at) if event.type == ITEM_COMPLETED else None,
-        None,
-        span.trace_id,
-        span.span_id,
-        branch.parent(span),
-    )
-
-
-def _type(event: Event) -> EventType:
-    if event.type == LOG and "hook" in event.data:
-        return EventType.ERROR
-    if event.type == APPROVAL_RESOLVED and event.data["outcome"] == "deny":
-        return EventType.TOOL_AUTH_DENIED
-    if event.type == APPROVAL_RESOLVED and event.data["outcome"] in ("deny", "expired"):
-        return EventType.TOOL_AUTH_DENIED
-    return _TYPES.get(event.type, EventType.RUN_EVENT)
-
-
-def _told_delta(branch: Branch, event: Event) -> StreamEvent:
-    # Most events of a stream are deltas, so they take the shortest way.
-    spec, data = branch.run.spec, event.data
-    span = branch.spans.get(event.item) or branch.span(event.item)
-    if data["kind"] == "text":
-        delta = StepDelta(data["text"])
-    elif data["kind"] == "reasoning":
-        delta = StepDelta(None, data["text"])
-    elif data["kind"] == "toolArguments":
-        delta = StepDelta(tool_calls=[{"item": event.item, "function": {"arguments": data["text"]}}])
-    else:
-        delta = StepDelta()
-    return StreamEvent(
-        EventType.STEP_DELTA,
-        event.run,
-        spec.session,
-        spec.agent,
-        event.at,
-        ITEM_DELTA,
-        None,
-        event.item,
-        delta,
-        data,
-        spec.parent,
-        spec.depth,
-        None,
-        None,
-        span.trace_id,
-        span.span_id,
-    )

@@ -30,27 +30,28 @@ class Steps:
         if record.key and (turn := MODEL_KEY.fullmatch(record.key)):
             if record.type == STEP:
                 self.count += 1
-                return self._answer(turn[1], record)
+                return answer_step(self._run, record, self.count)
             if text := partial_text(record):
                 self.count += 1
-                return self._step(MessageRole.ASSISTANT, f"{self._run.id}.{turn[1]}.message", record.at, content=text)
+                id = f"{self._run.id}.{turn[1]}.message"
+                return _step(self._run, MessageRole.ASSISTANT, id, record.at, sequence=self.count, content=text)
         return None
 
-    def _answer(self, turn: str, record: Record) -> StepRecord:
-        answer: Mapping[str, Any] = record.data["value"]
-        message = assistant_message(answer)
-        return self._step(
-            MessageRole.ASSISTANT,
-            f"{self._run.id}.{turn}.message",
-            record.at,
-            content=answer["text"],
-            reasoning_content=answer["reasoning"] or None,
-            tool_calls=message.get("tool_calls"),
-            metrics=_answer_metrics(answer, record.at),
-        )
 
-    def _step(self, role: MessageRole, id: str, at: float, **others: Any) -> StepRecord:
-        return _step(self._run, role, id, at, sequence=self.count, **others)
+def answer_step(run: RunView, record: Record, sequence: int = 0) -> StepRecord:
+    """The step that the record of a model call tells of."""
+    answer: Mapping[str, Any] = record.data["value"]
+    return _step(
+        run,
+        MessageRole.ASSISTANT,
+        f"{run.id}.{(record.key or '').partition('/')[0]}.message",
+        record.at,
+        sequence=sequence,
+        content=answer["text"],
+        reasoning_content=answer["reasoning"] or None,
+        tool_calls=assistant_message(answer).get("tool_calls"),
+        metrics=_answer_metrics(answer, record.at),
+    )
 
 
 def item_step(run: RunView, item: str, data: Mapping[str, Any], at: float, sequence: int = 0) -> StepRecord | None:

@@ -233,7 +233,9 @@ class EmbeddedEngine:
         feed = await self._feeds.of(head)
         if after > (newest := max(feed.head, head.head)):
             raise CursorExpired(run, after, newest)
-        return Cursor(feed, self.journal, self._clock.now, after, on_wake)
+        cursor = Cursor(feed, self.journal, self._clock.now, after, on_wake)
+        cursor.finished = head.status.is_terminal and after == newest
+        return cursor
 
     async def head(self, run: str) -> RunHead:
         """Where a run stands; a run whose commits the store refuses is `suspended`.

@@ -3,7 +3,7 @@
 from typing import Self
 
 from agiwo.agent.home import spec_of
-from agiwo.agent.reader import Branch, TreeReader
+from agiwo.agent.reader import TreeReader
 from agiwo.durable import RunView
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
@@ -61,5 +61,5 @@ class StateReader(TreeReader):
     async def _follow_task(self, run: str) -> None:
         if run not in self._branches:
             spec = await spec_of(self._engine.journal, run)
-            self._branches[run] = Branch(RunView(run, spec), await self._engine.events(run, 0, self._wake))
+            self._branches[run] = self._branch(RunView(run, spec), await self._engine.events(run, 0, self._wake))
             self._news.set()

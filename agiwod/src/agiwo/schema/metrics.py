@@ -22,7 +22,9 @@ class StepMetrics:
 
 @dataclass(frozen=True, slots=True)
 class RunMetrics:
-    """Of a whole run. `first_token_latency` and `response_latency` are in milliseconds from the start.
+    """Of a whole run. `response_latency` is the time to the end of the last answer, in milliseconds.
+
+    `first_token_latency` is None: each step of a model has its own.
 
     `steps_count` counts model calls. Tokens and cost are those of the agents below, too.
     """

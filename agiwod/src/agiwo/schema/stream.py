@@ -46,9 +46,10 @@ class StreamEvent:
     """One event of a run, not to be changed.
 
     Durable ones have `seq`; `timestamp` is in seconds since the epoch, `data` the event's own. `step` is what a
-    completed step said; its `sequence` is 0, since a stream does not count the session's steps. `partial` is what of
-    the output is there so far, when the run is to have one and this event brings more of it. `span_id` names the span
-    of the model or tool call that it comes from, else the run's.
+    completed step said: each answer of a model is one, also when it only calls tools, and then the event has no seq.
+    Its `sequence` is 0, since a stream does not count the session's steps. `partial` is what of the output is there so
+    far, when the run is to have one and this event brings more of it. `span_id` names the span of the model or tool
+    call that it comes from, else the run's.
     """
 
     type: EventType
@@ -146,4 +147,5 @@ def _metrics(result: RunResult) -> RunMetrics:
         tool_errors_count=counts.get("toolErrors", 0),
         cost_usd=usage.cost_usd,
         cost_basis=usage.cost_basis,
+        response_latency=None if result.response is None else result.duration_ms,
     )
