@@ -95,7 +95,14 @@ def test_a_program_is_told_as_json_what_start_restart_and_stop_have_done(home: H
     assert home.json("stop") == {"endedPid": restarted["pid"]}
 
 
+def speak_slower(home: Home) -> None:
+    """Have the slow agent speak so long that a command comes in between on a busy machine, too."""
+    turns = [{"text": WORDS, "deltas": 60, "delayMs": 150}]
+    (home.path / "slow.json").write_text(json.dumps({"turns": turns, "repeat": True}))
+
+
 def test_stop_waits_for_a_run_to_end(home: Home):
+    speak_slower(home)
     with home.process("ask", "--agent", "slow", "tell") as asking:
         assert asking.stdout is not None
         begun = asking.stdout.read(10)
@@ -107,6 +114,7 @@ def test_stop_waits_for_a_run_to_end(home: Home):
 
 
 def test_stop_now_leaves_a_run_that_goes_on_at_the_next_start(home: Home):
+    speak_slower(home)
     with home.terminal("ask", "--agent", "slow", "tell") as terminal:
         terminal.await_text("word5")
         terminal.interrupt()
