@@ -474,7 +474,8 @@ async def test_a_run_is_cancelled_while_it_sums_up(lab: Lab) -> None:
     assert (await lab.cancel(run)).status == RunStatus.CANCELLED
 
 
-async def test_last_words_have_a_deadline(lab: Lab) -> None:
+@pytest.mark.parametrize(("timeout", "words"), [(0.5, 5), (20, 20), (60, 60), (600, 60)])
+async def test_last_words_have_as_long_as_the_run_had_within_bounds(lab: Lab, timeout: float, words: float) -> None:
     async def loop(ctx: DurableContext) -> Any:
         found: list[str] = []
         for key in ("work", "summary"):
@@ -485,9 +486,11 @@ async def test_last_words_have_a_deadline(lab: Lab) -> None:
         return found
 
     lab.program(loop, hang=hang)
-    run = await lab.submit(timeout=60)
-    await lab.advance(60)
-    await lab.advance(60)
+    run = await lab.submit(timeout=timeout)
+    await lab.advance(timeout)
+    await lab.advance(words - 0.1)
+    assert await lab.status(run) == RunStatus.CANCELLING
+    await lab.advance(0.1)
     assert (await lab.result(run)).output == ["timeout", "timeout"]
 
 

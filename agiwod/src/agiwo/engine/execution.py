@@ -27,8 +27,8 @@ from agiwo.schema.run import RunSpec, RunStatus
 GRACE = 0.1
 """Seconds that a cancelled effect has to clean up; after that it is abandoned and its result dropped."""
 
-LAST_WORDS = 60.0
-"""Seconds that a run has to sum up after its time was over; then it ends without a summary."""
+_LAST_WORDS = 5.0, 60.0
+"""Seconds that a run has at least and at most to sum up after its time was over; else as long as it had to work."""
 
 Slots = Callable[[RunSpec], asyncio.Semaphore]
 """Gives the pool that a run takes its slot from."""
@@ -99,7 +99,7 @@ class Execution:
         for record in records:
             self._recall(record)
         if self.interruptions.is_summing_up:
-            self.stopwatch = Stopwatch(clock, LAST_WORDS, self._on_timeout)
+            self.stopwatch = Stopwatch(clock, last_words(spec), self._on_timeout)
         else:
             self.stopwatch = Stopwatch(clock, spec.timeout, self._on_timeout, active_seconds(records))
         self.slot = Slot(lambda: slots(spec), self.stopwatch)
@@ -248,7 +248,7 @@ class Execution:
         """Interrupt what is under way, and give up the children waited for; the first time the run may still sum up."""
         if self.ending or self.interruptions.is_cancelled:
             return
-        limit = LAST_WORDS if self.interruptions.is_summing_up else self.spec.timeout
+        limit = last_words(self.spec) if self.interruptions.is_summing_up else self.spec.timeout
         entries, settled = self.interrupt(TIMEOUT, f"the run took longer than {limit:g} seconds")
         await self.commit(*entries, status=RunStatus.CANCELLING)
         self.sum_up()
@@ -284,7 +284,7 @@ class Execution:
 
     def sum_up(self) -> None:
         """Give the run the time of its last word, and no more."""
-        self.stopwatch.allow(LAST_WORDS)
+        self.stopwatch.allow(last_words(self.spec))
 
     def _interrupted(self, operation: Operation) -> Entry:
         items = [self.feed.items[id].snapshot() for id in operation.items if id in self.feed.items]
@@ -335,3 +335,9 @@ class Execution:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=FAREWELL)
+
+
+def last_words(spec: RunSpec) -> float:
+    """The seconds that a run has to sum up; then it ends without a summary."""
+    least, most = _LAST_WORDS
+    return most if spec.timeout is None else min(most, max(least, spec.timeout))
