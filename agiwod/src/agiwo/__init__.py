@@ -3,9 +3,7 @@
 A name is loaded when it is first asked for, so that who needs an id or an error does not pay for the agent.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -74,17 +72,7 @@ _HOMES: Final = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES.get(name, "agiwo.agent")), name)
+    home = import_module(_HOMES.get(name, "agiwo.agent"))
+    value = home if name == "tool" else getattr(home, name)  # the package of that name can be called as the decorator
     globals()[name] = value
     return value
-
-
-class _Package(ModuleType):
-    """This package: `agiwo.tool` is the decorator, and not the folder that the import system would put there."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name == "tool" and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -51,6 +51,22 @@ def test_a_promised_name_can_be_imported(module: str, name: str) -> None:
     assert getattr(import_module(module), name)
 
 
+@pytest.mark.parametrize("first", ["from agiwo import tool", "import agiwo.tool", "import agiwo.tool as tools"])
+def test_the_decorator_and_the_package_of_its_name_are_both_there(first: str) -> None:
+    program = f"""
+{first}
+import agiwo.tool.builtin as builtin, agiwo.tool as package
+from agiwo import tool
+@tool
+def double(number: int) -> int: return 2 * number
+@tool(name="half", effect="read")
+def halve(number: int) -> float: return number / 2
+print(double.name, halve.name, halve.effect, issubclass(type(double), package.BaseTool), "bash" in builtin.BUILTINS)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "double half read True True\n"
+
+
 def test_the_root_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="Nobody"):
         import_module("agiwo").Nobody  # noqa: B018 - asking is what is tested

@@ -1,6 +1,12 @@
-"""Tools: what an agent can do besides talking. `AgentTool` and `as_tool` can be had here too, and live with agents."""
+"""Tools: what an agent can do besides talking. `AgentTool` and `as_tool` can be had here too, and live with agents.
 
+The package is the decorator, too, so that `agiwo.tool` is both: what `from agiwo import tool` gives, and where these
+names are.
+"""
+
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from agiwo.schema.tool import ToolDefinition
@@ -17,3 +23,13 @@ def __getattr__(name: str) -> Any:
     if name not in ("AgentTool", "as_tool"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("agiwo.agent.as_tool"), name)
+
+
+class _Decorator(ModuleType):
+    """The package that can be called."""
+
+    def __call__(self, *functions: Any, **options: Any) -> Any:
+        return tool(*functions, **options)
+
+
+sys.modules[__name__].__class__ = _Decorator
