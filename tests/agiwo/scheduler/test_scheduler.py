@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from agent_lab import calls
-from agiwo import AbortSignal, Agent, Scheduler, SchedulerConfig
+from agiwo import AbortSignal, Agent, AgentHooks, RunOutput, Scheduler, SchedulerConfig
 from agiwo.errors import Conflict, NotFound
 from agiwo.llm.base import Message
 from agiwo.scheduler import AgentStateStatus, AgentStateStorageConfig
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import TerminationReason
 from agiwo.schema.stream import EventType
+from agiwo.schema.tool import ExecutionContext
 from agiwo.testing import RecordingTool
 from scheduler_lab import DONE, HANGING, Parts, agent_with, model_of, nap, spawn
 
@@ -103,6 +104,17 @@ async def test_the_agent_that_is_submitted_stays_as_it_is_and_can_be_used_elsewh
     await agent.close()
 
 
+async def test_hooks_of_an_agent_see_all_of_its_family_and_are_done_when_it_is() -> None:
+    seen: list[str] = []
+
+    async def on_after_run(output: RunOutput, context: ExecutionContext) -> None:
+        seen.append(f"{context.state_id}: {output.response}")
+
+    async with Scheduler() as scheduler:
+        await scheduler.run(agent_with(FAMILY, hooks=AgentHooks(on_after_run=on_after_run)), "go")
+    assert (sorted(seen), seen[-1]) == (["a: did a", "b: did b", "root: Done."], "root: Done.")
+
+
 async def test_a_wait_that_takes_too_long_says_so_and_the_agent_goes_on(storage: AgentStateStorageConfig) -> None:
     agent = agent_with({"go": [{"text": "slow", "delayMs": 100}]})
     async with Scheduler(SchedulerConfig(storage)) as scheduler:
@@ -178,7 +190,8 @@ async def test_what_is_in_a_file_goes_on_in_the_next_scheduler(tmp_path: Path) -
         async for _ in _until_asleep(scheduler, "root", "a"):
             pass
         waiting = asyncio.create_task(scheduler.wait_for(state))
-        await asyncio.sleep(0)
+        async for _ in _until_waited_for(scheduler, state):
+            pass
     with pytest.raises(Conflict):
         await waiting
     agent = agent_with(parts)
@@ -187,6 +200,13 @@ async def test_what_is_in_a_file_goes_on_in_the_next_scheduler(tmp_path: Path) -
         assert model_of(agent).told("go")[2] == "Woken: 2 of 2 agents have ended.\n[a] Done.\n[b] did b"
     async with Scheduler(config) as scheduler:  # which knows no agent, and has nothing to do
         assert (await scheduler.wait_for(state)).response == "Done."
+
+
+async def _until_waited_for(scheduler: Scheduler, id: str) -> AsyncGenerator[None]:
+    """Yields for as long as somebody who began to wait before needs to be heard of."""
+    for _ in range(5):
+        assert await scheduler.get_state(id)
+        yield
 
 
 async def _until_asleep(scheduler: Scheduler, *ids: str) -> AsyncGenerator[None]:

@@ -5,12 +5,13 @@ from agiwo.agent import Agent
 from agiwo.testing import RecordingTool, ScriptedModel
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.runs import Ask
+from agiwod.runtime.scheduled import Order
 from daemon_lab import running
 
 pytestmark = pytest.mark.anyio
 
 
-def calls(name: str, **arguments: str) -> dict[str, object]:
+def calls(name: str, **arguments: object) -> dict[str, object]:
     return {"toolCalls": [{"name": name, "arguments": arguments}]}
 
 
@@ -52,3 +53,20 @@ async def test_what_a_child_answered_before_the_place_stands_as_well() -> None:
         assert state.result
         assert state.result.response == "done"
         assert (len(asked.requests), len(model.requests)) == (1, 2)
+
+
+async def test_a_scheduled_run_is_done_once_more_without_starting_anybody_or_sleeping() -> None:
+    asked = ScriptedModel(turns=[{"text": "helped"}])
+    naps = [calls("sleep_and_wait", wake_type="timer", delay_seconds=0.01)] * 12
+    turns = [calls("spawn_agent", task="help", child_id="h"), calls("sleep_and_wait", wake_type="waitset"), *naps]
+    model = ScriptedModel(turns=[*turns, {"text": "done"}])
+    agents = [Agent("boss", "Has others do it.", model, tools=[]), Agent("helper", "Helps.", asked)]
+    async with running(*agents) as daemon:
+        run = (await daemon.scheduled.submit(Order("boss", "go"))).run
+        head = (await daemon.runs.wait(run)).head.head
+        before = await daemon.runs.list()
+        rerun = (await daemon.replays.start(run, start=head)).head.run
+        state = await daemon.runs.wait(rerun)
+        assert state.result
+        assert state.result.response == "done"
+        assert len(await daemon.runs.list()) == len(before) + 1

@@ -11,7 +11,7 @@ from agiwo.engine.operation import SPAWN
 from agiwo.errors import Conflict, CursorExpired, NotFound
 from agiwo.journal.base import Journal
 from agiwo.loop.items import parsed_arguments, tool_call_item
-from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, ITEM_COMPLETED, NewEvent
+from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, ITEM_COMPLETED, RUN_WOKEN, NewEvent
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec, Usage
 
@@ -39,7 +39,8 @@ _NOT_RUN = (
 async def spec_again(journal: Journal, run: str, start: int = 1) -> RunSpec:
     """What to submit to do a finished run once more, in a fork of its session from before it.
 
-    What the run's model answered before seq `start` stands; from there on the new run's model is asked.
+    What the run's model answered before seq `start` stands; from there on the new run's model is asked. It works for no
+    scheduler: agents that it started on their own and sleeps are calls with a recorded result, like those of any tool.
 
     Raises:
         NotFound: there is no such run.
@@ -53,10 +54,20 @@ async def spec_again(journal: Journal, run: str, start: int = 1) -> RunSpec:
         raise Conflict(f"run {run} has not ended; only a finished run can be done once more")
     if start > head.head:
         raise CursorExpired(run, start, head.head)
-    stored = next(record for record in await journal.load(run) if record.key == SPEC)
+    records = await journal.load(run)
+    stored = next(record for record in records if record.key == SPEC)
     spec = RunSpec.from_json(stored.data["spec"])
     metadata = {**spec.metadata, RERUN: {"run": run, "from": start}}
-    return replace(spec, parent=None, depth=0, metadata=metadata)
+    plan = spec.plan if spec.state is None else _unscheduled(spec.plan, records)
+    return replace(spec, parent=None, depth=0, metadata=metadata, plan=plan, state=None)
+
+
+def _unscheduled(plan: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, Any]:
+    limits = plan["limits"]
+    # They counted anew after each wake, and now there is none.
+    steps = limits["max_steps"] * (1 + sum(record.type == RUN_WOKEN for record in records))
+    carried = {name: each for name, each in plan["agents"].items() if "does" not in each}
+    return {**plan, "agents": carried, "limits": {**limits, "max_steps": steps}}
 
 
 class Reruns:

@@ -10,6 +10,7 @@ from agiwo import ids
 from agiwo.abort import AbortSignal
 from agiwo.agent.agent import Agent
 from agiwo.agent.home import Home, home_for
+from agiwo.agent.observers import has_seen
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import AgiwoError, NotFound
 from agiwo.scheduler.config import SchedulerConfig
@@ -203,12 +204,15 @@ class Scheduler:
             Conflict: the scheduler was stopped meanwhile.
         """
         supervisor = await self.start()
+        state = await supervisor.states.get(state_id)
+        run = task or state.run
+        observer = self._home and self._home.observers.of(run)
         try:
-            return RunOutput.of(await supervisor.wait_for(state_id, task, timeout))
+            result = await supervisor.wait_for(state_id, run, timeout)
         except TimeoutError:
-            state = await supervisor.get_state(state_id)
-            run = task or state.run_id
-            return RunOutput(state.session_id, run, termination_reason=TerminationReason.TIMEOUT)
+            return RunOutput(state.session, run, termination_reason=TerminationReason.TIMEOUT)
+        await has_seen(observer)
+        return RunOutput.of(result)
 
     # Ending
 

@@ -175,7 +175,7 @@ class Supervisor:
             Conflict: the engine was closed before that.
         """
         root = await self.states.get(state)
-        if task is not None and not await self.states.is_task(root, task):
+        if task not in (None, root.run) and not await self.states.is_task(root, task):
             raise NotFound("task", task, f"agent {state!r} was given none of that id")
         return await self.engine.result(task or root.run, timeout)
 
