@@ -16,6 +16,7 @@ REASON = re.compile(r"(?:# noqa|ignore|no cover).*?(?: - |: )\w+ \w+")
 
 READS_THE_ENVIRONMENT = {
     "agiwod/src/agiwo/config.py",
+    "agiwod/src/agiwo/environment.py",  # only which names there are
     "agiwod/src/agiwod/cli/screen.py",  # what the terminal says about itself
     "agiwod/src/agiwod/settings/load.py",
     "protocol/src/agiwo_protocol/paths.py",

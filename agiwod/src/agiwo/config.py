@@ -3,10 +3,12 @@
 import json
 import os
 from pathlib import Path
-from typing import Self, cast
+from typing import Literal, Self, cast
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agiwo import environment
 
 
 def _either(*names: str) -> AliasChoices:
@@ -36,6 +38,13 @@ class AgiwoSettings(BaseSettings):
     )
     nvidia_model_name: str | None = None
     nvidia_base_url: str | None = Field(default=None, validation_alias=_either("NVIDIA_BASE_URL"))
+    otlp_enabled: bool | None = None
+    """Whether traces are sent. When nobody says: if `otlp_endpoint`, or a variable of OpenTelemetry, says where to."""
+    otlp_endpoint: str | None = None
+    otlp_protocol: Literal["http", "grpc"] | None = None
+    otlp_headers: dict[str, SecretStr] = {}
+    otlp_sampling_rate: float | None = Field(default=None, ge=0, le=1)
+    otlp_capture_content: bool = False
     local_model: Path | None = None
     """A GGUF file that `local:` runs instead of the packaged one."""
 
@@ -58,12 +67,9 @@ class AgiwoSettings(BaseSettings):
         return getattr(self, f"{provider}_model_name", None)
 
 
-_given: AgiwoSettings | None = None
-
-
 def settings() -> AgiwoSettings:
     """The settings of this process: those given to `use_settings`, else what environment and `.env` say now."""
-    return _given or AgiwoSettings.with_dotenv()
+    return environment.given or AgiwoSettings.with_dotenv()
 
 
 def use_settings(given: AgiwoSettings | None) -> None:
@@ -71,8 +77,7 @@ def use_settings(given: AgiwoSettings | None) -> None:
 
     A program that runs in foreign directories, like the daemon, gives `AgiwoSettings()`, which reads no `.env`.
     """
-    global _given
-    _given = given
+    environment.given = given
 
 
 def variable(name: str) -> str | None:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from agiwo.abort import AbortSignal
 from agiwo.agent.approvers import Approvers
+from agiwo.agent.exports import give_back, lend_export
 from agiwo.agent.handle import RunHandle
 from agiwo.agent.observers import LINGER, Observers
 from agiwo.agent.output_type import OutputType
@@ -24,6 +25,7 @@ from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
 
 if TYPE_CHECKING:
     from agiwo.agent.agent import Agent
+    from agiwo.observability.otlp import OtlpExport
 
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
 
@@ -55,6 +57,7 @@ class Home:
         self.observers = Observers(self, self._observes)
         self._approvers = Approvers(self, self._can_ask)
         self._traces: TraceCollector | None = None
+        self._export: OtlpExport | None = None
 
     def find(self, spec: RunSpec) -> Program | None:
         """The program of a run; see `Programs`."""
@@ -131,7 +134,8 @@ class Home:
     async def _open(self, meet: Callable[[EmbeddedEngine], None]) -> EmbeddedEngine:
         journal = await open_journal(self._storage.storage_type, **self._storage.options)
 
-        traces = self._traces = TraceCollector(journal, self._keeping)
+        export = self._export = lend_export()
+        traces = self._traces = TraceCollector(journal, self._keeping, export)
 
         def follow(head: RunHead) -> None:
             traces.follow(head)
@@ -213,6 +217,7 @@ class Home:
             await self._approvers.close()
             await self.observers.close()
             await self.traces.close()
+            await give_back(self._export)
             await engine.journal.close()
 
     async def _cancel_runs(self, engine: EmbeddedEngine, agent: str | None) -> None:

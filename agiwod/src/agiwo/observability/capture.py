@@ -11,6 +11,9 @@ from agiwo.schema.run import RunSpec
 _PREVIEW: Final = 500
 """Characters that a span shows at a glance."""
 
+_LONGEST: Final = 32_000
+"""Characters of one thing that was said that a span holds: spans wait to be sent, and there may be thousands."""
+
 
 class Capture:
     """Takes in what is new in a conversation, until a model is asked; with `is_on` false it takes nothing."""
@@ -27,7 +30,7 @@ class Capture:
     def tool(self, call: str, content: Any) -> None:
         """A call has given this."""
         if self.is_on:
-            self._news.append(semconv.said_by_tool(call, content))
+            self._news.append(semconv.said_by_tool(call, cut(content)))
 
     def model(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """The details of a model call: what was new to the model, and what it answered.
@@ -37,7 +40,8 @@ class Capture:
         if not self.is_on:
             return {}
         news, self._news = self._news, []
-        return {"llm_details": {"messages": news, "response": [semconv.said_by_model(answer)]}}
+        said = {**answer, "text": cut(answer.get("text")), "reasoning": cut(answer.get("reasoning"))}
+        return {"llm_details": {"messages": news, "response": [semconv.said_by_model(said)]}}
 
     def run(self, spec: RunSpec, response: str | None) -> dict[str, Any]:
         """The details of a run: what the agent was made for, what it was asked, and what it answered."""
@@ -53,6 +57,13 @@ class Capture:
             return {}
         previews = {"input_preview": _preview(said), "output_preview": _preview(answered)}
         return {"error_message": _preview(error), **previews}
+
+
+def cut(content: Any) -> Any:
+    """The content; of a text that is too long, its beginning."""
+    if isinstance(content, str) and len(content) > _LONGEST:
+        return f"{content[:_LONGEST]}… ({len(content)} characters)"
+    return content
 
 
 def _preview(content: Any) -> str | None:

@@ -5,6 +5,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final, Protocol
 
 from agiwo.errors import AgiwoError
@@ -13,6 +14,7 @@ from agiwo.observability.storage import BaseTraceStorage
 from agiwo.observability.trace import Span
 from agiwo.observability.tree import TraceFold
 from agiwo.schema.record import Record, RunHead
+from agiwo.schema.trace_context import TraceContext
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,10 @@ class Export(Protocol):
         """Whether it wants what was said."""
         ...
 
+    def samples(self, trace: str, above: TraceContext | None) -> bool:
+        """Whether it wants a trace, which is part of `above`, if somebody else began it."""
+        ...
+
     def take(self, spans: Sequence[Span]) -> None:
         """Send these, which have ended, some time. Must not wait."""
         ...
@@ -59,8 +65,8 @@ class TraceCollector:
     """Makes the traces of the runs that it is told of, out of what the journal tells of them.
 
     `keeping` says by the id of a first run's agent where its trace is kept, if anywhere; it is saved when the run
-    begins, and when it is over. `export` gets every span once it has ended; of a run that an earlier process began, all
-    of them, since nobody knows what that one had sent.
+    begins, and when it is over. `export` gets every span once it has ended. Of a run that an earlier process began it
+    gets the earlier ones again with `resends`, since nobody may know what that process had sent.
 
     `dropped` counts traces that a store was too slow for, or would not take. They can still be read from the journal.
     """
@@ -70,10 +76,13 @@ class TraceCollector:
         journal: Journal,
         keeping: Callable[[str], Keeping | None] = lambda agent: None,
         export: Export | None = None,
+        *,
+        resends: bool = True,
     ) -> None:
-        self._journal, self._keeping, self._export = journal, keeping, export
+        self._journal, self._keeping, self._export, self._resends = journal, keeping, export, resends
         self.dropped = 0
         self._trees: dict[str, _Tree] = {}
+        self._heads: dict[str, int] = {}
         self._late: dict[str, list[Record]] = {}
         self._stops: dict[str, Callable[[], None]] = {}
         self._unread: deque[str] = deque()
@@ -95,7 +104,7 @@ class TraceCollector:
             above.fold.add(head.run, head.parent)
         tree.runs.add(head.run)
         self._trees[head.run] = tree
-        self._late[head.run] = []
+        self._heads[head.run], self._late[head.run] = head.head, []
         self._stops[head.run] = self._journal.watch(head.run, self._hear, internal=True)
         self._unread.append(head.run)
         self._expect(1)
@@ -121,11 +130,13 @@ class TraceCollector:
 
     def _take(self, run: str, records: Sequence[Record]) -> None:
         tree = self._trees[run]
-        ended = tree.fold.take(records)
-        if ended and self._export is not None:
-            self._export.take(ended)
+        self._send(tree, tree.fold.take(records))
         if tree.fold.has_ended(run):
             self._let_go(run, tree)
+
+    def _send(self, tree: _Tree, ended: Sequence[Span]) -> None:
+        if ended and self._export and self._export.samples(tree.fold.context.trace_id, tree.fold.above):
+            self._export.take(ended)
 
     def _let_go(self, run: str, tree: _Tree) -> None:
         """Save the trace when its first run is over, and again when the last one is that outlived it."""
@@ -171,8 +182,12 @@ class TraceCollector:
             log.warning("the trace of run %s lacks its beginning: %s", run, error)
             records = []
         known = records[-1].position if records else 0
-        late, tree = self._late.pop(run), self._trees[run]
-        self._take(run, [*records, *(record for record in late if record.position > known)])
+        late, head, tree = self._late.pop(run), self._heads.pop(run), self._trees[run]
+        earlier = list(takewhile(lambda record: record.seq is None or record.seq <= head, records))
+        before = tree.fold.take(earlier)
+        if self._resends:
+            self._send(tree, before)
+        self._take(run, [*records[len(earlier) :], *(record for record in late if record.position > known)])
         if run == tree.fold.run and run in self._stops:
             self._save(tree)
 

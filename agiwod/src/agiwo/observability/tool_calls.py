@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agiwo.durable import INTERRUPTED, STEP_FAILED
 from agiwo.observability import semconv
-from agiwo.observability.capture import Capture
+from agiwo.observability.capture import Capture, cut
 from agiwo.observability.fault import Fault
 from agiwo.observability.spans import Spans
 from agiwo.observability.trace import Span, SpanKind, SpanStatus
@@ -73,7 +73,7 @@ class ToolCalls:
 
     def _details(self, data: Mapping[str, Any]) -> dict[str, Any]:
         details = {"name": data["name"], "id": data["callId"]}
-        said = {"args": data["arguments"], "output": data["output"]["content"]}
+        said = {"args": data["arguments"], "output": cut(data["output"]["content"])}
         return details | said if self._capture.is_on else details
 
     def _begin(self, key: str, at: float) -> None:

@@ -10,7 +10,7 @@ from agiwo.observability.trace import Span, SpanKind, SpanStatus, Trace
 from agiwo.schema.event import CHILD_SPAWNED
 from agiwo.schema.record import Record
 from agiwo.schema.run import NOTHING, Usage
-from agiwo.schema.trace_context import span_id
+from agiwo.schema.trace_context import TraceContext, span_id
 
 
 class TraceFold:
@@ -21,6 +21,17 @@ class TraceFold:
         self._folds = {run: RunFold(run, capture=capture)}
         self._order = [run]
         self._ended: list[Span] = []
+
+    @property
+    def above(self) -> TraceContext | None:
+        """What the first run is a part of, as far as is known."""
+        spec = self._folds[self.run].spec
+        return TraceContext.parse(spec.trace) if spec else None
+
+    @property
+    def context(self) -> TraceContext:
+        """Where the first run stands."""
+        return self._folds[self.run].context
 
     def has_ended(self, run: str) -> bool:
         """Whether a run of the tree is over."""
