@@ -115,7 +115,8 @@ def test_what_a_distribution_imports_is_declared_by_it(folder: str) -> None:
     imported = {name for file in (ROOT / folder / "src").rglob("*.py") for name in imports(file)}
     foreign = imported - sys.stdlib_module_names - set(DISTRIBUTIONS[folder])
 
-    assert {distribution(name) for name in foreign} <= declared(folder)
+    known = declared(folder)
+    assert {distribution(name, known) for name in foreign} <= known
 
 
 def imports(file: Path) -> set[str]:
@@ -129,10 +130,11 @@ def imports(file: Path) -> set[str]:
     return names
 
 
-def distribution(package: str) -> str:
-    """The distribution that a package comes with, as it is written in a list of dependencies."""
-    name = OURS.get(package) or FOREIGN[package][0].lower().replace("_", "-")
-    return TWINS.get(name, name)
+def distribution(package: str, known: set[str]) -> str:
+    """The distribution that a package comes with, as a list of dependencies has it; of several a known one."""
+    named = [OURS[package]] if package in OURS else [each.lower().replace("_", "-") for each in FOREIGN[package]]
+    names = [TWINS.get(name, name) for name in named]
+    return next((name for name in names if name in known), names[0])
 
 
 def declared(folder: str) -> set[str]:

@@ -69,7 +69,8 @@ class AgiwoSettings(BaseSettings):
 
 def settings() -> AgiwoSettings:
     """The settings of this process: those given to `use_settings`, else what environment and `.env` say now."""
-    return environment.given or AgiwoSettings.with_dotenv()
+    given = environment.given
+    return given if isinstance(given, AgiwoSettings) else AgiwoSettings.with_dotenv()
 
 
 def use_settings(given: AgiwoSettings | None) -> None:

@@ -2,12 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from agiwo.config import AgiwoSettings
-
-given: "AgiwoSettings | None" = None
+given: object = None
 """The settings that hold in this process in the place of those of the environment; see `agiwo.config.use_settings`."""
 
 

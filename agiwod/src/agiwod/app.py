@@ -32,6 +32,7 @@ from agiwod.runtime.daemon import Daemon, Facts
 from agiwod.runtime.identity import Identity
 from agiwod.settings import SchedulerSettings, Settings, idle_settings
 from agiwod.shelf import skill_sources
+from agiwod.telemetry import Sending, sending, telemetry_options
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
 
@@ -93,7 +94,11 @@ async def _serve(
     reloading: Callable[[Daemon], Callable[[], None]],
     opening: Opening | None,
 ) -> None:
-    async with _daemon(settings, paths, keys, entered, opening.identity if opening else None) as daemon:
+    identity = opening.identity if opening else None
+    async with (
+        sending(telemetry_options(settings, keys), paths.data_dir / "traces-sent") as sender,
+        _daemon(settings, paths, keys, entered, sender, identity) as daemon,
+    ):
         _heed_signals(daemon, reloading(daemon))
         await daemon.start()
         await _converse(daemon, entered, opening.greeting if opening else None)
@@ -101,7 +106,12 @@ async def _serve(
 
 @asynccontextmanager
 async def _daemon(
-    settings: Settings, paths: Paths, keys: AgiwoSettings, entered: Entrances, identity: Identity | None
+    settings: Settings,
+    paths: Paths,
+    keys: AgiwoSettings,
+    entered: Entrances,
+    sender: Sending,
+    identity: Identity | None,
 ) -> AsyncGenerator[Daemon]:
     skills = SkillManager(skill_sources(settings), is_watched=True, attic=paths.data_dir / "skills")
     agents = build_agents(settings, skills)
@@ -113,6 +123,8 @@ async def _daemon(
         secrets={**secrets(settings, keys), **entered.secrets},
         identity=identity,
         scheduling=_scheduling(settings.scheduler),
+        export=sender.export,
+        resends=sender.resends,
         facts=Facts(
             version=__version__,
             storage=settings.storage.kind,

@@ -14,6 +14,7 @@ from agiwo.schema.chunk import StreamChunk
 
 from agiwod.runtime.models import KnownModel, Models
 from agiwod.settings import ModelSettings, Settings
+from agiwod.telemetry import telemetry_secrets
 
 
 def offered_models(settings: Settings, keys: AgiwoSettings) -> Models:
@@ -112,4 +113,5 @@ def secrets(settings: Settings, keys: AgiwoSettings) -> dict[str, str]:
     for model in settings.models.values():
         if model.api_key_env:
             found[model.api_key_env] = variable(model.api_key_env)
+    found |= telemetry_secrets(settings, keys)
     return {name: value for name, value in found.items() if value}

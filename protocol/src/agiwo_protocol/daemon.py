@@ -38,6 +38,15 @@ class RunCounts(Wire):
     suspended: Count = 0
 
 
+class Telemetry(Wire):
+    """Spans that go elsewhere: how many were sent, dropped for lack of room or time, refused by who is to take them."""
+
+    state: Literal["ok", "failing"]
+    sent: Count
+    dropped: Count
+    refused: Count
+
+
 class Status(Wire):
     """The daemon as it stands."""
 
@@ -56,6 +65,7 @@ class Status(Wire):
     data_dir: str | None = None
     storage: Storage
     config: Config
+    telemetry: Telemetry | None = None
     clients: Count
     runs: RunCounts
 

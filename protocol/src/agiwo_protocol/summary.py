@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:84a14bb17aefda6a4cbd8f3b3733c02a393dbfecb9cbd6a53b3b7b3136e93111"
+SCHEMA_HASH: Final = "sha256:aeabd00d50b02ae6f355ae1cc9edbda95f9589fdf8146b6186f5821191b63dca"
 
 CAPABILITIES: Final = (
     "agent",

@@ -119,7 +119,7 @@ class TraceCollector:
         if kept is None and self._export is None:
             return None
         captures = bool(kept and kept.capture) or bool(self._export and self._export.captures)
-        return _Tree(TraceFold(head.run, capture=captures), kept and kept.store)
+        return _Tree(TraceFold(head.run, capture=captures, keep=kept is not None), kept and kept.store)
 
     def _hear(self, records: Sequence[Record]) -> None:
         run = records[0].run

@@ -9,6 +9,7 @@ from agiwo.journal.base import Journal
 from agiwo.observability.trace import Trace
 from agiwo.observability.tree import TraceFold
 from agiwo.schema.record import RunHead
+from agiwo.schema.run import RunStatus
 from agiwo.schema.trace_context import TraceContext, run_of
 
 _PAGE: Final = 100
@@ -41,10 +42,15 @@ async def _below(journal: Journal, run: str) -> AsyncGenerator[RunHead]:
 
 
 async def first_runs(
-    journal: Journal, *, session: str | None = None, agent: str | None = None, before: str | None = None
+    journal: Journal,
+    *,
+    session: str | None = None,
+    agent: str | None = None,
+    statuses: frozenset[RunStatus] | None = None,
+    before: str | None = None,
 ) -> AsyncGenerator[RunHead]:
     """The runs that are below no other of this journal, newest first, from the one behind `before` on."""
-    while heads := await journal.runs(session=session, agent=agent, before=before, limit=_PAGE):
+    while heads := await journal.runs(session=session, agent=agent, statuses=statuses, before=before, limit=_PAGE):
         for head in heads:
             if head.parent is None or await journal.run(head.parent) is None:
                 yield head

@@ -14,10 +14,13 @@ from agiwo.schema.trace_context import TraceContext, span_id
 
 
 class TraceFold:
-    """A run's tree. Time and space grow with its records, and with nothing else."""
+    """A run's tree. Time and space grow with its records, and with nothing else.
 
-    def __init__(self, run: str, *, capture: bool = False) -> None:
-        self.run, self._captures = run, capture
+    Without `keep` it gives spans and keeps none that have ended, so its trace is only what goes on.
+    """
+
+    def __init__(self, run: str, *, capture: bool = False, keep: bool = True) -> None:
+        self.run, self._captures, self._keeps = run, capture, keep
         self._folds = {run: RunFold(run, capture=capture)}
         self._order = [run]
         self._ended: list[Span] = []
@@ -55,7 +58,8 @@ class TraceFold:
                 ended += fold.take(record)
                 if record.type == CHILD_SPAWNED:
                     self.add(record.data["runId"], record.run)
-        self._ended += ended
+        if self._keeps:
+            self._ended += ended
         return ended
 
     def trace(self) -> Trace | None:

@@ -171,10 +171,19 @@ def _lines(status: dict[str, Any]) -> list[str]:
         "data": status["dataDir"],
         "storage": _storage(status["storage"]),
         "config": _config(status.get("config", {})),
+        "traces": _traces(status.get("telemetry")),
         "clients": status["clients"],
         "runs": ", ".join(runs) or "none unfinished",
     }
     return [f"{name:<8} {value}" for name, value in told.items() if value is not None]
+
+
+def _traces(sent: dict[str, Any] | None) -> str | None:
+    """How many spans went elsewhere; nothing when none are to go."""
+    if sent is None:
+        return None
+    lost = [f"{sent[name]} {name}" for name in ("dropped", "refused") if sent[name]]
+    return ", ".join([f"{sent['sent']} spans sent", *lost, *(["failing"] if sent["state"] == "failing" else [])])
 
 
 def _config(config: dict[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ from agiwo.agent import Agent
 from agiwo.durable import Program
 from agiwo.errors import AgiwoError, ConfigError, NotFound
 from agiwo.llm import Model, resolve_model
+from agiwo.observability.collector import Keeping
 from agiwo.schema.run import RunSpec
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,11 @@ class Agents:
         family = (agent for each in self._registered.values() for agent in each.agent.family())
         known = [agent.hooks.observes for agent in family if agent.id == id]
         return any(known) or not known
+
+    def keeping(self, id: str) -> Keeping | None:
+        """Where the traces of runs of an agent of that id are kept beside the journal, if anywhere."""
+        registered = self._registered.get(id)
+        return registered and registered.agent.keeping
 
     def can_ask(self) -> bool:
         """Whether one of them has code of its own that is asked about calls."""

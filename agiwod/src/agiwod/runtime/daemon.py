@@ -14,6 +14,7 @@ from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.rerun import Reruns
 from agiwo.errors import AgiwoError
 from agiwo.journal.base import Journal
+from agiwo.observability.otlp import OtlpExport
 from agiwo.scheduler.config import SchedulerConfig
 from agiwo.scheduler.supervisor import Supervisor
 from agiwo.schema.record import RunHead
@@ -37,6 +38,7 @@ from agiwod.runtime.runs import Runs
 from agiwod.runtime.scheduled import Scheduled
 from agiwod.runtime.sessions import Sessions
 from agiwod.runtime.skills import Skills
+from agiwod.runtime.traces import Traces
 
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
 _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.CANCELLING})
@@ -89,6 +91,8 @@ class Daemon:
         identity: Identity | None = None,
         max_concurrent: int = 100,
         scheduling: SchedulerConfig | None = None,
+        export: OtlpExport | None = None,
+        resends: bool = True,
     ) -> None:
         self.facts = facts or Facts()
         self.clock = clock or SystemClock()
@@ -110,6 +114,7 @@ class Daemon:
             self.engine, lambda id: agents.get(id).agent, scheduling, clock=self.clock, asks=True
         )
         self.engine.pool_of = self.supervisor.pool_of
+        self.export, self.traces = export, Traces(journal, agents.keeping, export, resends=resends)
         self._milestones = Milestones(self.engine, self.events)
         self._observers = Observers(programs, agents.observes)
         self._approvers = Approvers(programs, agents.can_ask)
@@ -270,6 +275,7 @@ class Daemon:
         await self.skills.close()
         await self._approvers.close()
         await self._observers.close()
+        await self.traces.close()
         for task in retiring:
             task.cancel()
         await asyncio.gather(*retiring, return_exceptions=True)
@@ -277,6 +283,7 @@ class Daemon:
         await self.journal.close()
 
     def _on_run(self, head: RunHead) -> None:
+        self.traces.follow(head)
         self._milestones.follow(head)
         self._observers.follow(self.engine, head)
         self._approvers.follow(self.engine, head)

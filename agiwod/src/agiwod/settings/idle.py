@@ -9,8 +9,6 @@ from agiwod.settings.tables import Settings
 _IDLE: Final = (
     ("serve", "http"),
     ("mcp", "servers"),
-    ("telemetry", "otlp_endpoint"),
-    ("telemetry", "capture_content"),
 )
 
 

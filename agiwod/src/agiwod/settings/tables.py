@@ -233,6 +233,9 @@ class TelemetrySettings(Table):
     """`[telemetry]`: where traces go, and whether they hold what was said."""
 
     otlp_endpoint: Url | None = None
+    otlp_protocol: Literal["http", "grpc"] | None = None
+    otlp_headers: Mapping[str, SecretStr] = {}
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] | None = None
     capture_content: bool = False
 
 

@@ -33,6 +33,7 @@ async def tell_status(connection: Connection, params: Empty) -> daemon.Status:
         data_dir=own.facts.data_dir,
         storage=_storage(own),
         config=_config(own),
+        telemetry=_telemetry(own),
         clients=len(own.clients),
         runs=await _counts(own),
     )
@@ -62,6 +63,13 @@ def _config(own: Daemon) -> daemon.Config:
         error=config.error,
         after_restart=list(config.after_restart),
     )
+
+
+def _telemetry(own: Daemon) -> daemon.Telemetry | None:
+    if own.export is None:
+        return None
+    counts, state = own.export.counts, "failing" if own.export.is_failing else "ok"
+    return daemon.Telemetry(state=state, sent=counts.sent, dropped=counts.dropped, refused=counts.refused)
 
 
 async def _counts(own: Daemon) -> daemon.RunCounts:
