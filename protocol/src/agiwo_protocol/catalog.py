@@ -18,6 +18,7 @@ from agiwo_protocol import (
     session,
     skill,
     tool,
+    trace,
 )
 from agiwo_protocol.contract import ClientMethod, Event, Method
 
@@ -34,6 +35,7 @@ RESOURCES: Final = (
     run,
     scheduler,
     approval,
+    trace,
     blob,
 )
 """One module a resource; a new one joins here."""

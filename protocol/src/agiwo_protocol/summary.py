@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:aeabd00d50b02ae6f355ae1cc9edbda95f9589fdf8146b6186f5821191b63dca"
+SCHEMA_HASH: Final = "sha256:fa0851a9e8cc9512a0fd8b8797bb3f102ca5107eb082f8c9d2c57d4dece1c073"
 
 CAPABILITIES: Final = (
     "agent",
@@ -18,4 +18,5 @@ CAPABILITIES: Final = (
     "session",
     "skill",
     "tool",
+    "trace",
 )

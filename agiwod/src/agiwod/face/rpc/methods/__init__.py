@@ -15,6 +15,7 @@ from agiwod.face.rpc.methods import (
     session,
     skill,
     tool,
+    trace,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "session",
     "skill",
     "tool",
+    "trace",
 ]

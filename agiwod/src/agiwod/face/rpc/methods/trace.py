@@ -1,0 +1,33 @@
+"""trace/…: what runs did, as spans."""
+
+from agiwo.observability import TraceQuery
+from agiwo_protocol import trace
+
+from agiwod.face.rpc import spans
+from agiwod.face.rpc.connection import Connection
+from agiwod.face.rpc.dispatch import methods
+
+
+@methods.on(trace.LIST)
+async def list_traces(connection: Connection, params: trace.ListParams) -> trace.ListResult:
+    """The traces that fit, newest first."""
+    query = TraceQuery(
+        agent_id=params.agent_id,
+        session_id=params.session_id,
+        status=params.status,
+        min_duration_ms=params.min_duration_ms,
+        max_duration_ms=params.max_duration_ms,
+        limit=params.limit,
+    )
+    found = await connection.daemon.traces.list(query, params.cursor)
+    cursor = found[-1].run_id if len(found) == params.limit else None
+    return trace.ListResult(traces=[spans.trace_object(each) for each in found], next_cursor=cursor)
+
+
+@methods.on(trace.GET)
+async def get_trace(connection: Connection, params: trace.GetParams) -> trace.GetResult:
+    """One trace, with a page of its spans."""
+    found = await connection.daemon.traces.get(params.trace_id, params.run_id, content=params.content)
+    page = found.spans[params.after : params.after + params.limit]
+    shown = [spans.span_object(each) for each in page]
+    return trace.GetResult(trace=spans.trace_object(found), spans=shown, total=len(found.spans))
