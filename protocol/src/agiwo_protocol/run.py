@@ -58,6 +58,8 @@ class Budget(Wire):
 class StartParams(Wire):
     """What to run, and how. `model` takes the place of the agent's own for this run.
 
+    `traceparent` (W3C Trace Context) names the span that the run is to be below; what is none is ignored.
+
     With an `outputSchema` (JSON Schema 2020-12, at most 64 KiB, which refers to nothing but itself) the last answer is
     held against it, and asked for again at most twice; then it is the run's `output`, or the run fails with an error of
     the kind `output_invalid`.
@@ -72,6 +74,7 @@ class StartParams(Wire):
     budget: Budget | None = None
     on_disconnect: Literal["continue", "cancel"] = "continue"
     attach: bool = True
+    traceparent: Annotated[str, Field(max_length=256)] | None = None
 
 
 class StartResult(Wire):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:fa0851a9e8cc9512a0fd8b8797bb3f102ca5107eb082f8c9d2c57d4dece1c073"
+SCHEMA_HASH: Final = "sha256:bf64d1b1af4cb06d612917f02a8583a26b481989edfa715ea10091a365458488"
 
 CAPABILITIES: Final = (
     "agent",

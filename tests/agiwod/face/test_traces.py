@@ -40,3 +40,13 @@ async def test_a_trace_that_nobody_has_is_not_found() -> None:
                 await caller.call("trace/get", **params)
         with pytest.raises(InvalidParams):
             await caller.call("trace/get")
+
+
+async def test_a_run_is_below_the_span_that_its_client_names() -> None:
+    trace, above = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    async with running(scripted("echo", {"text": "Hi."})) as daemon, calling(daemon) as caller:
+        run = await caller.start("echo", traceparent=f"00-{trace}-{above}-01")
+        await caller.call("run/wait", runId=run)
+        shown = await caller.call("trace/get", traceId=trace)
+
+    assert (shown["trace"]["runId"], shown["spans"][0]["parentSpanId"]) == (run, above)

@@ -42,6 +42,7 @@ class Ask:
     model: str | None = None
     output_schema: Mapping[str, Any] | None = None
     budget: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Runs:
             await self._ready()
         self._check()
         budget = Budget(**ask.budget) if ask.budget else None
-        spec = agent.spec(ask.input, session_id=ask.session, output=output, budget=budget)
+        spec = agent.spec(ask.input, session_id=ask.session, output=output, budget=budget, traceparent=ask.traceparent)
         if ask.model:
             spec = replace(spec, plan={**spec.plan, MODEL: ask.model})
         if bind and run:

@@ -116,4 +116,5 @@ def _ask(params: run.StartParams) -> Ask:
         model=params.model,
         output_schema=params.output_schema,
         budget=params.budget.model_dump(by_alias=False, exclude_none=True) if params.budget else {},
+        traceparent=params.traceparent,
     )
