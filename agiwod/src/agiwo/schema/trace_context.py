@@ -6,6 +6,7 @@ They derive from the run and the step, so that whoever reads the records makes t
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from agiwo import ids
@@ -41,10 +42,15 @@ class TraceContext:
     @classmethod
     def of_step(cls, run: str, trace: str | None, step: str = "") -> "TraceContext":
         """The span of a step in a run that has `trace` in its spec: of a model call, a tool call, else of the run."""
-        above = cls.parse(trace)
-        return cls(
-            above.trace_id if above else trace_id(run), span_id(run, key_of(step)), above.is_sampled if above else True
-        )
+        trace_id, is_sampled = _trace_of(run, trace)
+        return cls(trace_id, span_id(run, key_of(step)), is_sampled)
+
+
+@lru_cache
+def _trace_of(run: str, trace: str | None) -> tuple[str, bool]:
+    """The trace that a run is part of, and whether it is sampled: asked for each step of the run."""
+    above = TraceContext.parse(trace)
+    return (above.trace_id, above.is_sampled) if above else (trace_id(run), True)
 
 
 def trace_id(run: str) -> str:
