@@ -48,15 +48,23 @@ async def _replay(past: Appends, future: Appends, programs: Programs, options: A
     engine = EmbeddedEngine(tape, programs, clock=clock, **options)
     await engine.recover()
     for changes in future:
-        await tape.settle()
-        clock.advance(max(0.0, _last([changes]) - clock.now()))
-        await tape.settle()
-        await _do_again(engine, changes)
+        if (elapsed := _last([changes]) - clock.now()) > 0:
+            await tape.settle()
+            clock.advance(elapsed)
+        if _is_from_outside(changes):
+            await tape.settle()
+            await _do_again(engine, changes)
     await tape.settle()
     for run in _ends([*past, *future]):
         await engine.result(run, timeout=5)
     await engine.close()
     return _ends(tape.taken) | _ends(past)
+
+
+def _is_from_outside(changes: Sequence[Change]) -> bool:
+    """Whether something came with this append that nobody does by themselves, so that its moment counts."""
+    types = {SPEC, MAIL, INTERRUPTION}
+    return any(entry.type in types for batch in batches(changes) for entry in batch.entries)
 
 
 async def _do_again(engine: EmbeddedEngine, changes: Sequence[Change]) -> None:

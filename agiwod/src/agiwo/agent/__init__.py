@@ -13,6 +13,7 @@ from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
 from agiwo.schema.approval import Answer, Approval
 from agiwo.schema.budget import Budget
 from agiwo.schema.content import ContentPart, ContentType, UserInput
+from agiwo.schema.llm_call import LLMCallContext
 from agiwo.schema.memory import MemoryRecord
 from agiwo.schema.metrics import RunMetrics, StepMetrics
 from agiwo.schema.run import RunStatus, TerminationReason, Usage
@@ -40,6 +41,7 @@ __all__ = [
     "EventType",
     "ExecutionContext",
     "InMemoryRunStepStorage",
+    "LLMCallContext",
     "MemoryRecord",
     "MessageRole",
     "Run",

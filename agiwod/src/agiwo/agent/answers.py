@@ -4,11 +4,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agiwo.agent.steps import MODEL_KEY, answer_step
+from agiwo.agent.steps import MODEL_KEY
 from agiwo.durable import STEP, RunView
 from agiwo.journal.base import Journal
 from agiwo.schema.record import Record
-from agiwo.schema.step import StepRecord
 
 _MOST = 64
 """Answers that are kept for a reader that does not read; one that is further behind has them read again."""
@@ -79,12 +78,12 @@ class Answers:
         """Whether it comes after where the stream began; one with items is told with the last of them."""
         return answer.after > self._after or (answer.after == self._after and answer.is_silent)
 
-    def until(self, seq: int) -> Iterator[StepRecord]:
+    def until(self, seq: int) -> Iterator[Record]:
         """The answers that were recorded before the event with that seq, each once."""
         while self._waiting and self._waiting[0].after < seq:
             yield self._next()
 
-    def of(self, item: str, seq: int) -> StepRecord | None:
+    def of(self, item: str, seq: int) -> Record | None:
         """The answer whose last item this is, if it is that of one."""
         if not self._waiting or self._waiting[0].after != seq or self._waiting[0].is_silent:
             return None
@@ -93,7 +92,7 @@ class Answers:
             return None
         return self._next()
 
-    def _next(self) -> StepRecord:
+    def _next(self) -> Record:
         record = self._waiting.popleft().record
         self._told = record.position
-        return answer_step(self._run, record)
+        return record

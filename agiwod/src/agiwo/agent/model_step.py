@@ -6,6 +6,7 @@ from typing import Any
 
 from agiwo.agent.answer import Answer
 from agiwo.agent.execution_context import span_header
+from agiwo.agent.llm_call import system_messages
 from agiwo.agent.meter import Meter
 from agiwo.agent.retrying import wait_to_retry
 from agiwo.clock import SystemClock
@@ -17,8 +18,6 @@ from agiwo.llm.retry import Retries
 from agiwo.loop.history import user_message
 from agiwo.loop.items import steering_item
 from agiwo.schema.event import USAGE_UPDATED, NewEvent
-from agiwo.schema.skill import SkillEntry
-from agiwo.skill.section import skills_section
 
 STEER = "steer"
 """The topic of messages that join a conversation while it goes on."""
@@ -42,7 +41,8 @@ class ModelStep:
         """The model's answer to the conversation in `arg`, and to what was steered in meanwhile."""
         steering: list[dict[str, Any]] = []
         events: list[NewEvent] = []
-        messages: list[Message] = [*self._system(scope), *arg["messages"]]
+        # Of the run's plan: who was started by another may have a prompt of its own.
+        messages: list[Message] = [*system_messages(scope.run.spec.plan, self._prompt), *arg["messages"]]
         requests, retries, meter = 0, Retries(self._model), Meter(arg.get("budget"))
         while True:
             for message in scope.drain(STEER):
@@ -63,16 +63,10 @@ class ModelStep:
         value = answer.value(steering) | meter.told()
         asked = retries.model
         value |= {"model": asked.name, "modelId": asked.id, "provider": asked.provider}
+        value["params"] = asked.params
         # An answer that is to have a form is the last one only when it has it, which a step of its own finds out.
         value["more"] = not value["toolCalls"] and _schema(scope) is None and not scope.close(STEER)
         return StepResult(value, [*events, *answer.items()])
-
-    def _system(self, scope: StepScope) -> list[Message]:
-        """The prompt and the skills of the run's plan: who was started by another may have a prompt of its own."""
-        plan = scope.run.spec.plan
-        skills = skills_section([SkillEntry(**each) for each in plan.get("skills", ())])
-        prompt = "\n\n".join(filter(None, (plan.get("systemPrompt", self._prompt), skills)))
-        return [{"role": "system", "content": prompt}] if prompt else []
 
     async def _request(
         self,

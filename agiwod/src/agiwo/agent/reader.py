@@ -1,16 +1,20 @@
 """Reads a run and all below it side by side, as one stream. Holds no events; slows nobody."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from agiwo.agent.answers import Answers
+from agiwo.agent.llm_call import llm_call
 from agiwo.agent.telling import Telling
 from agiwo.durable import RunView
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import Conflict
 from agiwo.schema.event import CHILD_FINISHED, CHILD_SPAWNED, ITEM_DELTA, Event
+from agiwo.schema.llm_call import LLMCallContext
+from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import StreamEvent
 
@@ -26,6 +30,12 @@ class Branch:
     cursor: Cursor
     answers: Answers
     telling: Telling
+    recorded: tuple[RunView, Mapping[str, Record]] | None = None
+    """What the run's loop sees, as long as this process drives it."""
+
+    def llm(self, answer: Record) -> Callable[[], LLMCallContext] | None:
+        """Makes the model call again that gave an answer; None when this process has not driven the run meanwhile."""
+        return partial(llm_call, *self.recorded, answer) if self.recorded else None
 
 
 class TreeReader:
@@ -81,6 +91,7 @@ class TreeReader:
         """Everything that the run has said since, with what its children said in its place."""
         events: list[StreamEvent] = []
         await branch.answers.catch_up()
+        branch.recorded = self._engine.recorded(branch.run.id) or branch.recorded
         while page := await branch.cursor.pull(merge=False):
             for event in page:
                 if event.type == ITEM_DELTA:
@@ -97,7 +108,7 @@ class TreeReader:
         elif event.is_terminal and branch is self._root:
             events += await self._pull_children()
         answer = branch.answers.of(event.item, event.seq) if event.item and event.seq else None
-        events.append(branch.telling.event(event, answer))
+        events.append(branch.telling.event(event, answer, branch.llm(answer) if answer else None))
         if event.type == CHILD_SPAWNED:
             await self._follow(branch.run, event)
         elif event.is_terminal:
@@ -106,7 +117,7 @@ class TreeReader:
 
     def _answers(self, branch: Branch, before: int) -> list[StreamEvent]:
         """The answers until then that completed no item."""
-        return [branch.telling.answer(step) for step in branch.answers.until(before)]
+        return [branch.telling.answer(answer, branch.llm(answer)) for answer in branch.answers.until(before)]
 
     async def _pull_child(self, event: Event) -> list[StreamEvent]:
         child = self._branches.get(event.data["runId"])

@@ -1,9 +1,9 @@
 """The events of a run as users of the SDK see them. Reads no log."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from agiwo.agent.steps import item_step
+from agiwo.agent.steps import answer_step, item_step
 from agiwo.durable import RunView
 from agiwo.schema.content import read_input
 from agiwo.schema.event import (
@@ -18,10 +18,15 @@ from agiwo.schema.event import (
     RUN_STARTED,
     Event,
 )
+from agiwo.schema.llm_call import LLMCallContext
+from agiwo.schema.record import Record
 from agiwo.schema.run import Usage
 from agiwo.schema.step import StepRecord
 from agiwo.schema.stream import EventType, StepDelta, StreamEvent
 from agiwo.schema.trace_context import TraceContext, key_of_item
+
+MadeAgain = Callable[[], LLMCallContext]
+"""Makes a model call again, as it was asked."""
 
 _TYPES = {
     RUN_STARTED: EventType.RUN_STARTED,
@@ -39,10 +44,10 @@ class Telling:
         self._run = run
         self._spans: dict[str | None, TraceContext] = {}
 
-    def event(self, event: Event, answer: StepRecord | None = None) -> StreamEvent:
-        """An event that is no delta; the last one of a model's answer with the whole of it."""
+    def event(self, event: Event, answer: Record | None = None, llm: MadeAgain | None = None) -> StreamEvent:
+        """An event that is no delta; the last one of a model's answer with the whole of it, and what makes its call."""
         spec, span = self._run.spec, self._span(event.item)
-        step = answer or _step(self._run, event)
+        step = answer_step(self._run, answer) if answer else _step(self._run, event)
         return StreamEvent(
             EventType.STEP_COMPLETED if step else _type(event),
             event.run,
@@ -57,16 +62,16 @@ class Telling:
             spec.parent,
             spec.depth,
             step,
-            None,
+            llm,
             span.trace_id,
             span.span_id,
             self._above(span),
         )
 
-    def answer(self, step: StepRecord) -> StreamEvent:
+    def answer(self, answer: Record, llm: MadeAgain | None = None) -> StreamEvent:
         """A model's answer that is nothing but calls, of which the log tells only when they have ended."""
-        data = {"kind": "agentMessage", "text": ""}
-        return self.event(Event(self._run.id, ITEM_COMPLETED, data, step.created_at, item=step.id), step)
+        data, step = {"kind": "agentMessage", "text": ""}, answer_step(self._run, answer)
+        return self.event(Event(self._run.id, ITEM_COMPLETED, data, step.created_at, item=step.id), answer, llm)
 
     def delta(self, event: Event) -> StreamEvent:
         """A piece of an item."""

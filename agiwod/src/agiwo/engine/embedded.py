@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agiwo.clock import Clock, SystemClock
-from agiwo.durable import CancelScope, Programs
+from agiwo.durable import CancelScope, Programs, RunView
 from agiwo.engine.branching import Branching
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.driver import Driver
@@ -27,7 +27,7 @@ from agiwo.engine.tasks import Tasks
 from agiwo.errors import CursorExpired, NotFound, StorageError
 from agiwo.journal.base import Journal
 from agiwo.schema.event import LOG, NewEvent
-from agiwo.schema.record import RunHead, StateChange
+from agiwo.schema.record import Record, RunHead, StateChange
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
 
@@ -288,6 +288,11 @@ class EmbeddedEngine:
         if feed := self._feeds.at_hand(run):
             feed.notice(LOG, self._redactor.data(dict(data)), self._clock.now())
         return True
+
+    def recorded(self, run: str) -> tuple[RunView, Mapping[str, Record]] | None:
+        """The run as its loop sees it, and its records by key, which grow; None while no loop drives it here."""
+        execution = self._executions.get(run)
+        return (execution.view, execution.keyed) if execution and execution.is_looping else None
 
     def learn_secrets(self, secrets: Mapping[str, str]) -> None:
         """Replace these secrets too in everything that is recorded or streamed from now on."""

@@ -101,6 +101,12 @@ class Model(ABC):
         return cls(id=id, **options)
 
     @property
+    def params(self) -> dict[str, Any]:
+        """What it is asked with, as far as it is set: `temperature`, `top_p` and `max_tokens`."""
+        params = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
+        return {name: value for name, value in params.items() if value is not None}
+
+    @property
     def calls_tools(self) -> bool:
         """Whether it can: to one that cannot, what has to be read by a tool is only noise."""
         return True

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from agiwo.durable import INTERRUPTED, SPEC, STEP, STEP_FAILED
@@ -78,19 +79,25 @@ def tool_message(call: str, content: str) -> Message:
 
 def past_messages(past: Past) -> Growing[Message]:
     """The conversation of a session's earlier runs, valid for every provider: each tool call has one result."""
-    return past.fold(_with_run, Growing[Message]).copy()
+    return past.fold(with_run, Growing[Message]).copy()
 
 
-def _with_run(messages: Growing[Message], records: Sequence[Record]) -> Growing[Message]:
+def with_run(
+    messages: Growing[Message], records: Sequence[Record], said: Message | None = None, until: str | None = None
+) -> Growing[Message]:
+    """The messages with those of one run behind them, up to the model call with the key `until`.
+
+    `said` may be what the user said, as the model was told it.
+    """
     keyed = {record.key: record for record in records if record.key}
     last = next((key for key in reversed(keyed) if _MODEL_KEY.fullmatch(key)), None)
     correction: str | None = None
-    for record in records:
+    for record in takewhile(lambda each: each.key != until, records) if until else records:
         if correction and _GOES_ON.fullmatch(record.key or ""):  # only now it is known that the model was asked again
             messages.append(user_message(correction))
             correction = None
         if record.type == SPEC:
-            messages.append(user_message(asked(record, records)))
+            messages.append(said or user_message(asked(record, records)))
         elif record.key and record.type == STEP and _COMPACT_KEY.fullmatch(record.key):
             messages = compacted(messages, record.data["value"])
         elif record.key and (model := _MODEL_KEY.fullmatch(record.key)):
@@ -100,6 +107,8 @@ def _with_run(messages: Growing[Message], records: Sequence[Record]) -> Growing[
                 messages.append({"role": "assistant", "content": partial})
         elif record.key and record.type == STEP and _OUTPUT_KEY.fullmatch(record.key):
             correction = record.data["value"].get("correction")
+    if until and correction:
+        messages.append(user_message(correction))
     return messages
 
 

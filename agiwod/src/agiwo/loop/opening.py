@@ -1,5 +1,7 @@
 """The beginning of a run: what the user said, and what the hooks make of it. Pure decisions."""
 
+from typing import Final
+
 from agiwo.durable import DurableContext
 from agiwo.loop.history import BEFORE_RUN as BEFORE_RUN_KEY
 from agiwo.loop.history import Message, past_messages, user_message
@@ -7,6 +9,9 @@ from agiwo.loop.hooks import BEFORE_RUN, MEMORY_RETRIEVE
 from agiwo.loop.memory import remind
 from agiwo.loop.plan import Plan
 from agiwo.schema.growing import Growing
+
+MEMORIES: Final = "input/memory"
+"""Key of the step in which a hook gives memories."""
 
 
 class Opening:
@@ -35,6 +40,6 @@ class Opening:
             content = content if replaced is None else replaced
         message = user_message(content)
         if MEMORY_RETRIEVE in self._plan.hooks:
-            memories = await ctx.step("input/memory", "memory_retrieve", {"input": content})
+            memories = await ctx.step(MEMORIES, "memory_retrieve", {"input": content})
             message = remind(message, memories, self.messages, self._plan.memory_tokens)
         return message

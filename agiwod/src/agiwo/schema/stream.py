@@ -1,6 +1,6 @@
 """What `run_stream` yields and `run` returns: the run's events and its end, as users of the SDK see them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from agiwo.errors import AgiwoError
+from agiwo.schema.llm_call import LLMCallContext
 from agiwo.schema.metrics import RunMetrics
 from agiwo.schema.run import RunResult, RunStatus, TerminationReason, Usage
 from agiwo.schema.step import StepRecord
@@ -65,11 +66,19 @@ class StreamEvent:
     parent_run_id: str | None = None
     depth: int = 0
     step: StepRecord | None = None
-    llm: Mapping[str, Any] | None = None
+    _llm: Callable[[], LLMCallContext] | None = field(default=None, repr=False, compare=False)
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
     partial: Any = None
+
+    @property
+    def llm(self) -> LLMCallContext | None:
+        """The model call that said what a completed step says, for who reads while this process is at work on the run.
+
+        It is made from the run's records whenever somebody looks, and is not part of `to_sse`.
+        """
+        return self._llm and self._llm()
 
     def to_sse(self) -> str:
         """The event as one server-sent event: its JSON, and its seq as the id when it has one."""

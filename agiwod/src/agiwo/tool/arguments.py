@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache, lru_cache
 from typing import Any, Final, Protocol, cast
 
 import orjson
@@ -27,6 +28,9 @@ _NAMES = 50
 
 _LITERAL = 100_000
 """Characters that are tried as a Python literal; longer ones are no slip of a model that mixes two languages."""
+
+_COMPILED = 256
+"""Schemas that are kept compiled: agents have the same tools, and to look a schema through takes milliseconds."""
 
 
 def parse_arguments(raw: str | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -93,10 +97,6 @@ class ArgumentSchema:
         return parameter in self._schema.get("properties", {})
 
     def _faults(self, arguments: Mapping[str, Any]) -> list[str]:
-        # Imported at the first call, and not before: jsonschema costs a start more than the rest of this package.
-        from jsonschema.exceptions import SchemaError, UnknownType
-        from referencing.exceptions import Unresolvable
-
         try:
             validator = self._compiled()
             if _plainly_fits(arguments, self._schema):
@@ -104,7 +104,7 @@ class ArgumentSchema:
             errors = validator.iter_errors(arguments)
             found = [error for error, _ in zip(errors, range(_LISTED), strict=False)]
             return [fault for error in found for fault in faults_of(error)][:_LISTED]
-        except (SchemaError, UnknownType, Unresolvable) as error:
+        except _schema_faults() as error:
             message = str(error).partition("\n")[0][:_FAULT]
             raise ToolError(f"{self._tool} cannot be called: its own schema is not valid ({message})") from error
         except RecursionError:
@@ -112,13 +112,28 @@ class ArgumentSchema:
 
     def _compiled(self) -> "_Validator":
         if self._validator is None:
-            from jsonschema import Draft202012Validator
-            from referencing import Registry
-
-            Draft202012Validator.check_schema(self._schema)
-            # A registry of its own, and empty: the default one fetches what a foreign schema refers to.
-            self._validator = cast(_Validator, Draft202012Validator(self._schema, registry=Registry()))
+            self._validator = _validator_of(write_json(self._schema))
         return self._validator
+
+
+@lru_cache(_COMPILED)
+def _validator_of(schema: bytes) -> "_Validator":
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
+    written = orjson.loads(schema)
+    Draft202012Validator.check_schema(written)
+    # A registry of its own, and empty: the default one fetches what a foreign schema refers to.
+    return cast(_Validator, Draft202012Validator(written, registry=Registry()))
+
+
+@cache
+def _schema_faults() -> tuple[type[Exception], ...]:
+    # Imported when something goes wrong, and not before: jsonschema costs a start more than the rest of this package.
+    from jsonschema.exceptions import SchemaError, UnknownType
+    from referencing.exceptions import Unresolvable
+
+    return SchemaError, UnknownType, Unresolvable
 
 
 def _plainly_fits(value: object, schema: object) -> bool:
