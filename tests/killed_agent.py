@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -104,8 +105,17 @@ def _fork(folder: Path, effect: str, when: str, number: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
+def _load(folder: Path, effect: str) -> None:
+    """Load here what a run loads, so that not each of the processes has to."""
+    agent = OneAgent(folder, effect).agent
+    assert agent.program.effects
+    assert agent.spec("Load.")
+    import_module("jsonschema")
+
+
 def main(folder: Path, effect: str) -> None:
     """Kill at one commit after the other until a run gets through."""
+    _load(folder, effect)
     for when in ("before", "after"):
         for number in count(1):
             place = folder / f"{when}-{number}"
