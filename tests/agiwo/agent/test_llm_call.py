@@ -36,7 +36,7 @@ def sent_to(agent: Agent, last: int) -> list[tuple[Sequence[Any], Any]]:
 async def test_each_answer_shows_what_its_model_was_sent(kept: str, tmp_path: Path) -> None:
     config = {"db_path": str(tmp_path / "runs.sqlite")} if kept == "sqlite" else {}
     options = AgentOptions(run_step_storage=RunStepStorageConfig(kept, config))
-    turns = [WITH_WORDS, {"text": "It is there."}, WITH_WORDS, {"text": "Still there."}]
+    turns = [calls("look"), {"text": "It is there."}, WITH_WORDS, {"text": "Still there."}]
     agent = Agent("a", "Looks.", CheckedModel(turns=turns), [look], "Look well.", options)
     for said in ("Is it there?", "And now?"):
         seen = await calls_seen(agent, said, session_id="s")
@@ -50,7 +50,7 @@ async def test_memories_and_the_input_of_a_hook_are_in_it_and_the_parameters_too
         return "What is my name?"
 
     async def remember(asked: Any, context: Any) -> list[MemoryRecord]:
-        return [MemoryRecord("They are called Ada.")]
+        return [MemoryRecord("They are called Ada.", 0.9)]
 
     hooks = AgentHooks(on_before_run=before, on_memory_retrieve=remember)
     model = CheckedModel(turns=[{"text": "Ada."}], temperature=0.2, top_p=None, max_tokens=100)
