@@ -6,7 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from agiwo.agent import Budget
+from agiwo.agent import Agent, Budget
 from agiwo.config import AgiwoSettings, use_settings
 from agiwo.errors import ConfigError, ModelError
 from agiwo.journal.memory import MemoryJournal
@@ -55,6 +55,25 @@ def test_without_any_agent_there_is_the_assistant_with_what_auto_stands_for(tmp_
     assert agents.get("assistant").agent.model.name == resolve_model("auto").name
 
 
+def test_skills_are_of_the_assistant_and_of_agents_that_name_some(tmp_path: Path) -> None:
+    text = """
+    [agents.reader]
+    skills = ["review-*"]
+    [agents.writer]
+    """
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    assistant = build_agents(configured(tmp_path / "one", "")).get("assistant").agent
+    agents = build_agents(configured(tmp_path / "two", text))
+    assert "write-skill" in skills_of(assistant)
+    assert skills_of(agents.get("reader").agent) == ["review-diff"]
+    assert skills_of(agents.get("writer").agent) == []
+
+
+def skills_of(agent: Agent) -> list[str]:
+    return [skill.name for skill in agent.skills.entries()] if agent.skills else []
+
+
 def test_a_table_becomes_an_agent(tmp_path: Path) -> None:
     text = """
     default_agent = "b"
@@ -70,7 +89,6 @@ def test_a_table_becomes_an_agent(tmp_path: Path) -> None:
     max_steps = 3
     [agents.b]
     tools = []
-    skills = []
     """
     agents = build_agents(configured(tmp_path, text))
     agent = agents.get("a").agent
@@ -78,7 +96,7 @@ def test_a_table_becomes_an_agent(tmp_path: Path) -> None:
     assert agents.default == "b"
     assert (agent.description, agent.system_prompt, agent.options.max_steps) == ("counts", "Count.", 3)
     assert (agent.model.name, agent.model.id) == ("lab", "some-model")
-    assert list(agent.plan().tools) == ["calculator", "current_time", "Skill"]
+    assert list(agent.plan().tools) == ["calculator", "current_time"]
     assert list(agents.get("b").agent.plan().tools) == []
     assert agents.with_model("b", "lab").model.id == "some-model"
 
@@ -194,14 +212,14 @@ def test_a_configured_agent_has_others_behind_its_tools_but_never_itself(tmp_pat
         ("one", "made in Python"),
     ]
     critic = agents.get("critic").agent
-    assert list(critic.plan().tools) == ["writer", "Skill"]
+    assert list(critic.plan().tools) == ["writer"]
     assert critic.plan().tools["writer"].description == "Asks the agent writer."
     assert {agent.id for agent in critic.family()} == {"writer", "critic", "one"}
 
 
 def test_every_builtin_tool_is_no_agent(tmp_path: Path) -> None:
     agents = build_agents(configured(tmp_path, '[agents.a]\ntools = ["*"]\n[agents.b]'))
-    assert list(agents.get("a").agent.plan().tools) == [*BUILTINS, "Skill"]
+    assert list(agents.get("a").agent.plan().tools) == list(BUILTINS)
 
 
 SCRIPTED_CIRCLE = """

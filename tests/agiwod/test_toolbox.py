@@ -96,7 +96,7 @@ def test_a_workspace_that_is_not_there_is_told_with_its_line(tmp_path: Path) -> 
 
 def test_tools_of_packages_are_found_by_name_and_by_pattern(tmp_path: Path, site: Path) -> None:
     agents = agents_of(tmp_path, '[agents.a]\ntools = ["greet"]\n[agents.b]\ntools = ["gr*", "num*"]')
-    assert [[tool.name for tool in each.agent.tools] for each in agents.list()] == [["greet", "Skill"]] * 2
+    assert [[tool.name for tool in each.agent.tools] for each in agents.list()] == [["greet"]] * 2
 
 
 def test_a_broken_tool_that_is_named_is_told_with_its_line(tmp_path: Path, site: Path) -> None:

@@ -41,7 +41,9 @@ def build_agents(settings: Settings, skills: SkillManager | None = None) -> Agen
     return Agents(registered, default=settings.default_agent, resolve=lambda name: find_model(name, settings))
 
 
-_ASSISTANT = AgentSettings(description="A helpful assistant", system_prompt="You are a helpful assistant.")
+_ASSISTANT = AgentSettings(
+    description="A helpful assistant", system_prompt="You are a helpful assistant.", skills=("*",)
+)
 
 
 def _agent(name: str, table: AgentSettings, settings: Settings, team: Team, shelf: SkillManager) -> Agent:

@@ -151,7 +151,7 @@ class AgentSettings(Table):
     workspace: Path | None = None
     approvals: tuple[ApprovalSettings, ...] = ()
     approval_timeout: Seconds | None = None
-    skills: tuple[str, ...] = ("*",)
+    skills: tuple[str, ...] = ()
     max_steps: Annotated[int, Field(ge=1, le=100_000)] = 10
     run_timeout: Seconds = 600
     max_output_tokens: Annotated[int, Field(ge=1)] = 8196
