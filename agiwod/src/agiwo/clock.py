@@ -21,7 +21,7 @@ class Clock(Protocol):
         """Seconds since the epoch."""
         ...
 
-    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
+    def call_at(self, when: float, call: Callable[[], object]) -> Timer:
         """Make `call` on the event loop when `now()` has reached `when`."""
         ...
 
@@ -33,6 +33,6 @@ class SystemClock:
         """Seconds since the epoch."""
         return time.time()
 
-    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
+    def call_at(self, when: float, call: Callable[[], object]) -> Timer:
         """Make `call` on the running event loop once `when` has passed."""
         return asyncio.get_running_loop().call_later(max(0.0, when - time.time()), call)

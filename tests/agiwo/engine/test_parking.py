@@ -342,6 +342,21 @@ async def test_a_tree_of_sleepers_is_cancelled_in_one_commit(lab: Lab) -> None:
     assert [head.status for head in await lab.heads()] == [RunStatus.CANCELLED] * 7
 
 
+@only_parked
+async def test_a_sleeper_is_cancelled_though_it_cannot_be_read_and_ends_when_it_can(lab: Lab) -> None:
+    lab.is_replayable = False  # it ends later than it could
+    lab.program(sleeping(Present()), echo=echo)
+    run = await lab.submit()
+    await lab.settle()
+    lab.tape.is_unreadable = True
+    assert await lab.engine.cancel(run, "enough")
+    assert await lab.engine.cancel(run, "enough")
+    assert await lab.status(run) == RunStatus.CANCELLING
+    lab.tape.is_unreadable = False
+    await lab.advance(5)
+    assert (await lab.result(run)).status == RunStatus.CANCELLED
+
+
 async def test_a_sleeper_is_shut_down(lab: Lab) -> None:
     async def loop(ctx: DurableContext) -> Any:
         try:

@@ -28,7 +28,7 @@ class CountedClock(FrozenClock):
         super().__init__()
         self.calls = 0
 
-    def call_at(self, when: float, call: Callable[[], None]) -> Any:
+    def call_at(self, when: float, call: Callable[[], object]) -> Any:
         def counted() -> None:
             self.calls += 1
             call()
@@ -97,7 +97,7 @@ class LoopClock:
         """The loop's time."""
         return self._loop.time()
 
-    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
+    def call_at(self, when: float, call: Callable[[], object]) -> Timer:
         """Make the call then."""
         return self._loop.call_at(when, call)
 

@@ -18,7 +18,7 @@ from agiwo.engine.parking import Parking
 from agiwo.engine.pasts import BASE, Pasts
 from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
-from agiwo.engine.start import spec_in, start_run
+from agiwo.engine.start import head_of_sleeper, spec_in, start_run
 from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
@@ -83,9 +83,13 @@ class Driver:
         return execution
 
     async def _rebuild(self, run: str) -> None:
-        head, records = await self._storage.journal.run(run), await self._storage.journal.load(run)
-        assert head
-        spec, feed = spec_in(records), await self._feeds.of(head)
+        if wish := self.parking.wish(run):
+            await asyncio.wait({wish})
+        feed = self._feeds.early(run)
+        records = await self._storage.journal.load(run)
+        spec = spec_in(records)
+        head = head_of_sleeper(spec, records)
+        feed.catch_up(head.head)
         self.parking.release(run)
         execution = self._made(head, spec, records, feed)
         execution.is_rebuilt = True
@@ -108,6 +112,14 @@ class Driver:
                 await asyncio.gather(*map(self.parking.awake, parked))
             found = [self.executions[run] for run in which() if run in self.executions]
             yield [execution for execution in found if not execution.ending]
+
+    @asynccontextmanager
+    async def steady(self, which: Callable[[], Sequence[str]]) -> AsyncGenerator[Sequence[str]]:
+        """Those of the runs that have not ended; each stays whole, or stays parked, until the end of the block."""
+        with self.parking.paused():
+            while waking := [run for run in which() if self.parking.is_waking(run)]:
+                await asyncio.gather(*map(self.parking.awake, waking), return_exceptions=True)
+            yield [run for run in which() if self.is_going(run)]
 
     async def refuse_unless_over(self, run: str) -> None:
         """Nothing, for a run that has ended or is about to.

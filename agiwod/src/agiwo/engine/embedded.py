@@ -77,7 +77,7 @@ class EmbeddedEngine:
         )
         self._executions = self._driver.executions
         self.branching = Branching(journal, self._driver, self._clock)
-        self._stopping = Stopping(self.storage, self._driver, self._tasks)
+        self._stopping = Stopping(self.storage, self._driver, self._tasks, self._clock)
         self._intake = Intake(
             programs,
             self.storage,

@@ -83,6 +83,12 @@ class Feed:
             self.standing = None
         self._changed()
 
+    def catch_up(self, head: int) -> None:
+        """There are so many records: none of those that this feed has not heard of is in memory."""
+        if head > self.head and not self.tail:
+            self.head = head
+            self._changed()
+
     def since(self, seq: int) -> list[tuple[Record, OpenItem | None]] | None:
         """Records after `seq` that are in memory, or None when the journal must be read."""
         if not self.tail or (first := self.tail[0][0].seq or 0) > seq + 1:

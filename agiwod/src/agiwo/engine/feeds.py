@@ -23,11 +23,18 @@ class Feeds:
         """The run's feed, which hears of every commit from now on."""
         if feed := self._feeds.get(head.run):
             return feed
-        feed = self._feeds[head.run] = Feed(head.run, head.head)
-        finalize(feed, self._journal.watch(head.run, _appending_to(ref(feed)))).atexit = False
-        fresh = await self._journal.run(head.run)
-        if fresh and fresh.head > feed.head and not feed.tail:
-            feed.head = fresh.head
+        feed = self._watching(head.run, head.head)
+        if fresh := await self._journal.run(head.run):
+            feed.catch_up(fresh.head)
+        return feed
+
+    def early(self, run: str) -> Feed:
+        """The run's feed, for who reads the records that are there and lets it catch up with them."""
+        return self._feeds.get(run) or self._watching(run, 0)
+
+    def _watching(self, run: str, head: int) -> Feed:
+        feed = self._feeds[run] = Feed(run, head)
+        finalize(feed, self._journal.watch(run, _appending_to(ref(feed)))).atexit = False
         return feed
 
 

@@ -46,6 +46,10 @@ class Lineage:
             yield above
             above = self._above.get(above)
 
+    def depth(self, run: str) -> int:
+        """How many unfinished runs are above it."""
+        return sum(1 for _ in self.upwards(run)) - 1
+
     def tree(self, run: str) -> list[str]:
         """The run and all below it, each before those below it."""
         found = [run]

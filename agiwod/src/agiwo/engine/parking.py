@@ -27,13 +27,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Parked:
-    """What stays of a run: its session, the runs that it waits for, how many of them are to end, and its deadline."""
+    """What stays of a run: its session, the runs that it waits for, how many of them are to end, and its deadline.
+
+    `wish` is what records that it is to end.
+    """
 
     session: str
     awaited: set[str]
     needed: int
     deadline: float | None
     timer: Timer | None = None
+    wish: asyncio.Task[None] | None = None
     unwatch: Sequence[Callable[[], None]] = ()
 
 
@@ -109,16 +113,16 @@ class Parking:
         needed = 1 if wake["mode"] == "any" else len(awaited)
         self._keep(head.run, _Parked(head.session, awaited, needed, wake["deadline"]))
         if runs and (not awaited or (wake["mode"] == "any" and len(awaited) < len(runs))):
-            self._due(head.run)
+            self.wake(head.run)
 
     def _keep(self, run: str, parked: _Parked) -> None:
         self._parked[run] = parked
         parked.unwatch = [self._journal.watch(each, partial(self._see, run, each)) for each in parked.awaited]
         if parked.deadline is not None:
             if parked.deadline <= self._clock.now():
-                self._due(run)
+                self.wake(run)
             else:
-                parked.timer = self._clock.call_at(parked.deadline, partial(self._due, run))
+                parked.timer = self._clock.call_at(parked.deadline, partial(self.wake, run))
 
     # Waking
 
@@ -128,16 +132,20 @@ class Parking:
             parked.awaited.discard(awaited)
             parked.needed -= 1
             if not parked.needed:
-                self._due(run)
+                self.wake(run)
 
-    def _due(self, run: str) -> None:
-        self._wake(run).add_done_callback(partial(self._woken, run))
+    def wake(self, run: str) -> asyncio.Task[None]:
+        """Have a parked run whole again, sooner or later; gives the task that does it, or tried to."""
+        task = self._wake(run)
+        task.add_done_callback(partial(self._woken, run))
+        return task
 
     def _woken(self, run: str, done: asyncio.Task[None]) -> None:
         if done.cancelled() or (error := done.exception()) is None:
             return
         log.error("run %s is to wake and cannot; it is tried again", run, exc_info=error)
-        self._parked[run].timer = self._clock.call_at(self._clock.now() + _AGAIN, partial(self._due, run))
+        if parked := self._parked.get(run):
+            parked.timer = self._clock.call_at(self._clock.now() + _AGAIN, partial(self.wake, run))
 
     async def awake(self, run: str) -> None:
         """Have a parked run whole again.
@@ -152,6 +160,21 @@ class Parking:
             task = self._waking[run] = self._tasks.start(self._rebuild(run), f"{run} wake")
             task.add_done_callback(lambda done: self._waking.pop(run))
         return self._waking[run]
+
+    def is_waking(self, run: str) -> bool:
+        """Whether the run is just being made whole."""
+        return run in self._waking
+
+    # Ending
+
+    def interrupt(self, run: str, wish: asyncio.Task[None]) -> None:
+        """A parked run is to end, which `wish` records; it is not made whole before that is done."""
+        self._parked[run].wish = wish
+
+    def wish(self, run: str) -> asyncio.Task[None] | None:
+        """What records that the run is to end, if it is parked and is to."""
+        parked = self._parked.get(run)
+        return parked and parked.wish
 
     def release(self, run: str) -> None:
         """Forget a parked run: from now on it is whole."""

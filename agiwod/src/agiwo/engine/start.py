@@ -27,6 +27,13 @@ def spec_in(records: Sequence[Record]) -> RunSpec:
     return RunSpec.from_json(next(record for record in records if record.key == SPEC).data["spec"])
 
 
+def head_of_sleeper(spec: RunSpec, records: Sequence[Record]) -> RunHead:
+    """The index entry of a run that slept when these records were all, as far as they tell it."""
+    run, begun, now = records[0].run, records[0].at, records[-1].at
+    head = max(record.seq or 0 for record in records)
+    return RunHead(run, spec.session, spec.agent, RunStatus.SLEEPING, begun, now, spec.parent, head)
+
+
 async def start_run(execution: Execution, journal: Journal, pasts: Pasts) -> None:
     """Record that a run starts, or that it goes on, and give it its session's past.
 

@@ -80,8 +80,10 @@ class Waiting:
             deadline = None if timeout is None else now + timeout
             entries = [Entry(WAIT_INTENT, {"deadline": deadline, "status": str(status)}, now, key, public=False)]
         wake = {"deadline": deadline, **asked} if asked and status == RunStatus.SLEEPING else None
-        if entries or (status, wake) != (execution.status, execution.wake):
+        if entries or not execution.is_rebuilt:
             await execution.commit(*entries, status=status, wake=wake)
+        else:
+            execution.wake = wake  # as it is recorded
         await execution.show_company()
         return deadline
 

@@ -36,9 +36,11 @@ class Listeners:
         """Hand each run's records of one append to those who listen to it: the public ones, or all."""
         if not self._by_run:
             return
-        for run in dict.fromkeys([record.run for record in records]):
+        by_run: dict[str, list[Record]] = {}
+        for record in records:
+            by_run.setdefault(record.run, []).append(record)
+        for run, news in by_run.items():
             if listeners := self._by_run.get(run):
-                news = [record for record in records if record.run == run]
                 public = [record for record in news if record.seq is not None]
                 for listener, internal in tuple(listeners):
                     if heard := news if internal else public:

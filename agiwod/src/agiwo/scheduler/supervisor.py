@@ -195,9 +195,10 @@ class Supervisor:
             root = self._there(state, found)
             if await self._refusal("cancel", root):
                 return
-            for each in [root, *await self.states.below(state)]:
-                for head in reversed(await self.states.unfinished(each)):  # the next one must not begin meanwhile
-                    ended |= head.status != RunStatus.CANCELLING and await self.engine.cancel(head.run, reason)
+            ended |= await self._cancel_all(await self.states.unfinished(root), reason)
+            # Most of them ended with those above them; each is looked at, but not one after the other.
+            for heads in await asyncio.gather(*map(self.states.unfinished, await self.states.below(state))):
+                ended |= await self._cancel_all(heads, reason)
             if root.persistent and (ended or root.phase == "open"):
                 gone = replace(root, phase="cancelled", updated_at=self.clock.now(), meta={"reason": reason})
                 await self.engine.storage.append_now(StateChange(gone, root.version))
@@ -205,6 +206,13 @@ class Supervisor:
                 ended = True
 
         await self._attempt(state, attempt)
+        return ended
+
+    async def _cancel_all(self, heads: Sequence[RunHead], reason: str) -> bool:
+        """Cancel runs, the last one first, for the next one must not begin meanwhile; whether any was going."""
+        ended = False
+        for head in reversed(heads):
+            ended |= head.status != RunStatus.CANCELLING and await self.engine.cancel(head.run, reason)
         return ended
 
     async def shutdown(self, state: str) -> bool:

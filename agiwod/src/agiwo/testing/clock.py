@@ -10,7 +10,7 @@ from itertools import count
 class _Due:
     when: float
     order: int
-    call: Callable[[], None] | None = field(compare=False)
+    call: Callable[[], object] | None = field(compare=False)
 
     def cancel(self) -> None:
         """Do not make the call."""
@@ -29,7 +29,7 @@ class FrozenClock:
         """The time at which the clock stands."""
         return self._now
 
-    def call_at(self, when: float, call: Callable[[], None]) -> _Due:
+    def call_at(self, when: float, call: Callable[[], object]) -> _Due:
         """Make `call` in the `advance` that reaches `when`; calls that are due already wait for the next one."""
         due = _Due(when, next(self._order), call)
         heapq.heappush(self._due, due)
