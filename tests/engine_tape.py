@@ -68,6 +68,7 @@ class Tape:
     async def runs(
         self,
         *,
+        ids: Sequence[str] | None = None,
         session: str | None = None,
         agent: str | None = None,
         parent: str | None = None,
@@ -77,7 +78,7 @@ class Tape:
     ) -> list[RunHead]:
         """As `Journal.runs`."""
         found = self.journal.runs(
-            session=session, agent=agent, parent=parent, statuses=statuses, before=before, limit=limit
+            ids=ids, session=session, agent=agent, parent=parent, statuses=statuses, before=before, limit=limit
         )
         return await self._work(found)
 

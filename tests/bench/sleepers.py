@@ -36,6 +36,9 @@ from agiwo.testing import ScriptedModel
 
 SLEEPERS, RECOVERED, TREE = 2_000, 10_000, 1_000
 
+_LOOK = 0.01
+"""Seconds between two looks at the index: often enough for the figures, and too rarely to be a part of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -82,7 +85,7 @@ async def asleep(journal: Journal, number: int) -> None:
     while True:
         if len(await journal.runs(statuses=sleeping, limit=number)) == number:
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_LOOK)
 
 
 async def cancelled(journal: Journal) -> None:
@@ -91,7 +94,7 @@ async def cancelled(journal: Journal) -> None:
     while True:
         if not await journal.runs(statuses=others, limit=1):
             return
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(_LOOK)
 
 
 def resident() -> int:

@@ -353,6 +353,9 @@ async def test_runs_are_found_by_session_agent_parent_and_status(any_journal: Jo
     assert await found(session="s", agent="agent", statuses=frozenset({RunStatus.QUEUED})) == ["root"]
     assert await found(agent="agent", before="child") == ["root"]
     assert await found(agent="nobody") == []
+    assert await found(ids=["root", "done", "ghost", "root"]) == ["done", "root"]
+    assert await found(ids=["root", "done"], agent="agent", limit=1) == ["root"]
+    assert await found(ids=[]) == []
 
 
 async def test_a_session_is_created_and_replaced_and_is_ours(any_journal: Journal) -> None:

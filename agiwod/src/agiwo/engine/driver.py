@@ -10,6 +10,7 @@ from agiwo import ids
 from agiwo.clock import Clock
 from agiwo.durable import SPEC, Outcome, Program, Programs
 from agiwo.engine.context import Context, Spawn
+from agiwo.engine.ending import Ends
 from agiwo.engine.execution import Execution, Slots
 from agiwo.engine.feed import Feed
 from agiwo.engine.feeds import Feeds
@@ -24,7 +25,7 @@ from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
 from agiwo.engine.terminal import terminal_event
 from agiwo.errors import Conflict, Interrupted, NotFound, ReplayMismatch
-from agiwo.schema.event import CHILD_FINISHED, LOG
+from agiwo.schema.event import CHILD_FINISHED, LOG, TERMINAL_EVENTS
 from agiwo.schema.record import Batch, Entry, Record, RunHead
 from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
 
@@ -52,6 +53,7 @@ class Driver:
         warm: int,
     ) -> None:
         self.executions: dict[str, Execution] = {}
+        self.ends = Ends()
         self.lineage = Lineage()
         self.parking = Parking(storage.journal, clock, tasks, self._rebuild, self._put_away, warm)
         self.is_closing = False
@@ -282,10 +284,17 @@ class Driver:
 
     def _let_go(self, execution: Execution) -> None:
         self.executions.pop(execution.id, None)
+        self._note_end(execution)
         for task in execution.leftover:
             self._tasks.keep(task)
         self.lineage.leave(execution.id)
         self._leave(execution.session, execution.id)
+
+    def _note_end(self, execution: Execution) -> None:
+        last, spec, begun = execution.feed.last, execution.spec, execution.keyed[SPEC].at
+        if last and last.type in TERMINAL_EVENTS:
+            times, below = (begun, last.at), (spec.parent, last.seq or 0)
+            self.ends.note(RunHead(execution.id, spec.session, spec.agent, execution.status, *times, *below), last)
 
     async def _suspend(self, execution: Execution, reason: str) -> None:
         self._warn(execution.feed, f"the run is suspended: {reason}")

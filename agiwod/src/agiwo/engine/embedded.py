@@ -213,7 +213,7 @@ class EmbeddedEngine:
             Conflict: the engine was closed before the run had ended.
         """
         async with asyncio.timeout(timeout):
-            ending = Ending(self.journal, run)
+            ending = Ending(self.journal, self._driver.ends, run)
             self._endings.add(ending)
             try:
                 await ending.look()

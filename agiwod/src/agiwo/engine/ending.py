@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from agiwo.engine.terminal import result_of
 from agiwo.errors import Conflict, NotFound
@@ -10,13 +11,33 @@ from agiwo.schema.event import TERMINAL_EVENTS
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunResult
 
+_LATEST: Final = 256
+"""Ends that are kept in memory."""
+
+
+class Ends:
+    """How the latest runs ended: who waits for one asks soon after it, and need not read it."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, tuple[RunHead, Record]] = {}
+
+    def note(self, head: RunHead, last: Record) -> None:
+        """Take up the terminal record of a run."""
+        self._latest[head.run] = head, last
+        if len(self._latest) > _LATEST:
+            del self._latest[next(iter(self._latest))]
+
+    def of(self, run: str) -> tuple[RunHead, Record] | None:
+        """The run's index entry and its terminal record, if it is one of the latest."""
+        return self._latest.get(run)
+
 
 class Ending:
     """Watches one run until it is closed; `over` is done once the run has ended, looked at or seen."""
 
-    def __init__(self, journal: Journal, run: str) -> None:
+    def __init__(self, journal: Journal, ends: Ends, run: str) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._journal, self._run = journal, run
+        self._journal, self._ends, self._run = journal, ends, run
         self._head: RunHead | None = None
         self._last: Record | None = None
         self._unwatch = journal.watch(run, self._see)
@@ -27,6 +48,10 @@ class Ending:
         Raises:
             NotFound: no such run.
         """
+        if known := self._ends.of(self._run):
+            self._head, self._last = known
+            self._settle()
+            return
         self._head = await self._journal.run(self._run)
         if self._head is None:
             raise NotFound("run", self._run)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from agiwo.clock import Clock
 from agiwo.durable import CancelScope, RunView
 from agiwo.engine.blobs import is_long, spilled
+from agiwo.engine.ending import Ends
 from agiwo.engine.feed import Feed
 from agiwo.engine.interruption import SHUTDOWN, TIMEOUT, Interruptions
 from agiwo.engine.mailbox import Mailbox
@@ -41,6 +42,11 @@ log = logging.getLogger(__name__)
 
 class Host(Protocol):
     """Who drives runs, as one of them needs it."""
+
+    @property
+    def ends(self) -> Ends:
+        """How the latest runs ended."""
+        ...
 
     def give_up(self, child: str) -> None:
         """Cancel a child, for its parent is out of time."""

@@ -72,6 +72,11 @@ class Feed:
         self.standing: int | None = None
         self._idle: set[Reader] = set()
 
+    @property
+    def last(self) -> Record | None:
+        """The newest record, if it is in memory."""
+        return self.tail[-1][0] if self.tail else None
+
     def append(self, records: Sequence[Record]) -> None:
         """New public records, in order. An item that is completed closes."""
         for record in records:

@@ -131,28 +131,28 @@ class Stopping:
         """Stop the leaves first, so that each run still hears of those that it spawned."""
         by_depth = sorted(stops, key=_depth, reverse=True)
         for _, level in groupby(by_depth, key=_depth):
-            whole, parked = list[Stop](), list[Stop]()
-            for stop in level:
-                (whole if stop.execution else parked).append(stop)
-            await self._stop_together(whole)
-            while some := parked[:_AT_ONCE]:
-                del parked[:_AT_ONCE]
-                await self._stop_together(some)
+            together = list(level)
+            await self._stop_whole(together)
+            await self._stop_parked([stop.run for stop in together if stop.execution is None])
 
-    async def _stop_together(self, stops: Sequence[Stop]) -> None:
-        ending = await asyncio.gather(*map(self._stop_run, stops))
-        if tasks := [task for task in ending if task]:
-            await asyncio.wait(tasks, timeout=GRACE)
+    async def _stop_whole(self, stops: Sequence[Stop]) -> None:
+        whole = [(stop.execution, stop.settled) for stop in stops if stop.execution]
+        await _wait(await asyncio.gather(*(self._stop_run(*each) for each in whole)), GRACE)
 
-    async def _stop_run(self, stop: Stop) -> asyncio.Task[None] | None:
+    async def _stop_parked(self, runs: Sequence[str]) -> None:
+        """Have them whole: then they find that they are to end. The end of one below may have woken some of them."""
+        parking, executions = self._driver.parking, self._driver.executions
+        ending: list[asyncio.Task[None] | None] = []
+        for begin in range(0, len(runs), _AT_ONCE):
+            some = runs[begin : begin + _AT_ONCE]
+            await _wait([parking.wake(run) for run in some if run in parking])
+            await _wait(ending, GRACE)  # while these were read, those before them came to their end
+            ending = [executions[run].task for run in some if run in executions]
+        await _wait(ending, GRACE)
+
+    async def _stop_run(self, execution: Execution, settled: Sequence[Operation]) -> asyncio.Task[None] | None:
         """Stop what the run does; gives the task that comes to its end with that, unless the run has."""
-        execution = stop.execution
-        if execution is None:
-            if stop.run in self._driver.parking:  # else the end of one below has woken it
-                await asyncio.wait({self._driver.parking.wake(stop.run)})
-            execution = self._driver.executions.get(stop.run)
-            return execution and execution.task
-        await execution.stop(stop.settled)
+        await execution.stop(settled)
         task = execution.task
         if task and not task.done() and (execution.is_looping or execution.ending):
             return task
@@ -161,6 +161,11 @@ class Stopping:
             await asyncio.gather(task, return_exceptions=True)
         await self._driver.end_idle(execution)
         return None
+
+
+async def _wait(tasks: Sequence[asyncio.Task[None] | None], seconds: float | None = None) -> None:
+    if present := [task for task in tasks if task]:
+        await asyncio.wait(present, timeout=seconds)
 
 
 def _depth(stop: Stop) -> int:

@@ -29,7 +29,8 @@ class Waiting:
             if not await self._may_wait(operation, ids):
                 return
             deadline = await self._deadline(operation, timeout, {"runs": list(ids), "mode": mode})
-            waitset = Waitset(execution.storage.journal, execution.clock, ids, mode, deadline)
+            journal, ends = execution.storage.journal, execution.host.ends
+            waitset = Waitset(journal, ends, execution.clock, ids, mode, deadline)
             try:
                 async with self._counting(operation, ids):
                     await waitset.look()

@@ -7,7 +7,7 @@ from typing import Any
 from agiwo.clock import Clock
 from agiwo.durable import WaitMode
 from agiwo.engine.bell import Bell
-from agiwo.engine.ending import Ending
+from agiwo.engine.ending import Ending, Ends
 from agiwo.journal.base import Journal
 from agiwo.schema.record import Json
 
@@ -19,11 +19,17 @@ class Waitset:
     """
 
     def __init__(
-        self, journal: Journal, clock: Clock, ids: Sequence[str], mode: WaitMode, deadline: float | None
+        self,
+        journal: Journal,
+        ends: Ends,
+        clock: Clock,
+        ids: Sequence[str],
+        mode: WaitMode,
+        deadline: float | None,
     ) -> None:
         self.mode, self.deadline = mode, deadline
         self._clock = clock
-        self._endings = {id: Ending(journal, id) for id in ids}
+        self._endings = {id: Ending(journal, ends, id) for id in ids}
         self._bell: Bell | None = None
 
     @property

@@ -61,6 +61,7 @@ class Journal(Protocol):
     async def runs(
         self,
         *,
+        ids: Sequence[str] | None = None,
         session: str | None = None,
         agent: str | None = None,
         parent: str | None = None,
@@ -68,7 +69,9 @@ class Journal(Protocol):
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunHead]:
-        """Index entries, newest first; `before` is the id of the last one of the previous page.
+        """Index entries, newest first: of the runs of those `ids`, and with the rest as given.
+
+        `before` is the id of the last one of the previous page.
 
         Raises:
             NotFound: there is no run `before`.

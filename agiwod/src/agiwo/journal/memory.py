@@ -67,6 +67,7 @@ class MemoryJournal:
     async def runs(
         self,
         *,
+        ids: Sequence[str] | None = None,
         session: str | None = None,
         agent: str | None = None,
         parent: str | None = None,
@@ -76,7 +77,9 @@ class MemoryJournal:
     ) -> list[RunHead]:
         """As `Journal.runs`."""
         self._check_open()
-        heads = _newest_first((standing.head for standing in self._ledger.runs.values()), _run_age)
+        known = self._ledger.runs
+        wanted = known.values() if ids is None else [known[id] for id in dict.fromkeys(ids) if id in known]
+        heads = _newest_first((standing.head for standing in wanted), _run_age)
         return [
             head
             for head in _behind(heads, "run", before, _run_id)

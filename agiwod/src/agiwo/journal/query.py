@@ -40,6 +40,14 @@ def equal(filters: Mapping[str, str | None]) -> dict[str, Sequence[Any]]:
     return {f"{column} = ?": (value,) for column, value in filters.items() if value is not None}
 
 
+def one_of(filters: Mapping[str, Sequence[str] | None]) -> dict[str, Sequence[Any]]:
+    """Conditions that columns have one of these values (None: any)."""
+    given = {column: values for column, values in filters.items() if values is not None}
+    return {
+        f"{column} IN (SELECT value FROM json_each(?))": (as_json(list(values)),) for column, values in given.items()
+    }
+
+
 def write_all(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run the statement for each row."""
     if rows:

@@ -1,7 +1,7 @@
 """The journal's nouns as rows of its SQLite tables: each statement once. Runs on a connection's thread."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -10,7 +10,7 @@ from agiwo.errors import NotFound
 from agiwo.journal.blob import blob_name
 from agiwo.journal.body import Body, read_body
 from agiwo.journal.ledger import Key, Ledger, Standing, Written
-from agiwo.journal.query import as_json, equal, newest, write_all
+from agiwo.journal.query import as_json, equal, newest, one_of, write_all
 from agiwo.schema.record import Point, Record, RunHead, Session
 from agiwo.schema.run import RunStatus
 
@@ -91,14 +91,12 @@ def find_run(db: sqlite3.Connection, run: str) -> RunHead | None:
 def find_runs(
     db: sqlite3.Connection,
     filters: Mapping[str, str | None],
-    statuses: Iterable[RunStatus] | None,
+    among: Mapping[str, Sequence[str] | None],
     before: str | None,
     limit: int,
 ) -> list[RunHead]:
-    """Index entries whose columns are as `filters` says (None: any), newest first."""
-    conditions = equal(filters)
-    if statuses is not None:
-        conditions["status IN (SELECT value FROM json_each(?))"] = (as_json(list(statuses)),)
+    """Index entries whose columns are as `filters` says, or one of those in `among` (None: any), newest first."""
+    conditions = {**equal(filters), **one_of(among)}
     rows = newest(db, f"{_RUN} FROM run", "created_at", conditions, before, limit)
     return [_run_head(row) for row in rows]
 

@@ -88,6 +88,7 @@ class SqliteJournal:
     async def runs(
         self,
         *,
+        ids: Sequence[str] | None = None,
         session: str | None = None,
         agent: str | None = None,
         parent: str | None = None,
@@ -97,7 +98,8 @@ class SqliteJournal:
     ) -> list[RunHead]:
         """As `Journal.runs`."""
         filters = {"session": session, "agent": agent, "parent": parent}
-        return await self._read(lambda db: rows.find_runs(db, filters, statuses, before, limit))
+        among = {"id": ids, "status": None if statuses is None else list(statuses)}
+        return await self._read(lambda db: rows.find_runs(db, filters, among, before, limit))
 
     async def claim(self) -> list[RunHead]:
         """As `Journal.claim`."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from agiwo.journal.ledger import Ledger
-from agiwo.journal.query import as_json, equal, newest, write_all
+from agiwo.journal.query import as_json, equal, newest, one_of, write_all
 from agiwo.schema.record import State
 
 _STATE: Final = (
@@ -50,10 +50,7 @@ def find_states(
     limit: int,
 ) -> list[State]:
     """States of this agent (None: of any) whose columns are among what `among` names, newest first."""
-    conditions = equal({"agent": agent})
-    for column, values in among.items():
-        if values is not None:
-            conditions[f"{column} IN (SELECT value FROM json_each(?))"] = (as_json(list(values)),)
+    conditions = {**equal({"agent": agent}), **one_of(among)}
     if roots:
         conditions["parent IS NULL"] = ()
     rows = newest(db, f"{_STATE} FROM state", "created_at", conditions, before, limit)

@@ -66,6 +66,14 @@ class States:
             before = page[-1].run
         return heads[::-1]
 
+    async def all_unfinished(self, states: Sequence[State]) -> list[RunHead]:
+        """The tasks of these states that have not ended: of each the oldest first."""
+        single = [state.run for state in states if not state.persistent]
+        heads = await self._journal.runs(ids=single, statuses=_UNFINISHED, limit=len(single))
+        for state in states:
+            heads += await self.unfinished(state) if state.persistent else ()
+        return heads
+
     async def is_task(self, state: State, run: str) -> bool:
         """Whether a run works, or worked, for this state."""
         head = await self._journal.run(run)
@@ -76,7 +84,7 @@ class States:
 
     async def left_behind(self, state: State, tasks: Collection[str]) -> list[str]:
         """The runs below a state that go on although those that started them are over, and are none of its `tasks`."""
-        heads = [head for each in await self.below(state.id) for head in await self.unfinished(each)]
+        heads = await self.all_unfinished(await self.below(state.id))
         going = {*tasks, *(head.run for head in heads)}
         return [head.run for head in heads if head.parent not in going]
 

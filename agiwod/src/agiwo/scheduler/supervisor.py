@@ -196,9 +196,8 @@ class Supervisor:
             if await self._refusal("cancel", root):
                 return
             ended |= await self._cancel_all(await self.states.unfinished(root), reason)
-            # Most of them ended with those above them; each is looked at, but not one after the other.
-            for heads in await asyncio.gather(*map(self.states.unfinished, await self.states.below(state))):
-                ended |= await self._cancel_all(heads, reason)
+            below = await self.states.below(state)  # of whom most have ended with that
+            ended |= await self._cancel_all(await self.states.all_unfinished(below), reason)
             if root.persistent and (ended or root.phase == "open"):
                 gone = replace(root, phase="cancelled", updated_at=self.clock.now(), meta={"reason": reason})
                 await self.engine.storage.append_now(StateChange(gone, root.version))
