@@ -1,13 +1,14 @@
 """What agents that start others have to keep to: depth, number, wakes, budget, and how many work at the same time."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from agent_lab import calls
-from agiwo.agent import Budget
+from agiwo.agent import Budget, RunStepStorageConfig
 from agiwo.errors import ConfigError
 from agiwo.loop.guard import TaskGuard
-from agiwo.scheduler import SchedulerConfig, TaskLimits
+from agiwo.scheduler import AgentStateStorageConfig, SchedulerConfig, TaskLimits
 from agiwo.schema.run import RunStatus, TerminationReason
 from agiwo.schema.state import AgentStateStatus
 from engine_lab import Lab
@@ -118,10 +119,18 @@ def test_limits_that_make_no_sense_are_refused_by_name(wrong: dict[str, Any]) ->
         TaskLimits(**wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"max_concurrent": 0}, {"graceful_shutdown_wait_seconds": -1}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"max_concurrent": 0}, {"check_interval": 0}, {"graceful_shutdown_wait_seconds": -1}], ids=str
+)
 def test_a_configuration_that_makes_no_sense_is_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         SchedulerConfig(**wrong)
+
+
+def test_scheduled_agents_have_a_file_of_their_own_unless_another_is_named() -> None:
+    assert AgentStateStorageConfig("sqlite").path == Path("scheduler.db").resolve()
+    assert RunStepStorageConfig("sqlite").path == Path("agiwo.db").resolve()
+    assert AgentStateStorageConfig("sqlite", {"db_path": "mine.db"}).path == Path("mine.db").resolve()
 
 
 def test_limits_are_the_same_when_they_come_back_from_a_plan() -> None:

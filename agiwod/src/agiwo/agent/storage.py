@@ -34,6 +34,7 @@ class RunStepStorageConfig:
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     title: ClassVar[str] = "run_step_storage"
+    default_file: ClassVar[str] = "agiwo.db"
 
     def __post_init__(self) -> None:
         _check(self.title, self.storage_type, self.config, _STORES)
@@ -43,7 +44,7 @@ class RunStepStorageConfig:
         """The file, when there is one."""
         if self.storage_type != "sqlite":
             return None
-        return Path(self.config.get("db_path", "agiwo.db")).expanduser().resolve()
+        return Path(self.config.get("db_path", self.default_file)).expanduser().resolve()
 
     @property
     def options(self) -> dict[str, Any]:

@@ -15,11 +15,12 @@ class AgentStateStorageConfig(RunStepStorageConfig):
     """Where scheduled agents are kept, with all of their runs.
 
     `storage_type` is `memory` (until the scheduler is stopped) or `sqlite`; then `config` has `db_path` (default
-    `agiwo.db`; `~` means your home, folders are made) and `durability`: `normal` survives the end of the process,
+    `scheduler.db`; `~` means your home, folders are made) and `durability`: `normal` survives the end of the process,
     `full` a power cut too.
     """
 
     title = "state_storage"
+    default_file = "scheduler.db"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class SchedulerConfig:
     def __post_init__(self) -> None:
         if self.max_concurrent < 1:
             raise ConfigError(f"max_concurrent is {self.max_concurrent!r}; it must be at least 1")
+        if not 0 < self.check_interval < math.inf:
+            raise ConfigError(f"check_interval is {self.check_interval!r}; it must be a number above 0")
         if not 0 <= self.graceful_shutdown_wait_seconds < math.inf:
             wrong = self.graceful_shutdown_wait_seconds
             raise ConfigError(f"graceful_shutdown_wait_seconds is {wrong!r}; it must be a number of at least 0")
