@@ -10,7 +10,8 @@ import orjson
 from agiwod.face.door import Door
 from agiwod.runtime.daemon import Daemon
 from agiwod.transport.base import Converse
-from agiwod.transport.tcp import TcpTransport, split
+from agiwod.transport.listener import split
+from agiwod.transport.tcp import TcpTransport
 from agiwod.transport.unix import UnixTransport
 from daemon_lab import PATIENCE, running
 

@@ -108,7 +108,8 @@ class Reader:
 
     def _configure(self, text: str) -> None:
         self._home.kill()  # it reads the file when it starts
-        self._home.paths.config_file.write_text(text.replace("http://127.0.0.1:8000/v1", self._base_url))
+        here = text.replace("http://127.0.0.1:8000/v1", self._base_url).replace("127.0.0.1:8423", "127.0.0.1:0")
+        self._home.paths.config_file.write_text(here)
         load_settings(self._home.path, environ={})
 
     async def _run(self, command: list[str]) -> str:

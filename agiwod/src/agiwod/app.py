@@ -19,7 +19,7 @@ from agiwo_protocol.paths import Paths
 
 from agiwod import __version__
 from agiwod.data_lock import data_lock
-from agiwod.entrance import Entrances, Places, entrances
+from agiwod.entrance import Entrances, HttpWay, Places, entrances
 from agiwod.face.door import Door
 from agiwod.face.lock import Lock
 from agiwod.face.rpc.greeting import Greeting
@@ -133,6 +133,7 @@ async def _daemon(
             data_dir=str(paths.data_dir),
             socket=entered.places.socket,
             tcp=entered.places.tcp,
+            http=entered.places.http,
             token_file=entered.places.token_file,
         ),
     )
@@ -177,6 +178,8 @@ async def _converse(daemon: Daemon, entered: Entrances, greeting: Greeting | Non
         ended,
         *(asyncio.create_task(way.serve(_way_in(daemon, lock, greeting))) for way, lock in entered.ways),
     ]
+    if entered.http is not None:
+        tasks.append(asyncio.create_task(_serve_site(daemon, entered.http)))
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -185,6 +188,20 @@ async def _converse(daemon: Daemon, entered: Entrances, greeting: Greeting | Non
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _serve_site(daemon: Daemon, way: HttpWay) -> None:
+    """Answer over HTTP until cancelled; then the streams end before the answers do."""
+    from agiwod.face.site import Site
+
+    site = Site(daemon, way.token, way.names)
+    serving = asyncio.create_task(way.transport.serve(site))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        await site.close()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 def _way_in(daemon: Daemon, lock: Lock | None, greeting: Greeting | None) -> Converse:

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agiwo.errors import ConfigError
 from agiwo_protocol.paths import Paths
@@ -15,6 +15,9 @@ from agiwod.token import take_token
 from agiwod.transport.base import Transport
 from agiwod.transport.tcp import TcpTransport
 from agiwod.transport.unix import UnixTransport
+
+if TYPE_CHECKING:
+    from agiwod.transport.http import HttpTransport
 
 _TOKEN: Final = "AGIWOD_TOKEN"
 """What stands where the token is taken out of a text."""
@@ -28,7 +31,17 @@ class Places:
 
     socket: str | None = None
     tcp: str | None = None
+    http: str | None = None
     token_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpWay:
+    """Where HTTP is served, the token that opens it, and the names under which it may be asked."""
+
+    transport: "HttpTransport"
+    token: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +51,64 @@ class Entrances:
     ways: tuple[tuple[Transport, Lock | None], ...]
     places: Places = Places()
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    http: HttpWay | None = None
 
 
 @contextmanager
 def entrances(settings: Settings, paths: Paths, ready: Callable[[Places], None]) -> Generator[Entrances]:
-    """The unix socket, and over TCP what the settings want. `ready` is told where, once clients can connect.
+    """The unix socket, and over TCP and HTTP what the settings want. `ready` is told where, once clients can connect.
 
     Raises:
         ConfigError: nobody can listen there, or the token's file cannot be used.
     """
-    places = Places(str(paths.prepare_socket_dir()))
-    if settings.serve.tcp is None:
-        yield Entrances(((UnixTransport(paths.socket, lambda: ready(places)), None),), places)
-        return
-    token = take_token(paths.token_file)
-    with _tcp(settings, settings.serve.tcp) as tcp:
-        places = Places(places.socket, tcp.address, str(paths.token_file))
+    socket = str(paths.prepare_socket_dir())
+    with ExitStack() as opened:
+        token = take_token(paths.token_file) if settings.serve.tcp or settings.serve.http else ""
+        tcp, http = _tcp(settings, opened), _http(settings, token, opened)
+        places = Places(
+            socket,
+            tcp.address if tcp else None,
+            http.transport.address if http else None,
+            str(paths.token_file) if token else None,
+        )
         unix = UnixTransport(paths.socket, lambda: ready(places))
-        yield Entrances(((unix, None), (tcp, Lock(token))), places, {_TOKEN: token})
+        guarded = ((tcp, Lock(token)),) if tcp else ()
+        yield Entrances(((unix, None), *guarded), places, {_TOKEN: token} if token else {}, http)
+
+
+def _tcp(settings: Settings, opened: ExitStack) -> TcpTransport | None:
+    if settings.serve.tcp is None:
+        return None
+    with _named(settings, "tcp"):
+        tcp = TcpTransport(settings.serve.tcp)
+    opened.callback(tcp.close)
+    _warn_of_others("tcp", tcp)
+    return tcp
+
+
+def _http(settings: Settings, token: str, opened: ExitStack) -> HttpWay | None:
+    if settings.serve.http is None:
+        return None
+    # Loaded here: few daemons serve HTTP, and none should begin later for it.
+    from agiwod.face.gate import names_of
+    from agiwod.transport.http import HttpTransport
+
+    with _named(settings, "http"):
+        http = HttpTransport(settings.serve.http)
+    opened.callback(http.close)
+    _warn_of_others("http", http)
+    return HttpWay(http, token, names_of(http.address, settings.serve.http_hosts))
 
 
 @contextmanager
-def _tcp(settings: Settings, address: str) -> Generator[TcpTransport]:
+def _named(settings: Settings, way: str) -> Generator[None]:
+    """Tell with a fault which setting it is of."""
     try:
-        tcp = TcpTransport(address)
+        yield
     except ConfigError as error:
-        raise ConfigError(f"{settings.origin('serve', 'tcp')}: {error}") from None
-    if tcp.is_open_to_others:
-        log.warning("other machines can reach tcp %s, and nothing is encrypted on the way", tcp.address)
-    try:
-        yield tcp
-    finally:
-        tcp.close()
+        raise ConfigError(f"{settings.origin('serve', way)}: {error}") from None
+
+
+def _warn_of_others(name: str, transport: "TcpTransport | HttpTransport") -> None:
+    if transport.is_open_to_others:
+        log.warning("other machines can reach %s %s, and nothing is encrypted on the way", name, transport.address)

@@ -6,7 +6,8 @@ import socket
 import pytest
 from agiwo.errors import ConfigError
 from agiwo_protocol.channel import StreamChannel
-from agiwod.transport.tcp import TcpTransport, split
+from agiwod.transport.listener import split
+from agiwod.transport.tcp import TcpTransport
 from transport_lab import calling, serving_tcp
 
 pytestmark = pytest.mark.anyio

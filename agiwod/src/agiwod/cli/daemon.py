@@ -27,11 +27,14 @@ def serve(
     tcp: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Also listen there; port 0 is any that is free.")
     ] = None,
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Also serve HTTP there, which is MCP's at /mcp.")
+    ] = None,
 ) -> None:
     """Run the daemon in the foreground, until it is told to stop."""
     from agiwod.cli.foreground import run_daemon
 
-    run_daemon(log_level=log_level, tcp=tcp)
+    run_daemon(log_level=log_level, tcp=tcp, http=http)
 
 
 def stdio(

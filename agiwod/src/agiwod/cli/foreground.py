@@ -1,7 +1,7 @@
 """The daemon in this very process, its refusals in the words of the terminal. What it does is `agiwod.app`'s."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agiwo.errors import AgiwoError, ConfigError, Conflict
 from agiwo_protocol import errors as wire
@@ -14,7 +14,7 @@ from agiwod.opening import Opening
 from agiwod.settings import Settings, load_settings
 
 
-def run_daemon(*, log_level: str | None, tcp: str | None) -> None:
+def run_daemon(*, log_level: str | None, tcp: str | None, http: str | None) -> None:
     """Serve until told to stop.
 
     Raises:
@@ -22,10 +22,12 @@ def run_daemon(*, log_level: str | None, tcp: str | None) -> None:
     """
 
     def tell(places: Places) -> None:
-        tcp = f" and tcp {places.tcp}, with the token in {places.token_file}" if places.tcp else ""
-        print(f"agiwod serves at {places.socket}{tcp}", file=sys.stderr, flush=True)
+        more = [f" and {name} {place}" for name, place in (("tcp", places.tcp), ("http", places.http)) if place]
+        token = f", with the token in {places.token_file}" if more else ""
+        print(f"agiwod serves at {places.socket}{''.join(more)}{token}", file=sys.stderr, flush=True)
 
-    _guarded(lambda read, paths: app.serve(read, paths, tell), {"log_level": log_level, "serve.tcp": tcp})
+    overrides = {"log_level": log_level, "serve.tcp": tcp, "serve.http": http}
+    _guarded(lambda read, paths: app.serve(read, paths, tell), overrides)
 
 
 def run_standalone(opening: Opening) -> None:
@@ -41,7 +43,7 @@ def run_standalone(opening: Opening) -> None:
         raise
 
 
-def _guarded(serve: Callable[[Callable[[], Settings], Paths], None], overrides: dict[str, object]) -> None:
+def _guarded(serve: Callable[[Callable[[], Settings], Paths], None], overrides: Mapping[str, object]) -> None:
     paths = locate()
     try:
         serve(lambda: load_settings(paths.home, overrides), paths)

@@ -1,16 +1,22 @@
-"""The faces, by the name that an opening line asks for. A new one is a package and a line here."""
+"""The faces, by the name that an opening line or a path asks for. A new one is a module and a line here."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from agiwod.face.base import Face
+    from agiwod.face.base import Endpoint, Face
     from agiwod.runtime.daemon import Daemon
 
 FACES: Final = {
     "rpc": "agiwod.face.rpc.face:RpcFace",
 }
 """Where each face is made. Loaded when asked for, so that one does not pay for the others."""
+
+ENDPOINTS: Final = {
+    "/healthz": "agiwod.face.health:HealthEndpoint",
+}
+"""What is served over HTTP, by path. Loaded when HTTP is on."""
 
 
 def make_face(name: str, daemon: "Daemon") -> "Face":
@@ -21,3 +27,13 @@ def make_face(name: str, daemon: "Daemon") -> "Face":
     """
     module, _, made = FACES[name].partition(":")
     return getattr(import_module(module), made)(daemon)
+
+
+def make_endpoint(path: str, daemon: "Daemon", names: Sequence[str]) -> "Endpoint":
+    """What is served under that path. `names` are those under which the server may be asked.
+
+    Raises:
+        KeyError: nothing is.
+    """
+    module, _, made = ENDPOINTS[path].partition(":")
+    return getattr(import_module(module), made)(daemon, names)

@@ -1,8 +1,11 @@
 """What a face is: a translation between one protocol and what the daemon can do. Knows no transport."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agiwo_protocol.channel import Channel
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 
 class Face(Protocol):
@@ -10,4 +13,16 @@ class Face(Protocol):
 
     async def converse(self, channel: Channel) -> None:
         """Hold one conversation to its end. Cancelling ends it; the channel is closed in either case."""
+        ...
+
+
+class Endpoint(Protocol):
+    """What a face serves over HTTP under one path: an ASGI app that owns what it begins."""
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer one request; whoever asks has been let in."""
+        ...
+
+    async def close(self) -> None:
+        """End what is under way."""
         ...

@@ -6,10 +6,7 @@ from typing import Final
 from agiwod.settings.layer import DEFAULT
 from agiwod.settings.tables import Settings
 
-_IDLE: Final = (
-    ("serve", "http"),
-    ("mcp", "servers"),
-)
+_IDLE: Final = (("mcp", "servers"),)
 
 
 def idle_settings(settings: Settings) -> Iterator[str]:

@@ -54,6 +54,7 @@ def _reference(value: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_url)]
+Host = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])$")]
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -202,6 +203,7 @@ class ServeSettings(Table):
 
     tcp: Address | None = None
     http: Address | None = None
+    http_hosts: tuple[Host, ...] = ()
     drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30
 
 

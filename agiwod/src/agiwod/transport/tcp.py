@@ -1,14 +1,12 @@
 """Connections over TCP. Anybody who can reach the address may come: whoever serves it must ask for a token."""
 
-import ipaddress
 import socket
-import sys
 from contextlib import suppress
 
-from agiwo.errors import ConfigError
 from agiwo_protocol.channel import StreamChannel
 
 from agiwod.transport.base import Converse, hold_all
+from agiwod.transport.listener import address_of, is_open_to_others, listen
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """A client whose machine vanished is found out after two minutes; a daemon may wait for days otherwise."""
@@ -22,10 +20,9 @@ class TcpTransport:
     """
 
     def __init__(self, address: str) -> None:
-        self._listener = _listen(*split(address))
-        host, port, *_ = self._listener.getsockname()
-        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self.is_open_to_others = not ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        self._listener = listen(address)
+        self.address = address_of(self._listener)
+        self.is_open_to_others = is_open_to_others(self._listener)
 
     async def serve(self, converse: Converse) -> None:
         """Hold a conversation over each connection until cancelled; then end them, and listen no more."""
@@ -34,29 +31,6 @@ class TcpTransport:
     def close(self) -> None:
         """Listen no more."""
         self._listener.close()
-
-
-def split(address: str) -> tuple[str, int]:
-    """Host and port of HOST:PORT, or of [HOST]:PORT as IPv6 is written."""
-    host, _, port = address.rpartition(":")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConfigError(f"nobody can listen at {host}:{port}: {error.strerror or error}") from None
-    try:
-        if sys.platform != "win32":  # where it would let two processes have the same port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        raise ConfigError(f"nobody can listen at {host}:{port}: {error.strerror or error}") from None
-    return listener
 
 
 def _kept_alive(channel: StreamChannel) -> bool:

@@ -1,0 +1,52 @@
+"""All that is served over HTTP: the endpoints of the faces, by path, behind one gate. Has no page of its own."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from agiwod.face import ENDPOINTS, make_endpoint
+from agiwod.face.gate import Gate
+from agiwod.runtime.daemon import Daemon
+
+FREE: Final = ("/healthz",)
+"""Paths that are answered without the token."""
+
+
+class Site:
+    """The ASGI app. `names` are those under which it may be asked. Close it when nobody asks any more."""
+
+    def __init__(self, daemon: Daemon, token: str, names: Sequence[str], paths: Iterable[str] = ENDPOINTS) -> None:
+        self._gate = Gate(token, names, FREE)
+        self._endpoints = {path: make_endpoint(path, daemon, names) for path in paths}
+        self._app = Starlette(
+            routes=[Route(path, endpoint) for path, endpoint in self._endpoints.items()],
+            exception_handlers={HTTPException: _told},
+        )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What can be asked for."""
+        return tuple(self._endpoints)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        answer = self._gate.refusal(scope) or self._app
+        await answer(scope, receive, send)
+
+    async def close(self) -> None:
+        """End what the endpoints have under way."""
+        for endpoint in self._endpoints.values():
+            await endpoint.close()
+
+
+def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = "not_found" if error.status_code == 404 else "invalid_request"
+    body = {"error": {"kind": kind, "message": error.detail}}
+    return JSONResponse(body, error.status_code, error.headers)
