@@ -1,9 +1,11 @@
 """Parked runs: of a sleeper only what wakes it is kept, and nobody can tell the difference."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import ref
 
 import pytest
 from agiwo.durable import DurableContext, Outcome, StepResult, StepScope
@@ -523,3 +525,24 @@ async def test_a_sleeper_hears_how_each_child_ended(lab: Lab) -> None:
 async def _sleep_over(ctx: DurableContext, ids: list[str]) -> list[RunResult | None]:
     ctx.emit("asleep", NewEvent(RUN_SLEEPING, {}))
     return list((await ctx.wait("nap", ids)).values())
+
+
+@only_parked
+async def test_of_a_sleeper_that_is_parked_or_over_nothing_waits_for_the_garbage_collector(lab: Lab) -> None:
+    lab.is_replayable = False
+    seen: list[ref[Any]] = []
+
+    async def loop(ctx: DurableContext) -> Any:
+        seen.append(ref(ctx))
+        await nap(ctx)
+
+    lab.program(loop)
+    gc.disable()
+    try:
+        run = await lab.submit()
+        await lab.settle()
+        await lab.cancel(run)
+        await lab.settle()
+        assert [each() for each in seen] == [None, None]
+    finally:
+        gc.enable()

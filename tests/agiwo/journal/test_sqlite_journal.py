@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from agiwo.errors import ConfigError, Conflict, SchemaTooNew, StorageError
+from agiwo.errors import ConfigError, Conflict, NotFound, SchemaTooNew, StorageError
 from agiwo.journal import schema
 from agiwo.journal.schema import MIGRATIONS, Durability
 from agiwo.journal.sqlite import SqliteJournal
@@ -284,6 +284,27 @@ async def test_a_group_holds_no_more_than_its_limit(journal: SqliteJournal, path
     await asyncio.gather(*(journal.append(Batch("r", (said(str(n)),))) for n in range(3000)))
     assert 6 <= commits_in_wal(path) - before <= 12
     assert [record.seq for record in await journal.load("r")] == list(range(1, 3001))
+
+
+async def test_of_many_reads_at_once_each_gets_its_own_answer_or_error(journal: SqliteJournal) -> None:
+    await journal.append(*(created(f"r{n}", said(str(n))) for n in range(200)))
+    reads = [journal.load(f"r{n}") for n in range(200)]
+    lost = journal.get_blob("sha256:none")
+    *found, error = await asyncio.gather(*reads, lost, return_exceptions=True)
+    assert [record.data["text"] for records in found if isinstance(records, list) for record in records] == [
+        str(n) for n in range(200)
+    ]
+    assert isinstance(error, NotFound)
+
+
+async def test_reads_that_wait_when_a_journal_is_closed_are_still_answered(journal: SqliteJournal) -> None:
+    await journal.append(created("r", said("a")))
+    reads = [asyncio.create_task(journal.load("r")) for _ in range(200)]
+    await asyncio.sleep(0)
+    reads[100].cancel()
+    await journal.close()
+    found = await asyncio.gather(*reads, return_exceptions=True)
+    assert sum(isinstance(each, list) for each in found) == 199
 
 
 async def test_the_wal_is_emptied_before_it_grows_without_end(journal: SqliteJournal, path: Path) -> None:

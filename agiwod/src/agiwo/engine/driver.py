@@ -284,6 +284,7 @@ class Driver:
 
     def _let_go(self, execution: Execution) -> None:
         self.executions.pop(execution.id, None)
+        execution.stopwatch.retire()
         self._note_end(execution)
         for task in execution.leftover:
             self._tasks.keep(task)

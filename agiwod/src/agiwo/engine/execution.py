@@ -325,8 +325,11 @@ class Execution:
     def put_away(self) -> list[asyncio.Task[Any]]:
         """Record nothing any more, and let go of everything; gives the tasks that end with that."""
         tasks = [task for task in (self.task, *(each.task for each in self.operations.values())) if task]
+        self.stopwatch.retire()
+        self.task = None  # what is cancelled keeps its frames, and they would keep what has the task
         for operation in self.operations.values():
             operation.settle()
+            operation.task = None
             if operation.sleep:
                 operation.sleep.close()
         for task in tasks:

@@ -27,9 +27,12 @@ class Mailbox:
         data = record.data
         if record.type == MAIL:
             self._messages.append(Message(data["id"], data["topic"], data["data"], record.at))
-        self._taken.update(data.get("drained", ()))
-        self._closed.difference_update(data.get("reopened", ()))
-        self._closed.update(data.get("closed", ()))
+        if drained := data.get("drained"):
+            self._taken.update(drained)
+        if reopened := data.get("reopened"):
+            self._closed.difference_update(reopened)
+        if closed := data.get("closed"):
+            self._closed.update(closed)
 
     def ring(self) -> None:
         """Mail has come: let those know who wait for it."""

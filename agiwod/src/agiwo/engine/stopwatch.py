@@ -58,6 +58,11 @@ class Stopwatch:
         """Stop counting until the next `go`, unless a linked one goes on."""
         self._end(self)
 
+    def retire(self) -> None:
+        """Stop counting for good, and let go of who is called: else only a collection of garbage frees a run."""
+        self.hold()
+        self._on_limit = _nothing
+
     @contextmanager
     def linked(self, above: "Stopwatch") -> Generator[None]:
         """Have `above` count too, meanwhile, whenever this one counts."""
@@ -109,3 +114,6 @@ class Stopwatch:
         if self._timer:
             self._timer.cancel()
             self._timer = None
+
+
+def _nothing() -> None: ...

@@ -17,6 +17,7 @@ from agiwo.journal.base import Listener
 from agiwo.journal.connection import Connection, transaction, translated
 from agiwo.journal.lease import Lease
 from agiwo.journal.listeners import Listeners
+from agiwo.journal.reader import Reader
 from agiwo.journal.schema import Durability
 from agiwo.journal.writer import Writer
 from agiwo.schema.record import Change, Record, RunHead, Session, State
@@ -166,7 +167,7 @@ class SqliteJournal:
         return self._opened
 
     async def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        return await self._file.reader.start(work)
+        return await self._file.reader.read(work)
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         return await self._file.connection.start(partial(_in_transaction, work))
@@ -186,7 +187,7 @@ class _File:
     durability: Durability
     lease: Lease
     connection: Connection
-    reader: Connection
+    reader: Reader
     listeners: Listeners
     writer: Writer
     users: int = 0
@@ -205,7 +206,7 @@ class _File:
         connection, listeners = Connection(path, writing), Listeners()
         writer = Writer(path, connection, lease, listeners)
         epoch = schema.epoch(reading)
-        return cls(path, epoch, durability, lease, connection, Connection(path, reading), listeners, writer)
+        return cls(path, epoch, durability, lease, connection, Reader(Connection(path, reading)), listeners, writer)
 
     async def strengthen(self, durability: Durability) -> None:
         """Make commits at least so durable from now on."""

@@ -77,7 +77,8 @@ class AgentLoop:
         except EffectFailed as error:
             return self._failed(error)
         except Interrupted as stop:
-            return await self._interrupted(stop)
+            # Its traceback holds the frames that hold it: only a collection of garbage would free all of the run.
+            return await self._interrupted(stop.with_traceback(None))
 
     async def _within_budget(self) -> Outcome:
         """Go on for as long as the budget pays for it; without anything to show for it then, the run has failed."""
