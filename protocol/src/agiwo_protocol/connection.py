@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from agiwo_protocol.contract import Count, Empty, Event, Method, Name, Wire
 from agiwo_protocol.run import RunStatus
+from agiwo_protocol.tool import Offered
 
 Label = Annotated[str, Field(max_length=256)]
 """What others are shown of a client."""
@@ -39,14 +40,28 @@ class Cursor(Wire):
     after: Count = 0
 
 
+def _different(tools: list[Offered]) -> list[Offered]:
+    seen = set[str]()
+    for tool in tools:
+        if tool.name in seen:
+            raise ValueError(f"two tools are named {tool.name!r}")
+        seen.add(tool.name)
+    return tools
+
+
+Tools = Annotated[list[Offered], Field(max_length=128), AfterValidator(_different)]
+"""The tools of a client; all of them together have at most 256 KiB as JSON."""
+
+
 class InitializeParams(Wire):
-    """Who calls, what it speaks, and the runs it wants to go on reading."""
+    """Who calls, what it speaks, the runs it wants to go on reading, and the tools that runs started here may use."""
 
     protocol_version: int
     client_info: ClientInfo
     capabilities: ClientCapabilities = ClientCapabilities()
     workspace: Workspace | None = None
     token: Name | None = None
+    tools: Tools = Field(default_factory=list[Offered])
     attach: Annotated[list[Cursor], Field(max_length=1000)] = Field(default_factory=list[Cursor])
 
 

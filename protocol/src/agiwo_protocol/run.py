@@ -78,13 +78,17 @@ class StartParams(Wire):
 
 
 class StartResult(Wire):
-    """The run is recorded. `deduplicated`: it was started before, by the same `idempotencyKey`."""
+    """The run is recorded. `deduplicated`: it was started before, by the same `idempotencyKey`.
+
+    `toolsLeftOut` are tools of this client that the run does not have: its agent has its own of these names.
+    """
 
     run_id: str
     session_id: str
     status: RunStatus
     head_seq: Count
     deduplicated: bool = False
+    tools_left_out: list[str] | None = None
 
 
 class RunParams(Wire):

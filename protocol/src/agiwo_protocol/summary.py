@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:bf64d1b1af4cb06d612917f02a8583a26b481989edfa715ea10091a365458488"
+SCHEMA_HASH: Final = "sha256:8a1f6ef5a8825e71b331c284899df6326ecbe101ff7b84948cd267872993723f"
 
 CAPABILITIES: Final = (
     "agent",

@@ -1,10 +1,12 @@
-"""Tools: which there are for agents to name."""
+"""Tools: which there are for agents to name, and those that a client has for the runs that it starts."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from agiwo_protocol.contract import Method, Page, Wire
+from agiwo_protocol.contract import ClientMethod, Method, Page, Wire
+
+Effect = Literal["read", "idempotent", "once"]
 
 
 class Tool(Wire):
@@ -15,7 +17,7 @@ class Tool(Wire):
 
     name: str
     description: str
-    effect: Literal["read", "idempotent", "once"]
+    effect: Effect
     asks: bool
     source: str
 
@@ -36,4 +38,50 @@ class ListResult(Wire):
     next_cursor: str | None = None
 
 
+class Offered(Wire):
+    """A tool of a client, which becomes a tool of the runs that it starts. `inputSchema` is one of an object.
+
+    A call has `timeoutMs` (600,000 unless it says so), however often the client is away meanwhile. After the client was
+    away the same call comes again, unless the `effect` is `once`: then the model is told that nobody knows.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: Annotated[str, Field(max_length=4096)]
+    input_schema: dict[str, Any]
+    effect: Effect = "idempotent"
+    timeout_ms: Annotated[int, Field(gt=0, le=86_400_000)] | None = None
+
+
+class CallParams(Wire):
+    """A call, whose arguments fit the tool. `itemId` is the item of the run that it is, and no other call's.
+
+    `callId` is what the model calls it, as in that item. What is sent again has the same ids.
+    """
+
+    run_id: str
+    item_id: str
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class CallResult(Wire):
+    """What a call gave: `content` for the model, `value` for programs, `contentForUser` for people.
+
+    Without `content` the model reads the value. At most 1 MiB as JSON.
+    """
+
+    content: str | None = None
+    content_for_user: str | None = None
+    value: Any = None
+    is_error: bool = False
+
+
 LIST = Method("tool/list", Page, ListResult, "The tools that agents may name.")
+CALL = ClientMethod(
+    "tool/call",
+    CallParams,
+    CallResult,
+    "Carry out a call of a tool that this connection has offered. Cancelled once it waits no more.",
+    capability="tools",
+)

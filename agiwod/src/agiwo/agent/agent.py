@@ -16,12 +16,12 @@ from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.options import AgentOptions
 from agiwo.errors import ConfigError, NotFound, StorageError
 from agiwo.llm.base import Model
-from agiwo.loop.plan import Plan
+from agiwo.loop.plan import Hosted, Plan
 from agiwo.schema.budget import Budget, lower
 from agiwo.schema.content import UserInput, stored_input
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import RunOutput, StreamEvent
-from agiwo.schema.tool import ExecutionContext
+from agiwo.schema.tool import ExecutionContext, ToolDefinition
 from agiwo.schema.trace_context import TraceContext
 from agiwo.tool.base import BaseTool
 from agiwo.tool.builtin import builtin_tool
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 _DEFAULT_TOOLS = ("calculator", "current_time", "http_request")
 """The builtin tools that can do no harm."""
+
+HOSTED_SECONDS = 600.0
+"""How long a call of a tool that a client hosts waits, unless the tool says: a person may have to start it again."""
 
 
 class Agent:
@@ -108,22 +111,31 @@ class Agent:
         """Names this object, where there are several of one id."""
         return ids.fresh("maker")
 
-    def plan(self, ancestors: tuple[str, ...] = (), *, asks: bool = True, budget: Budget | None = None) -> Plan:
+    def plan(
+        self,
+        ancestors: tuple[str, ...] = (),
+        *,
+        asks: bool = True,
+        budget: Budget | None = None,
+        hosted: Sequence[ToolDefinition] = (),
+    ) -> Plan:
         """The agent's description as each run stores it; `ancestors` are the agents of the runs above.
 
-        `asks` says that there is somebody who can answer questions; else there is only `on_approval`.
+        `asks` says that there is somebody who can answer questions; else there is only `on_approval`. `hosted` are
+        tools that somebody else runs for the agent, under names that none of its own has.
         """
         return Plan(
             self.model.name,
             self.system_prompt,
-            self._executor.definitions,
+            {**self._executor.definitions, **{each.name: each for each in hosted}},
             self.options.limits,
-            {each.name: each.carried for each in self._carried},
+            {each.name: each.carried for each in self._carried}
+            | {each.name: Hosted(each.timeout_seconds or HOSTED_SECONDS) for each in hosted},
             ancestors,
             self.hooks.deciding,
             self.options.relevant_memory_max_token,
             self.maker,
-            self._executor.judged,
+            self._executor.judged.union(each.name for each in hosted if self._executor.is_ruled(each.name)),
             asks or self.on_approval is not None,
             approval_timeout=self.options.approval_timeout,
             context_tokens=self.options.context_tokens,
@@ -143,8 +155,11 @@ class Agent:
         output: "OutputType | None" = None,
         budget: Budget | None = None,
         traceparent: str | None = None,
+        hosted: Sequence[ToolDefinition] = (),
     ) -> RunSpec:
-        """What a run of this agent is asked to do; without a session it gets a new one. `asks` is as in `plan`.
+        """What a run of this agent is asked to do; without a session it gets a new one.
+
+        `asks` and `hosted` are as in `plan`.
 
         `traceparent` names the span that the run is to be below, as W3C Trace Context writes it.
 
@@ -153,7 +168,7 @@ class Agent:
         """
         from agiwo.loop.budget import refuse_unless_affordable
 
-        plan, said = self.plan(ancestors, asks=asks, budget=budget), stored_input(user_input)
+        plan, said = self.plan(ancestors, asks=asks, budget=budget, hosted=hosted), stored_input(user_input)
         refuse_unless_affordable(plan, said)
         return RunSpec(
             agent=self.id,

@@ -17,6 +17,7 @@ from agiwo.llm.form import FormRequest, request_for, spoken
 from agiwo.llm.retry import Retries
 from agiwo.loop.history import user_message
 from agiwo.loop.items import steering_item
+from agiwo.loop.plan import hosted_tools
 from agiwo.schema.event import USAGE_UPDATED, NewEvent
 
 STEER = "steer"
@@ -78,7 +79,7 @@ class ModelStep:
         meter: Meter,
     ) -> Answer:
         answer = Answer(scope, arg["turn"], self._clock.now)
-        request, schema = FormRequest(messages, self._tools if arg["tools"] else ()), _schema(scope)
+        request, schema = FormRequest(messages, self._offered(scope) if arg["tools"] else ()), _schema(scope)
         if schema is not None:
             request = request_for(model, request.messages, request.tools, schema)
         turn_of_run.set(number)
@@ -97,6 +98,11 @@ class ModelStep:
         answer.usage = await meter.used(model, [request.messages, request.tools], answer.said, answer.usage)
         scope.notice(USAGE_UPDATED, answer.usage.to_json())
         return answer
+
+    def _offered(self, scope: StepScope) -> Sequence[Mapping[str, Any]]:
+        """The agent's own tools, and those that a client hosts for this run."""
+        hosted = hosted_tools(scope.run.spec.plan)
+        return [*self._tools, *(tool.to_openai_schema() for tool in hosted)] if hosted else self._tools
 
 
 def _schema(scope: StepScope) -> Mapping[str, Any] | None:

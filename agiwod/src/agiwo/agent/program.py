@@ -7,6 +7,7 @@ from agiwo.agent.carried_tool import CarriedTool
 from agiwo.agent.compact_step import CompactStep
 from agiwo.agent.hook_step import HookSteps
 from agiwo.agent.hooks import AgentHooks
+from agiwo.agent.host_step import host
 from agiwo.agent.judge_step import JudgeStep
 from agiwo.agent.model_step import ModelStep
 from agiwo.agent.output_step import OutputStep
@@ -49,6 +50,7 @@ class AgentProgram:
             "judge": JudgeStep(executor),
             "child": prepare,
             "sleep": prepare,
+            "host": host,
             "compact": CompactStep(model),
             "told": told,
             "output": output,

@@ -94,7 +94,7 @@ class Rerun:
         self.version = program.version
         self._program, self._journal, self._run, self._start = program, journal, run, start
         self._earlier: _Earlier | None = None
-        own = {"model": self._model, "tool": self._tool, "child": self._child, "judge": self._judge}
+        own = {"model": self._model, "tool": self._tool, "child": self._child, "judge": self._judge, "host": self._host}
         self.effects: Mapping[str, Effect] = {name: own.get(name, effect) for name, effect in program.effects.items()}
 
     async def main(self, ctx: DurableContext) -> Outcome:
@@ -116,7 +116,8 @@ class Rerun:
         return await self._program.effects["tool"](scope, arg)
 
     async def _judge(self, scope: StepScope, arg: Any) -> StepResult:
-        earlier, is_agent = await self._records(), arg["name"] in scope.run.spec.plan.get("agents", {})
+        carried: Mapping[str, Any] = scope.run.spec.plan.get("agents", {}).get(arg["name"], {})
+        earlier, is_agent = await self._records(), bool(carried) and carried.get("does") != "host"
         found = earlier.result(scope.key, arg)
         if found is None and (is_agent or not _does_something(scope.run.spec, arg["name"])):
             return await self._program.effects["judge"](scope, arg)
@@ -130,6 +131,11 @@ class Rerun:
         result = await self._program.effects["child"](scope, arg)
         metadata = {**result.value["metadata"], RERUN: earlier.child(scope.key, arg)}
         return replace(result, value={**result.value, "metadata": metadata})
+
+    async def _host(self, scope: StepScope, arg: Any) -> StepResult:
+        """What a client said to the same call; it is not asked again, and about a new call not at all."""
+        found = (await self._records()).result(scope.key, arg)
+        return StepResult({"output": found.output if found else {"content": _NOT_RUN, "isError": True}})
 
     async def _records(self) -> "_Earlier":
         if self._earlier is None:
@@ -147,6 +153,12 @@ class _Step:
 
     def __init__(self, value: Mapping[str, Any], items: Sequence[Record]) -> None:
         self._value, self._items = value, items
+
+    @property
+    def output(self) -> Mapping[str, Any]:
+        """What a call gave, as its item tells it."""
+        items = (each.data["output"] for each in self._items if "output" in each.data)
+        return next(items, {"content": self._value["content"], "isError": self._value.get("isError", False)})
 
     def again(self, scope: StepScope, call: Mapping[str, Any] | None = None) -> StepResult:
         """The same as the result of another run's step; with `call`, as the result of that call."""

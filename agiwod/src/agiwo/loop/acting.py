@@ -15,8 +15,9 @@ from agiwo.loop.budget import Left, Purse
 from agiwo.loop.delegation import delegate
 from agiwo.loop.history import CUT_OFF, failed_call_text
 from agiwo.loop.hooks import BEFORE_TOOL_CALL
+from agiwo.loop.hosting import ask_host
 from agiwo.loop.items import tool_call_item
-from agiwo.loop.plan import Carried, Delegate, Plan, Sleep, Spawn
+from agiwo.loop.plan import Carried, Delegate, Hosted, Plan, Sleep, Spawn
 from agiwo.loop.scheduling import Children
 from agiwo.tool.order import plan_batch
 
@@ -60,7 +61,7 @@ class Batch:
                 await self._run_together([index], self._ask_hook)
         for group in plan_batch([self._plan.tools.get(call["name"]) for call in self._calls]):
             waiting = [index for index in group if index not in self._results and not self._sleeps(index)]
-            self._share = self._purse.share(sum(self._calls[index]["name"] in self._plan.carried for index in waiting))
+            self._share = self._purse.share(sum(map(self._draws, waiting)))
             await self._run_together(waiting, self._run_call)
         self._children.join(f"{self._turn}.{index}" for index in range(len(self._calls)))
         # Last, so that no other call waits for the end of a sleep, and each sleep knows all that were spawned.
@@ -72,6 +73,10 @@ class Batch:
 
     def _sleeps(self, index: int) -> bool:
         return isinstance(self._plan.carried.get(self._calls[index]["name"]), Sleep)
+
+    def _draws(self, index: int) -> bool:
+        """Whether there is an agent behind the call, who works out of the purse."""
+        return isinstance(self._plan.carried.get(self._calls[index]["name"]), Delegate | Spawn)
 
     async def _run_together(self, group: Sequence[int], work: Callable[[int], Awaitable[Result | None]]) -> None:
         if self.stop:
@@ -129,6 +134,8 @@ class Batch:
                 output, milliseconds = await delegate(self._ctx, self._plan, key, call, target, purse, share)
             elif isinstance(carried, Spawn):
                 output = await self._children.spawn(key, call, carried, self._share, self._beside(index))
+            elif isinstance(carried, Hosted):
+                output, milliseconds = await ask_host(self._ctx, key, call, carried)
             else:
                 output = await self._children.sleep(key, call, carried)
         except EffectFailed as error:

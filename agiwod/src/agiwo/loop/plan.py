@@ -52,7 +52,14 @@ class Sleep:
     limits: TaskLimits
 
 
-Carried = Delegate | Spawn | Sleep
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A call that the client which offers the tool carries out. It has `timeout` seconds, however often it is away."""
+
+    timeout: float
+
+
+Carried = Delegate | Spawn | Sleep | Hosted
 """A tool whose calls the loop carries out itself, in several recorded operations."""
 
 
@@ -134,15 +141,25 @@ class Plan:
         )
 
 
+def hosted_tools(plan: Mapping[str, Any]) -> list[ToolDefinition]:
+    """The tools of a stored plan that clients host."""
+    hosted = {name for name, each in plan.get("agents", {}).items() if each.get("does") == "host"}
+    return [ToolDefinition(**tool) for tool in plan["tools"] if tool["name"] in hosted] if hosted else []
+
+
 def _carried_to_json(carried: Carried) -> dict[str, Any]:
     if isinstance(carried, Delegate):
         return _fields(carried)
+    if isinstance(carried, Hosted):
+        return {"does": "host", "timeout": carried.timeout}
     return {"does": "spawn" if isinstance(carried, Spawn) else "sleep", **carried.limits.to_json()}
 
 
 def _carried_from_json(data: Mapping[str, Any]) -> Carried:
     if "does" not in data:
         return Delegate(**data)
+    if data["does"] == "host":
+        return Hosted(data["timeout"])
     limits = TaskLimits.from_json(data)
     return Spawn(limits) if data["does"] == "spawn" else Sleep(limits)
 

@@ -61,12 +61,20 @@ class ToolExecutor:
         tools, policy = self._tools.items(), self._policy
         return frozenset(name for name, tool in tools if tool.may_need_approval or policy.is_about(name))
 
+    def is_ruled(self, name: str) -> bool:
+        """Whether a rule could ask about calls of a tool of this name, or deny them, also of one that is none here."""
+        return self._policy.is_about(name)
+
     def judge(self, call: ToolCall, policy: Policy | None = None) -> Verdict:
         """What becomes of the call by `policy` (this executor's, unless given), else by the tool itself.
 
-        A call that cannot run is allowed: nobody need be asked about what only gives an error.
+        A call that cannot run is allowed: nobody need be asked about what only gives an error. Of a tool that somebody
+        else runs, only the rules can tell.
         """
         try:
+            if call.name not in self._tools:
+                ruled = (policy or self._policy).judge(call.name, parse_arguments(call.arguments))
+                return ruled or Verdict("allow")
             arguments = self._arguments_of(call)
         except ToolError:
             return Verdict("allow")

@@ -29,6 +29,7 @@ from agiwod.runtime.cron import CRON
 from agiwod.runtime.crons import Crons
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
+from agiwod.runtime.hosts import Hosts
 from agiwod.runtime.identity import Identity
 from agiwod.runtime.milestones import Milestones
 from agiwod.runtime.models import NO_MODELS, Models
@@ -119,6 +120,7 @@ class Daemon:
         self._observers = Observers(programs, agents.observes)
         self._approvers = Approvers(programs, agents.can_ask)
         self.approvals = Approvals(self.engine, self.events)
+        self.hosts = Hosts(self.engine, self.clock)
         self.sessions = Sessions(self.engine, agents, self.clock)
         self.skills = Skills(skills or SkillManager(), self.events)
         self.runs = Runs(self.engine, agents, self.check_open, self.skills.ready)
@@ -288,6 +290,7 @@ class Daemon:
         self._observers.follow(self.engine, head)
         self._approvers.follow(self.engine, head)
         self.approvals.follow(head)
+        self.hosts.follow(head)
 
     def _on_storage(self, trouble: str | None) -> None:
         if trouble is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -18,6 +18,7 @@ from agiwo.schema.budget import Budget
 from agiwo.schema.event import RUN_STARTED, Event
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunResult, RunStatus
+from agiwo.schema.tool import ToolDefinition
 from agiwo.tool.thread import in_thread
 
 from agiwod.runtime.agents import MODEL, Agents
@@ -33,7 +34,10 @@ Content = str | list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a run is to do, and how. The same `key` for the same agent never starts a second run."""
+    """What a run is to do, and how. The same `key` for the same agent never starts a second run.
+
+    `hosted` are the tools of the client that asks.
+    """
 
     agent: str
     input: Content
@@ -43,18 +47,21 @@ class Ask:
     output_schema: Mapping[str, Any] | None = None
     budget: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceparent: str | None = None
+    hosted: Sequence[ToolDefinition] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
     """A run that is recorded, and a reader of it from its first moment on.
 
-    `is_duplicate` when an earlier request with the same key had started it.
+    `is_duplicate` when an earlier request with the same key had started it. `left_out` are tools of the client that
+    the run does not have, because its agent has others of these names.
     """
 
     head: RunHead
     cursor: Cursor
     is_duplicate: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +113,23 @@ class Runs:
             await self._ready()
         self._check()
         budget = Budget(**ask.budget) if ask.budget else None
-        spec = agent.spec(ask.input, session_id=ask.session, output=output, budget=budget, traceparent=ask.traceparent)
+        # The agent's own come first: its rules are about those, and no client may put itself in their place.
+        own = {tool.name for tool in agent.tools}
+        spec = agent.spec(
+            ask.input,
+            session_id=ask.session,
+            output=output,
+            budget=budget,
+            traceparent=ask.traceparent,
+            hosted=[tool for tool in ask.hosted if tool.name not in own],
+        )
         if ask.model:
             spec = replace(spec, plan={**spec.plan, MODEL: ask.model})
         if bind and run:
             bind(run)
         cursor = await self._engine.start(spec, run=run)
-        return Started(await self._engine.head(cursor.run), cursor)
+        left_out = tuple(tool.name for tool in ask.hosted if tool.name in own)
+        return Started(await self._engine.head(cursor.run), cursor, left_out=left_out)
 
     async def head(self, run: str) -> RunHead:
         """Where the run stands, without what it costs to look into its events.

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from agiwo import ids
 from agiwo.schema.event import Event
+from agiwo.schema.hosted import HostedCall
+from agiwo.schema.tool import ToolDefinition
 from agiwo_protocol import jsonrpc
 from agiwo_protocol.catalog import METHODS, URGENT
 from agiwo_protocol.channel import Channel
@@ -24,6 +26,7 @@ from agiwod.face.rpc.asking import Asking
 from agiwod.face.rpc.dispatch import MethodTable
 from agiwod.face.rpc.encode import Frames, daemon_event
 from agiwod.face.rpc.greeting import Greeting
+from agiwod.face.rpc.hosting import Hosting
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
@@ -56,12 +59,14 @@ class Connection:
         self._tasks = asyncio.TaskGroup()
         self._subscription: asyncio.Task[None] | None = None
         self._asking: Asking | None = None
+        self._hosting: Hosting | None = None
 
     async def run(self) -> None:
         """Hold the conversation to its end. The runs go on, save those that are bound to it.
 
         When the daemon itself ends (the caller is cancelled), those go on as well: the client did not leave.
         """
+        lost: Sequence[HostedCall] = ()
         forget = (self.daemon.on_drain(self._tell_draining), self.daemon.on_end(self.fanout.delivered))
         try:
             async with self._tasks:
@@ -74,12 +79,15 @@ class Connection:
                     self.unsubscribe()
                     if self._asking is not None:
                         self._asking.close()
+                    if self._hosting is not None:
+                        lost = self._hosting.close()
                     for helper in helpers:
                         helper.cancel()
         finally:
             for each in forget:
                 each()
             self.daemon.clients.leave(self.id)
+        await self.daemon.hosts.lose(lost)
         await self.daemon.runs.abandon(self.bound, "the client disconnected")
 
     @property
@@ -87,8 +95,13 @@ class Connection:
         """What others are shown of the client; empty before the handshake."""
         return self._client.client_info.name if self._client else ""
 
-    def welcome(self, client: InitializeParams) -> int:
-        """Take the handshake; returns the version to speak.
+    @property
+    def tools(self) -> Sequence[ToolDefinition]:
+        """The tools that the client offered, for the runs that it starts."""
+        return self._hosting.tools if self._hosting else ()
+
+    def welcome(self, client: InitializeParams, tools: Sequence[ToolDefinition] = ()) -> int:
+        """Take the handshake, with the tools that the client offers; returns the version to speak.
 
         Raises:
             InvalidRequest: there was one before.
@@ -103,6 +116,15 @@ class Connection:
             self._asking = Asking(
                 self.daemon.approvals,
                 self._peer,
+                client=client.client_info.name,
+                follows=self.fanout.follows,
+                tasks=self._tasks,
+            )
+        if tools:
+            self._hosting = Hosting(
+                self.daemon.hosts,
+                self._peer,
+                tools,
                 client=client.client_info.name,
                 follows=self.fanout.follows,
                 tasks=self._tasks,
@@ -123,9 +145,15 @@ class Connection:
             uid=peer.uid if peer else None,
         )
 
+    def started(self, run: str) -> None:
+        """The client has started this run: calls of its tools there come to it first."""
+        if self._hosting is not None:
+            self._hosting.started(run)
+
     def _on_follow(self, run: str) -> None:
-        if self._asking is not None:
-            self._asking.begin(run)
+        for each in (self._asking, self._hosting):
+            if each is not None:
+                each.begin(run)
 
     def detach(self, run: str) -> bool:
         """Send nothing more of the run, nor of its tree if that is followed; False when it was not."""
@@ -137,10 +165,10 @@ class Connection:
     @contextmanager
     def waiting(self, run: str) -> Generator[None]:
         """The client waits for the end of this run: what the run asks concerns it."""
-        if self._asking is None:
-            yield
-            return
-        with self._asking.waiting(run):
+        with ExitStack() as ends:
+            for each in (self._asking, self._hosting):
+                if each is not None:
+                    ends.enter_context(each.waiting(run))
             yield
 
     def subscribe(self, subscription: Subscription) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from agiwo.engine.approvals import Resolution
 from agiwo.schema.approval import Approval as OpenApproval
 from agiwo.schema.event import Event
-from agiwo.schema.record import Record, RunHead
+from agiwo.schema.record import Record
 from agiwo.schema.record import Session as EngineSession
 from agiwo.schema.run import RunStatus, Usage
 from agiwo.skill.check import Checked
@@ -24,7 +24,7 @@ from agiwod.runtime.agents import Registered
 from agiwod.runtime.clients import Client
 from agiwod.runtime.events import DaemonEvent
 from agiwod.runtime.models import KnownModel
-from agiwod.runtime.runs import RunState
+from agiwod.runtime.runs import RunState, Started
 from agiwod.runtime.tools import KnownTool
 
 _CACHE = 4 * 2**20
@@ -157,14 +157,16 @@ def run_object(state: RunState) -> run.Run:
     return common.model_copy(update=ending)
 
 
-def start_result(head: RunHead, is_duplicate: bool) -> run.StartResult:
+def start_result(started: Started) -> run.StartResult:
     """The acknowledgement of a run."""
+    head = started.head
     return run.StartResult(
         run_id=head.run,
         session_id=head.session,
         status=status(head.status),
         head_seq=head.head,
-        deduplicated=is_duplicate,
+        deduplicated=started.is_duplicate,
+        tools_left_out=list(started.left_out) or None,
     )
 
 

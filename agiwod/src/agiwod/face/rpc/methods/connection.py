@@ -11,13 +11,14 @@ from agiwod.face.rpc.dispatch import Answer, methods
 from agiwod.face.rpc.errors import to_rpc
 from agiwod.face.rpc.greeting import welcome
 from agiwod.face.rpc.moment import moment
+from agiwod.face.rpc.offered import offered_tools
 from agiwod.runtime.fanout import Attachment
 
 
 @methods.on(wire.INITIALIZE)
 async def initialize(connection: Connection, params: wire.InitializeParams) -> Answer[wire.InitializeResult]:
     """Shake hands, and go on reading the runs that the client names; their events come after the answer."""
-    version = connection.welcome(params)
+    version = connection.welcome(params, await offered_tools(params))
     named: set[str] = set()
     taken = [await _attach(connection, cursor, named) for cursor in params.attach]
     daemon = connection.daemon

@@ -1,5 +1,7 @@
 """run/…: start runs, follow, steer and end them."""
 
+from dataclasses import replace
+
 from agiwo_protocol import run
 from agiwo_protocol.contract import Empty
 
@@ -15,7 +17,7 @@ from agiwod.runtime.runs import Ask, Started
 async def start_run(connection: Connection, params: run.StartParams) -> run.StartResult | Answer[run.StartResult]:
     """Start a run and answer at once; its events come after the answer."""
     bind = connection.bound.add if params.on_disconnect == "cancel" else None
-    started = await connection.daemon.runs.start(_ask(params), bind)
+    started = await connection.daemon.runs.start(replace(_ask(params), hosted=connection.tools), bind)
     return _begun(connection, started, attach=params.attach)
 
 
@@ -27,7 +29,8 @@ async def replay_run(connection: Connection, params: run.ReplayParams) -> run.St
 
 
 def _begun(connection: Connection, started: Started, *, attach: bool) -> run.StartResult | Answer[run.StartResult]:
-    result = encode.start_result(started.head, started.is_duplicate)
+    result = encode.start_result(started)
+    connection.started(started.head.run)
     if not attach or connection.fanout.follows(started.head.run):
         return result
     return Answer(result, lambda: connection.fanout.adopt(started.cursor))
