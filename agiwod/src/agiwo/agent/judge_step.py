@@ -17,7 +17,8 @@ class JudgeStep:
 
     async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
         """The verdict on the call in `arg`, and its arguments as somebody who is asked should see them."""
-        verdict = self._executor.judge(ToolCall(arg["id"], arg["name"], arg["arguments"]))
+        call, executor = ToolCall(arg["id"], arg["name"], arg["arguments"]), self._executor
+        verdict = executor.judge(call) if call.name in executor.definitions else executor.judge_by_rules(call)
         try:
             arguments = parse_arguments(arg["arguments"])
         except ToolError:

@@ -68,17 +68,20 @@ class ToolExecutor:
     def judge(self, call: ToolCall, policy: Policy | None = None) -> Verdict:
         """What becomes of the call by `policy` (this executor's, unless given), else by the tool itself.
 
-        A call that cannot run is allowed: nobody need be asked about what only gives an error. Of a tool that somebody
-        else runs, only the rules can tell.
+        A call that cannot run is allowed: nobody need be asked about what only gives an error.
         """
         try:
-            if call.name not in self._tools:
-                ruled = (policy or self._policy).judge(call.name, parse_arguments(call.arguments))
-                return ruled or Verdict("allow")
             arguments = self._arguments_of(call)
         except ToolError:
             return Verdict("allow")
         return self._judged(call.name, arguments, policy or self._policy)
+
+    def judge_by_rules(self, call: ToolCall) -> Verdict:
+        """What becomes of the call of a tool that somebody else runs: only the rules can tell."""
+        try:
+            return self._policy.judge(call.name, parse_arguments(call.arguments)) or Verdict("allow")
+        except ToolError:
+            return Verdict("allow")
 
     async def execute(
         self, call: ToolCall, context: ExecutionContext, signal: AbortSignal | None = None, *, approved: bool = False
