@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -297,6 +297,14 @@ async def test_of_many_reads_at_once_each_gets_its_own_answer_or_error(journal: 
     assert isinstance(error, NotFound)
 
 
+async def test_a_read_that_sqlite_refuses_is_a_storage_error(journal: SqliteJournal, path: Path) -> None:
+    await journal.append(created("r", said("a")))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TABLE record")
+    refused = await asyncio.gather(journal.load("r"), journal.load("r"), return_exceptions=True)
+    assert [type(each) for each in refused] == [StorageError, StorageError]
+
+
 async def test_reads_that_wait_when_a_journal_is_closed_are_still_answered(journal: SqliteJournal) -> None:
     await journal.append(created("r", said("a")))
     reads = [asyncio.create_task(journal.load("r")) for _ in range(200)]
@@ -554,10 +562,10 @@ async def test_whoever_is_cancelled_while_it_opens_leaves_nothing_open(path: Pat
 async def test_whoever_is_cancelled_while_it_closes_lets_go_all_the_same(path: Path) -> None:
     journal = await SqliteJournal.open(path)
     under_way = asyncio.ensure_future(journal.append(created("r", said("a"))))
-    closing = asyncio.ensure_future(journal.close())
+    ending = asyncio.ensure_future(journal.close())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    closing.cancel()
-    await asyncio.gather(under_way, closing, return_exceptions=True)
+    ending.cancel()
+    await asyncio.gather(under_way, ending, return_exceptions=True)
     await journal.close()
     assert list((path.parent / "journal.db.owners").glob("*.lock")) == []

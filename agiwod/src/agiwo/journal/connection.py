@@ -25,7 +25,7 @@ class Connection(aiosqlite.Connection):
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         super().__init__(lambda: db, iter_chunk_size=64)
         self._connection = db
-        self._path = path
+        self.path = path
         # A program that forgets to close its journal must still be able to end; what it was promised is on disk.
         self._thread.daemon = True
         self._thread.start()
@@ -38,7 +38,7 @@ class Connection(aiosqlite.Connection):
         # aiosqlite offers a hop for every statement and none for a function, so this goes to its thread's own queue.
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         queue = cast("SimpleQueue[Any]", self._tx)  # pyright: ignore[reportUnknownMemberType]: it is half annotated
-        queue.put_nowait((future, partial(translated, self._path, work, self._conn)))
+        queue.put_nowait((future, partial(translated, self.path, work, self._conn)))
         return future
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from agiwo.journal.connection import Connection
+from agiwo.journal.connection import Connection, translated
 
 _T = TypeVar("_T")
 
@@ -39,7 +39,11 @@ class Reader:
         self._is_busy = False
 
     async def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """What `work` gives on the connection's thread, after all that was asked for before."""
+        """What `work` gives on the connection's thread, after all that was asked for before.
+
+        Raises:
+            StorageError: SQLite or the disk refuses.
+        """
         read = _Read(work, asyncio.get_running_loop().create_future())
         self._waiting.append(read)
         if not self._is_busy:
@@ -56,7 +60,8 @@ class Reader:
         group = [self._waiting.popleft() for _ in range(min(_GROUP, len(self._waiting)))]
         self._is_busy = bool(group)
         if group:
-            hop = self._connection.start(partial(_read_all, [read.work for read in group]))
+            works = [partial(translated, self._connection.path, read.work) for read in group]
+            hop = self._connection.start(partial(_read_all, works))
             hop.add_done_callback(partial(self._settle, group))
 
     def _settle(self, group: Sequence[_Read], hop: asyncio.Future[Sequence[Any]]) -> None:
