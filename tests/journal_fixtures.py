@@ -12,6 +12,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     "memory": {"kind": "memory"},
     "sqlite-normal": {"kind": "sqlite", "durability": "normal"},
     "sqlite-full": {"kind": "sqlite", "durability": "full"},
+    "mongodb": {"kind": "mongodb"},
 }
 """What is tested: each registered journal, in each way it can be opened."""
 
@@ -21,10 +22,19 @@ def config_of(name: str, folder: Path) -> dict[str, Any]:
     config = dict(KINDS[name])
     if config["kind"] == "sqlite":
         config["db_path"] = folder / "journal.db"
+    if config["kind"] == "mongodb":
+        from mongo_lab import database_of  # which starts a server
+
+        config |= database_of(folder)
     return config
 
 
-@pytest.fixture(params=sorted(KINDS))
+def kinds() -> list[Any]:
+    """Each kind as a parameter of a test, with the marker that it needs."""
+    return [pytest.param(kind, marks=pytest.mark.mongo) if kind == "mongodb" else kind for kind in sorted(KINDS)]
+
+
+@pytest.fixture(params=kinds())
 async def any_journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal]:
     """An empty journal; the test runs once for each kind."""
     journal = await open_journal(**config_of(request.param, tmp_path))

@@ -261,8 +261,8 @@ async def test_the_store_cannot_be_written_past_the_runs(agents: Any) -> None:
 
 @pytest.mark.parametrize("config", [RunStepStorageConfig, TraceStorageConfig])
 def test_a_store_that_there_is_not_is_refused_with_those_that_there_are(config: Any) -> None:
-    with pytest.raises(ConfigError, match=r"no store 'mongodb'; there are memory, sqlite"):
-        config(storage_type="mongodb")
+    with pytest.raises(ConfigError, match=r"no store 'postgres'; there are memory, sqlite, mongodb"):
+        config(storage_type="postgres")
 
 
 def test_a_configuration_that_cannot_work_is_refused_by_name() -> None:
@@ -270,3 +270,9 @@ def test_a_configuration_that_cannot_work_is_refused_by_name() -> None:
         RunStepStorageConfig("sqlite", {"db_pat": "data.db"})
     with pytest.raises(ConfigError, match="durability is 'most'"):
         RunStepStorageConfig("sqlite", {"durability": "most"})
+    with pytest.raises(ConfigError, match="'mongodb' needs a uri"):
+        RunStepStorageConfig("mongodb", {"db_name": "mine"})
+
+
+def test_an_address_with_a_password_is_not_shown_with_a_configuration() -> None:
+    assert "hush" not in repr(RunStepStorageConfig("mongodb", {"uri": "mongodb://me:hush@host"}))

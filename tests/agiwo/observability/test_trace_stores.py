@@ -12,16 +12,22 @@ from agiwo.schema.trace_context import span_id
 
 pytestmark = pytest.mark.anyio
 
-OPTIONS: dict[str, dict[str, Any]] = {"memory": {}, "sqlite": {"db_path": "not/there/yet.db"}}
+KINDS = [pytest.param(kind, marks=pytest.mark.mongo) if kind == "mongodb" else kind for kind in TRACE_STORES]
 
 
-@pytest.fixture(params=TRACE_STORES)
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[BaseTraceStorage]:
+def options(kind: str, folder: Path) -> dict[str, Any]:
+    """What opens an empty store of this kind."""
+    if kind != "mongodb":
+        return {"db_path": folder / "not/there/yet.db"} if kind == "sqlite" else {}
+    from mongo_lab import database_of  # which starts a server
+
+    return {name: value for name, value in database_of(folder).items() if name != "lock_dir"}
+
+
+@pytest.fixture(params=KINDS)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[BaseTraceStorage]:
     """An empty store; the test runs once for each kind."""
-    monkeypatch.chdir(tmp_path)
-    store = TRACE_STORES[request.param](**OPTIONS[request.param])
+    store = TRACE_STORES[request.param](**options(request.param, tmp_path))
     yield store
     await store.close()
 
@@ -132,10 +138,9 @@ async def test_a_subscriber_who_does_not_read_loses_the_oldest_and_that_is_count
     assert (queue.get_nowait().run_id, store.dropped) == ("run21", 20)
 
 
-@pytest.mark.parametrize("kind", TRACE_STORES)
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_bounded_store_keeps_the_newest_traces(kind: str, tmp_path: Path):
-    options = OPTIONS[kind] | ({"db_path": tmp_path / "traces.db"} if kind == "sqlite" else {})
-    store = TRACE_STORES[kind](**options, buffer_size=3)
+    store = TRACE_STORES[kind](**options(kind, tmp_path), buffer_size=3)
     for number in range(1, 6):
         await store.save_trace(trace(number))
         await store.save_trace(trace(number))
@@ -158,3 +163,15 @@ async def test_a_file_keeps_its_traces_for_the_next_process_and_its_tables_apart
 def test_a_table_has_a_name_that_is_one():
     with pytest.raises(ConfigError, match="collection_name"):
         TRACE_STORES["sqlite"](collection_name="traces; DROP TABLE run")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_trace_larger_than_a_document_may_be_is_kept_whole_and_goes_whole(kind: str, tmp_path: Path):
+    store = TRACE_STORES[kind](**options(kind, tmp_path), buffer_size=1)
+    for said in ("a", "b"):
+        await store.save_trace(trace(1, input_query=said * 17_000_000))
+    (kept,) = await store.get_recent()
+    assert kept.input_query == "b" * 17_000_000
+    await store.save_trace(trace(2))
+    assert await found(store) == ["run2"]
+    await store.close()

@@ -128,9 +128,9 @@ def test_a_configuration_that_makes_no_sense_is_refused_by_name(wrong: dict[str,
 
 
 def test_scheduled_agents_have_a_file_of_their_own_unless_another_is_named() -> None:
-    assert AgentStateStorageConfig("sqlite").path == Path("scheduler.db").resolve()
-    assert RunStepStorageConfig("sqlite").path == Path("agiwo.db").resolve()
-    assert AgentStateStorageConfig("sqlite", {"db_path": "mine.db"}).path == Path("mine.db").resolve()
+    assert AgentStateStorageConfig("sqlite").place == Path("scheduler.db").resolve()
+    assert RunStepStorageConfig("sqlite").place == Path("agiwo.db").resolve()
+    assert AgentStateStorageConfig("sqlite", {"db_path": "mine.db"}).place == Path("mine.db").resolve()
 
 
 def test_limits_are_the_same_when_they_come_back_from_a_plan() -> None:

@@ -1,8 +1,7 @@
 """Where the runs of agents live: one journal, one engine over it, and who runs there. Decides nothing about runs."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -250,12 +249,12 @@ async def _cancel_on(signal: AbortSignal, engine: EmbeddedEngine, run: str) -> N
         await asyncio.gather(raised, over, return_exceptions=True)
 
 
-_homes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, Home]] = WeakKeyDictionary()
+_homes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Home]] = WeakKeyDictionary()
 
 
 def home_for(storage: RunStepStorageConfig) -> Home:
-    """The home over this store: of a file the one that all agents on this event loop share, else a new one."""
-    if storage.path is None:
+    """The home over this store: the one that all agents on this event loop share who name it, in memory a new one."""
+    if storage.place is None:
         return Home(storage)
     homes = _homes.setdefault(asyncio.get_running_loop(), {})
-    return homes.setdefault(storage.path, Home(storage))
+    return homes.setdefault(storage.place, Home(storage))

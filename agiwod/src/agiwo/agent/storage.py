@@ -1,6 +1,6 @@
 """Where an agent's runs and traces are kept, as its options say it. Opens nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,12 +10,14 @@ from agiwo.errors import ConfigError
 _STORES: Mapping[str, frozenset[str]] = {
     "memory": frozenset({"buffer_size"}),
     "sqlite": frozenset({"db_path", "durability", "collection_name", "buffer_size"}),
+    "mongodb": frozenset({"uri", "mongo_uri", "db_name", "collection_name", "buffer_size"}),
 }
 """The stores there are, and the keys of the configuration that each knows."""
 
 _TRACE_STORES: Mapping[str, frozenset[str]] = {
     "memory": frozenset({"buffer_size"}),
     "sqlite": frozenset({"db_path", "collection_name", "buffer_size"}),
+    "mongodb": frozenset({"uri", "mongo_uri", "db_name", "collection_name", "buffer_size"}),
 }
 
 _DURABILITIES = ("normal", "full")
@@ -25,45 +27,51 @@ _DURABILITIES = ("normal", "full")
 class RunStepStorageConfig:
     """Where runs and their steps are kept.
 
-    `storage_type` is `memory` (until the agent is closed) or `sqlite`; then `config` has `db_path` (default `agiwo.db`;
-    `~` means your home, folders are made) and `durability`: `normal` survives the end of the process, `full` a power
-    cut too.
+    `storage_type` is `memory` (until the agent is closed), `sqlite` or `mongodb`. For `sqlite`, `config` has `db_path`
+    (default `agiwo.db`; `~` means your home, folders are made) and `durability`: `normal` survives the end of the
+    process, `full` a power cut too. For `mongodb` it has `uri` and `db_name` (default `agiwo`); the server must be a
+    replica set, of one member at least.
     """
 
     storage_type: str = "memory"
-    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     title: ClassVar[str] = "run_step_storage"
     default_file: ClassVar[str] = "agiwo.db"
+    default_db: ClassVar[str] = "agiwo"
 
     def __post_init__(self) -> None:
         _check(self.title, self.storage_type, self.config, _STORES)
 
     @property
-    def path(self) -> Path | None:
-        """The file, when there is one."""
-        if self.storage_type != "sqlite":
-            return None
-        return Path(self.config.get("db_path", self.default_file)).expanduser().resolve()
+    def place(self) -> Hashable | None:
+        """The same for all that name one store; None when each has a store of its own."""
+        if self.storage_type == "mongodb":
+            return tuple(self.options.values())
+        return self.options.get("db_path")
 
     @property
     def options(self) -> dict[str, Any]:
         """What `open_journal` takes for it."""
-        if self.path is None:
+        if self.storage_type == "mongodb":
+            return _mongo_address(self.config, self.default_db)
+        if self.storage_type == "memory":
             return {}
-        return {"db_path": self.path, "durability": self.config.get("durability", "normal")}
+        path = Path(self.config.get("db_path", self.default_file)).expanduser().resolve()
+        return {"db_path": path, "durability": self.config.get("durability", "normal")}
 
 
 @dataclass(frozen=True)
 class TraceStorageConfig:
-    """Where traces are kept once they are made: nowhere (None), in `memory`, or in a file (`sqlite`).
+    """Where traces are kept once they are made: nowhere (None), in `memory`, in a file (`sqlite`) or in `mongodb`.
 
-    `config` has `buffer_size`, how many are kept (in memory 200, in a file all of them); for a file also `db_path`
-    (default `agiwo.db`) and `collection_name`, its table. What was said is in them only with `capture_content`.
+    `config` has `buffer_size`, how many are kept (in memory 200, elsewhere all of them); for a file also `db_path`
+    (default `agiwo.db`) and `collection_name`, its table; for `mongodb` `mongo_uri`, `db_name` (default `agiwo`) and
+    `collection_name` (default `traces`). What was said is in them only with `capture_content`.
     """
 
     storage_type: str | None = None
-    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     capture_content: bool = False
 
     def __post_init__(self) -> None:
@@ -74,11 +82,18 @@ class TraceStorageConfig:
             raise ConfigError(f"trace_storage: buffer_size is {size!r}; it must be at least 1")
 
 
+def _mongo_address(config: Mapping[str, Any], default_db: str = "agiwo") -> dict[str, Any]:
+    """Which server and database a configuration for MongoDB names."""
+    return {"uri": config.get("uri") or config.get("mongo_uri"), "db_name": config.get("db_name", default_db)}
+
+
 def _check(name: str, kind: str, config: Mapping[str, Any], stores: Mapping[str, frozenset[str]]) -> None:
     if kind not in stores:
         raise ConfigError(f"{name}: there is no store {kind!r}; there are {', '.join(stores)}")
     if unknown := sorted(set(config) - stores[kind]):
         known = ", ".join(sorted(stores[kind]))
         raise ConfigError(f"{name}: the store {kind!r} does not know {unknown[0]!r}; it knows {known}")
+    if kind == "mongodb" and not _mongo_address(config)["uri"]:
+        raise ConfigError(f"{name}: the store 'mongodb' needs a uri, such as \"mongodb://localhost:27017\"")
     if (durability := config.get("durability", "normal")) not in _DURABILITIES:
         raise ConfigError(f"{name}: durability is {durability!r}; it must be one of {', '.join(_DURABILITIES)}")

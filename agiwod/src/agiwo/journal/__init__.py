@@ -9,6 +9,7 @@ from agiwo.journal.base import Journal
 JOURNALS: Final = {
     "memory": "agiwo.journal.memory:open_memory",
     "sqlite": "agiwo.journal.sqlite:open_sqlite",
+    "mongodb": "agiwo.journal.mongo:open_mongo",
 }
 """Where each kind of journal is opened. Loaded when asked for, so that one does not pay for the others."""
 

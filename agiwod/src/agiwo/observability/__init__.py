@@ -5,6 +5,7 @@ from typing import Final
 
 from agiwo.observability.collector import TraceCollector
 from agiwo.observability.memory import InMemoryTraceStorage
+from agiwo.observability.mongo import MongoTraceStorage
 from agiwo.observability.sqlite import SQLiteTraceStorage
 from agiwo.observability.storage import BaseTraceStorage
 from agiwo.observability.trace import Span, SpanKind, SpanStatus, Trace, TraceQuery
@@ -13,6 +14,7 @@ __all__ = [
     "TRACE_STORES",
     "BaseTraceStorage",
     "InMemoryTraceStorage",
+    "MongoTraceStorage",
     "SQLiteTraceStorage",
     "Span",
     "SpanKind",
@@ -25,5 +27,6 @@ __all__ = [
 TRACE_STORES: Final[Mapping[str, Callable[..., BaseTraceStorage]]] = {
     "memory": InMemoryTraceStorage,
     "sqlite": SQLiteTraceStorage,
+    "mongodb": MongoTraceStorage,
 }
 """What can keep traces, by the `storage_type` of a configuration, and taking the rest of it."""

@@ -14,13 +14,14 @@ __all__ = ["AgentStateStorageConfig", "SchedulerConfig", "TaskLimits"]
 class AgentStateStorageConfig(RunStepStorageConfig):
     """Where scheduled agents are kept, with all of their runs.
 
-    `storage_type` is `memory` (until the scheduler is stopped) or `sqlite`; then `config` has `db_path` (default
-    `scheduler.db`; `~` means your home, folders are made) and `durability`: `normal` survives the end of the process,
-    `full` a power cut too.
+    `storage_type` is `memory` (until the scheduler is stopped), `sqlite` or `mongodb`. For `sqlite`, `config` has
+    `db_path` (default `scheduler.db`; `~` means your home, folders are made) and `durability`: `normal` survives the
+    end of the process, `full` a power cut too. For `mongodb` it has `uri` and `db_name` (default `agiwo_scheduler`).
     """
 
     title = "state_storage"
     default_file = "scheduler.db"
+    default_db = "agiwo_scheduler"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,262 @@
+"""The journal in a MongoDB database, which several machines may share. Knows no engine."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import orjson
+
+from agiwo import ids as names
+from agiwo.errors import NotFound, StorageError
+from agiwo.journal.base import Listener
+from agiwo.journal.body import read_body
+from agiwo.journal.listeners import Listeners
+from agiwo.journal.mongo_blobs import MongoBlobs
+from agiwo.journal.mongo_commit import MongoCommits
+from agiwo.journal.mongo_documents import record_id, run_head, session_from, state_from
+from agiwo.journal.mongo_owner import MongoOwner
+from agiwo.journal.mongo_schema import prepare
+from agiwo.journal.mongo_server import Document, MongoServer
+from agiwo.schema.record import Change, Record, RunHead, Session, State
+from agiwo.schema.run import RunStatus
+
+_LAST: Final = 2**62
+"""Above every position of a record."""
+
+
+class MongoJournal:
+    """A journal in a database. Whoever opens the same one in one process (and event loop) shares its connections."""
+
+    def __init__(self, base: "_Base") -> None:
+        self._opened: _Base | None = base
+        self.place = base.server.place
+        self.epoch = base.epoch
+        self.owner = base.owner.name
+
+    async def append(self, *changes: Change) -> list[Record]:
+        """As `Journal.append`."""
+        return await self._base.commits.append(changes)
+
+    async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
+        """As `Journal.read`."""
+        # A record's position is never below its seq, so the id skips most of what was read before.
+        return await self._records(run, max(after, 0), {"seq": {"$gt": after}}, limit) if limit > 0 else []
+
+    async def load(self, run: str) -> list[Record]:
+        """As `Journal.load`."""
+        return await self._records(run, 0, {}, 0)
+
+    def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
+        """As `Journal.watch`."""
+        return self._base.listeners.add(run, listener, internal=internal)
+
+    async def run(self, run: str) -> RunHead | None:
+        """As `Journal.run`."""
+        found = await self._one("runs", run)
+        return run_head(found) if found else None
+
+    async def runs(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        session: str | None = None,
+        agent: str | None = None,
+        parent: str | None = None,
+        statuses: frozenset[RunStatus] | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[RunHead]:
+        """As `Journal.runs`."""
+        among = {"_id": ids, "status": None if statuses is None else [str(status) for status in statuses]}
+        filter = _filter({"session": session, "agent": agent, "parent": parent}, among)
+        return [run_head(found) for found in await self._newest("run", "created_at", filter, before, limit)]
+
+    async def claim(self) -> list[RunHead]:
+        """As `Journal.claim`."""
+        return await self._base.commits.claim()
+
+    async def session(self, session: str) -> Session | None:
+        """As `Journal.session`."""
+        found = await self._one("sessions", session)
+        return session_from(found, await self._large([found])) if found else None
+
+    async def sessions(self, *, agent: str | None = None, before: str | None = None, limit: int = 100) -> list[Session]:
+        """As `Journal.sessions`."""
+        found = await self._newest("session", "updated_at", _filter({"agent": agent}, {}), before, limit)
+        blobs = await self._large(found)
+        return [session_from(each, blobs) for each in found]
+
+    async def state(self, state: str) -> State | None:
+        """As `Journal.state`."""
+        found = await self._one("states", state)
+        return state_from(found, await self._large([found])) if found else None
+
+    async def states(
+        self,
+        *,
+        parents: Sequence[str] | None = None,
+        agent: str | None = None,
+        phases: Sequence[str] | None = None,
+        roots: bool = False,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[State]:
+        """As `Journal.states`."""
+        filter = _filter({"agent": agent}, {"parent": parents, "phase": phases})
+        if roots:
+            filter = {"$and": [filter, {"parent": None}]}
+        found = await self._newest("state", "created_at", filter, before, limit)
+        blobs = await self._large(found)
+        return [state_from(each, blobs) for each in found]
+
+    async def put_blob(self, data: bytes) -> str:
+        """As `Journal.put_blob`."""
+        return await self._base.blobs.put(data)
+
+    async def get_blob(self, blob: str, offset: int = 0, limit: int | None = None) -> tuple[bytes, int]:
+        """As `Journal.get_blob`."""
+        return await self._base.blobs.get(blob, offset, limit)
+
+    async def probe(self) -> None:
+        """As `Journal.probe`."""
+        await self._base.commits.append(())
+
+    async def close(self) -> None:
+        """As `Journal.close`; the connections end when the last who opened them closes. Harmless when closed."""
+        bases = _bases_of_this_loop()
+        async with bases.lock:
+            base, self._opened = self._opened, None
+            if base is None:
+                return
+            try:
+                await base.commits.finish()
+            finally:
+                base.users -= 1
+                if not base.users:
+                    del bases.open[base.address]
+                    await base.close()
+
+    @property
+    def _base(self) -> "_Base":
+        if self._opened is None:
+            raise StorageError(f"the journal {self.place} is closed")
+        return self._opened
+
+    async def _one(self, collection: str, id: str) -> Document | None:
+        with self._base.server.translated():
+            return await self._base.server.db[collection].find_one({"_id": id})
+
+    async def _newest(self, kind: str, age: str, filter: Document, before: str | None, limit: int) -> list[Document]:
+        collection = self._base.server.db[f"{kind}s"]
+        if limit < 1:
+            return []
+        with self._base.server.translated():
+            if before is not None:
+                anchor = await collection.find_one({"_id": before}, {age: 1, "number": 1})
+                if anchor is None:
+                    raise NotFound(kind, before)
+                older = [{age: {"$lt": anchor[age]}}, {age: anchor[age], "number": {"$lt": anchor["number"]}}]
+                filter = {"$and": [filter, {"$or": older}]}
+            return [each async for each in collection.find(filter).sort([(age, -1), ("number", -1)]).limit(limit)]
+
+    async def _records(self, run: str, after: int, filter: Document, limit: int) -> list[Record]:
+        ids = {"$gt": record_id(run, after), "$lt": record_id(run, _LAST)}
+        with self._base.server.translated():
+            found = self._base.server.db["records"].find({"_id": ids, **filter}).sort("_id").limit(limit)
+            documents = [each async for each in found]
+        large = await self._large(documents)
+        bodies = [orjson.loads(large[each["large"]] if "large" in each else each["body"]) for each in documents]
+        blobs = await self._base.blobs.load(name for body in bodies for _, name in body.get("blobs", ()))
+        return [
+            read_body(run, each["_id"]["position"], each["seq"], body, blobs.__getitem__)
+            for each, body in zip(documents, bodies, strict=True)
+        ]
+
+    async def _large(self, documents: Iterable[Document]) -> dict[str, bytes]:
+        return await self._base.blobs.load(each["large"] for each in documents if "large" in each)
+
+
+async def open_mongo(
+    uri: str, db_name: str = "agiwo", *, lock_dir: str | PathLike[str] | None = None, patience: float = 10.0
+) -> MongoJournal:
+    """The journal in this database, which is made when it is missing.
+
+    `lock_dir` is where processes of this machine see of each other that they live (default: with your other state).
+    An operation is given up after `patience` seconds.
+
+    Raises:
+        ConfigError: pymongo is missing, the address is none, or the server has no transactions.
+        StorageError: the server does not answer, or refuses.
+        SchemaTooNew: a newer version made it.
+    """
+    bases = _bases_of_this_loop()
+    async with bases.lock:
+        address = (uri, db_name)
+        base = bases.open.get(address) or await _Base.opened(address, Path(lock_dir) if lock_dir else None, patience)
+        base.users += 1
+        bases.open[address] = base
+    return MongoJournal(base)
+
+
+@dataclass(slots=True)
+class _Base:
+    """One open database: its connections, who we are there, and how many have it open."""
+
+    address: tuple[str, str]
+    server: MongoServer
+    epoch: str
+    owner: MongoOwner
+    blobs: MongoBlobs
+    listeners: Listeners
+    commits: MongoCommits
+    users: int = 0
+
+    @classmethod
+    async def opened(cls, address: tuple[str, str], lock_dir: Path | None, patience: float) -> "_Base":
+        """The database, with us as an owner."""
+        server = MongoServer(*address, patience=patience)
+        try:
+            await server.require_transactions()
+            epoch = await prepare(server)
+            owner = MongoOwner(server, names.fresh("owner"), lock_dir)
+            try:
+                await owner.take()
+            except BaseException:
+                await owner.release()
+                raise
+        except BaseException:
+            await server.close()
+            raise
+        blobs, listeners = MongoBlobs(server), Listeners()
+        return cls(address, server, epoch, owner, blobs, listeners, MongoCommits(server, owner, blobs, listeners))
+
+    async def close(self) -> None:
+        """Be gone as an owner, and close the connections."""
+        try:
+            await self.owner.release()
+        finally:
+            await self.server.close()
+
+
+@dataclass(slots=True)
+class _Bases:
+    """The databases that are open on one event loop; the lock is held while one is opened or closed."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    open: dict[tuple[str, str], _Base] = field(default_factory=dict[tuple[str, str], _Base])
+
+
+_bases: WeakKeyDictionary[asyncio.AbstractEventLoop, _Bases] = WeakKeyDictionary()
+
+
+def _bases_of_this_loop() -> _Bases:
+    return _bases.setdefault(asyncio.get_running_loop(), _Bases())
+
+
+def _filter(equal: Mapping[str, str | None], among: Mapping[str, Sequence[str] | None]) -> dict[str, Any]:
+    filter: dict[str, Any] = {name: value for name, value in equal.items() if value is not None}
+    return filter | {name: {"$in": list(values)} for name, values in among.items() if values is not None}

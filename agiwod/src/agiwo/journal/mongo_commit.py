@@ -1,0 +1,209 @@
+"""Commits of appends to a MongoDB journal: a group is one transaction, and what became of it is always found out."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.read_concern import ReadConcern
+
+from agiwo import ids
+from agiwo.errors import StorageError
+from agiwo.journal.blob import blob_name
+from agiwo.journal.body import Body
+from agiwo.journal.group import Append, Decision, Group, Named, Outcome
+from agiwo.journal.ledger import Ledger, Standing, Written
+from agiwo.journal.listeners import Listeners
+from agiwo.journal.mongo_blobs import MongoBlobs, is_too_large
+from agiwo.journal.mongo_documents import (
+    record_document,
+    run_head,
+    run_update,
+    session_body,
+    session_update,
+    state_body,
+    state_update,
+)
+from agiwo.journal.mongo_owner import MongoOwner
+from agiwo.journal.mongo_server import Document, MongoServer
+from agiwo.schema.record import RunHead, Session, StateChange
+from agiwo.schema.run import TERMINAL, RunStatus
+
+_UNFINISHED: Final = {"status": {"$in": [str(status) for status in RunStatus if status not in TERMINAL]}}
+
+_TRIES: Final = 5
+"""Times that a transaction is made again because another process had just made the same document."""
+
+_MEMORY: Final = 10.0
+"""Seconds for which an append that was made unheard may be made again; who was refused does so at the next probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A commit that the server was asked for and did not confirm, and what its appends came to if it was made."""
+
+    commit: str
+    outcomes: Sequence[tuple[Append, Outcome]]
+
+
+class MongoCommits(Group):
+    """Appends to one database.
+
+    A connection may break after the server was asked to commit and before it said that it had. Then the appends are
+    refused, and before the next commit it is found out which one of ours was the last. If it was that one, listeners
+    are told then, and whoever makes the same append again gets the records that are there.
+    """
+
+    def __init__(self, server: MongoServer, owner: MongoOwner, blobs: MongoBlobs, listeners: Listeners) -> None:
+        super().__init__(lambda group: asyncio.ensure_future(self._commit_documents(group)), listeners)
+        self._server, self._owner, self._blobs, self._told = server, owner, blobs, listeners
+        self._door = asyncio.Lock()
+        self._doubt: _Doubt | None = None
+        self._unheard: list[tuple[Append, Outcome]] = []
+        self._forget_at = 0.0
+
+    async def claim(self) -> list[RunHead]:
+        """As `Journal.claim`."""
+        async with self._door:
+            await self._transact(self._take_over)
+        with self._server.translated():
+            ours = self._server.db["runs"].find({**_UNFINISHED, "owner": self._owner.name})
+            return [run_head(found) async for found in ours.sort([("created_at", 1), ("number", 1)])]
+
+    async def _commit_documents(self, group: Sequence[Append]) -> list[Outcome]:
+        async with self._door:
+            await self._end_doubt()
+            known = [self._recalled(append) for append in group]
+            new = [append for append, outcome in zip(group, known, strict=True) if outcome is None]
+            await self._blobs.put_all(_contents(new))
+            outcomes = iter(await self._commit_new(new))
+            self._unheard = [each for each in self._unheard if each[1] not in known]
+            return [next(outcomes) if outcome is None else outcome for outcome in known]
+
+    async def _commit_new(self, group: Sequence[Append]) -> list[Outcome]:
+        commit, decided = ids.fresh("commit"), list[Decision]()
+
+        async def attempt(session: Any) -> None:
+            decided.clear()
+            await self._owner.touch(session, commit)
+            decided.append(await self._decide(session, group))
+
+        try:
+            await self._transact(attempt)
+        except StorageError:
+            if decided:
+                self._doubt = _Doubt(commit, list(zip(group, decided[0].outcomes, strict=True)))
+            raise
+        return decided[0].outcomes
+
+    async def _transact(self, attempt: Callable[[Any], Any]) -> None:
+        concern = ReadConcern("snapshot")
+        for tries in range(_TRIES):
+            try:
+                async with self._server.session() as session:
+                    await session.with_transaction(attempt, read_concern=concern)
+                return
+            except StorageError as error:
+                # Two who make the same document at once: the second one looks again, and sees it.
+                if not _is_duplicate(error.__cause__) or tries == _TRIES - 1:
+                    raise
+
+    async def _end_doubt(self) -> None:
+        if self._doubt is None:
+            if asyncio.get_running_loop().time() > self._forget_at:
+                self._unheard = []
+            return
+        made = await self._owner.last_commit() == self._doubt.commit
+        self._unheard = [each for each in self._doubt.outcomes if made and isinstance(each[1], list)]
+        self._forget_at = asyncio.get_running_loop().time() + _MEMORY
+        self._doubt = None
+        for _, records in self._unheard:
+            if isinstance(records, list):
+                self._told.tell(records)
+
+    def _recalled(self, append: Append) -> Outcome | None:
+        found = (outcome for unheard, outcome in self._unheard if unheard.changes == append.changes)
+        return next(found, None)
+
+    async def _decide(self, session: Any, group: Sequence[Append]) -> Decision:
+        ledger, gone = await self._ledger(session, Named.by(group))
+        decision = Decision.of(ledger, group)
+        await self._owner.bury(session, gone)
+        await self._write(session, decision.written, decision.bodies)
+        return decision
+
+    async def _ledger(self, session: Any, named: Named) -> tuple[Ledger, Sequence[str]]:
+        """What the database has of what appends name, and the owners among it that are gone."""
+        db = self._server.db
+        runs = await self._found("runs", {"_id": {"$in": named.runs}}, session)
+        wanted = [*named.sessions, *(run["session"] for run in runs)]
+        sessions = await self._found("sessions", {"_id": {"$in": wanted}}, session, {"owner": 1})
+        living, gone = await self._owners([*runs, *sessions], session)
+        ledger = Ledger(self._owner.name, living.get)
+        ledger.runs.update({run["_id"]: Standing(run_head(run), run["length"]) for run in runs})
+        ledger.session_owners.update({known["_id"]: known["owner"] for known in sessions})
+        there = {run["_id"] for run in runs}
+        if keys := [{"run": run, "key": key} for run, key in named.keys if run in there]:
+            taken = db["records"].find({"$or": keys}, {"run": 1, "key": 1}, session=session)
+            ledger.keys.update([(record["run"], record["key"]) async for record in taken])
+        if named.states:
+            states = await self._found("states", {"_id": {"$in": named.states}}, session, {"version": 1})
+            ledger.versions.update({state["_id"]: state["version"] for state in states})
+        return ledger, gone
+
+    async def _found(
+        self, collection: str, filter: Document, session: Any, projection: Document | None = None
+    ) -> list[Document]:
+        return [each async for each in self._server.db[collection].find(filter, projection, session=session)]
+
+    async def _owners(self, owned: Sequence[Document], session: Any) -> tuple[Mapping[str, int], Sequence[str]]:
+        others = sorted({document["owner"] for document in owned} - {self._owner.name})
+        living = await self._owner.living(session, others)
+        return living, [owner for owner in others if owner not in living]
+
+    async def _write(self, session: Any, written: Written, bodies: Sequence[Body]) -> None:
+        records = [record_document(r, body) for r, body in zip(written.records, bodies, strict=True)]
+        taken = {"_id": {"$in": sorted(written.taken)}}
+        writes: dict[str, list[Any]] = {
+            "records": [InsertOne(record) for record in records],
+            "runs": [UpdateOne(*run_update(standing), upsert=True) for standing in written.runs.values()],
+            "states": [UpdateOne(*state_update(state), upsert=True) for state in written.states.values()],
+            "sessions": [UpdateOne(*session_update(each), upsert=True) for each in written.sessions.values()],
+        }
+        writes["sessions"] += [UpdateOne(taken, {"$set": {"owner": self._owner.name}})] if written.taken else []
+        for collection, operations in writes.items():
+            if operations:
+                await self._server.db[collection].bulk_write(operations, session=session)
+
+    async def _take_over(self, session: Any) -> None:
+        await self._owner.touch(session, ids.fresh("claim"))
+        runs, sessions = self._server.db["runs"], self._server.db["sessions"]
+        owners = {*await runs.distinct("owner", _UNFINISHED, session=session)}
+        owners |= {*await sessions.distinct("owner", session=session)}
+        _, gone = await self._owners([{"owner": owner} for owner in owners], session)
+        if gone:
+            ours = {"$set": {"owner": self._owner.name}}
+            await runs.update_many({**_UNFINISHED, "owner": {"$in": gone}}, ours, session=session)
+            await sessions.update_many({"owner": {"$in": gone}}, ours, session=session)
+            await self._owner.bury(session, gone)
+
+
+def _contents(group: Sequence[Append]) -> dict[str, bytes]:
+    """What is kept beside the documents of these appends."""
+    found: dict[str, bytes] = {}
+    for append in group:
+        raws = [body.raw for body in append.bodies]
+        raws += [session_body(change) for change in append.changes if isinstance(change, Session)]
+        raws += [state_body(change.state) for change in append.changes if isinstance(change, StateChange)]
+        found |= {blob_name(raw): raw for raw in raws if is_too_large(raw)}
+        for body in append.bodies:
+            found |= body.blobs
+    return found
+
+
+def _is_duplicate(error: BaseException | None) -> bool:
+    if isinstance(error, BulkWriteError):
+        return any(each.get("code") == 11000 for each in error.details.get("writeErrors", ()))
+    return isinstance(error, DuplicateKeyError)

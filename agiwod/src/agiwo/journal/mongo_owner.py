@@ -1,0 +1,125 @@
+"""Which owners of runs and sessions live, as a MongoDB journal knows it. Knows no run."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+
+from agiwo import ids
+from agiwo.errors import StorageError
+from agiwo.journal.lease import Lease
+from agiwo.journal.mongo_server import Document, MongoServer
+
+_BEAT: Final = 5.0
+"""Seconds between signs of life."""
+
+_EXPIRY: Final = 30.0
+"""Seconds without a sign of life after which an owner on another machine is taken for gone."""
+
+logger = logging.getLogger(__name__)
+
+
+class MongoOwner:
+    """This process as an owner: a document that every commit touches, and a lock file for others on this machine.
+
+    An owner of this machine is gone when its lock is free, at once; one of another machine when nothing was heard of
+    it for a while, by the server's clock. Whoever takes over what it had deletes its document in the same
+    transaction, and since a commit touches that document too, one of the two comes first and the other looks again.
+    """
+
+    def __init__(self, server: MongoServer, owner: str, lock_dir: Path | None = None) -> None:
+        self.name = owner
+        self._owners = server.db["owners"]
+        self._server = server
+        self._place, self._lease = _place(lock_dir, owner)
+        self._beating: asyncio.Task[None] | None = None
+
+    async def take(self) -> None:
+        """Let the others know of us, from now on until `release`."""
+        with self._server.translated():
+            await self._owners.update_one({"_id": self.name}, self._sign(), upsert=True)
+        self._beating = asyncio.create_task(self._beat(), name="signs of life")
+
+    async def touch(self, session: Any, commit: str) -> None:
+        """Say, inside a transaction, that this commit is ours."""
+        sign = self._sign()
+        sign["$set"]["commit"] = commit
+        await self._owners.update_one({"_id": self.name}, sign, upsert=True, session=session)
+
+    async def last_commit(self) -> str | None:
+        """The name of our last commit, once it is certain that no earlier one is still on its way.
+
+        A transaction that is not over has touched the document, so this write waits for it.
+        """
+        with self._server.translated():
+            known = await self._owners.find_one_and_update({"_id": self.name}, self._sign(), upsert=True)
+        return known.get("commit") if known else None
+
+    async def living(self, session: Any, owners: Sequence[str]) -> Mapping[str, int]:
+        """The pids of those among these other owners who live."""
+        if not owners:
+            return {}
+        heard = {"$lt": [{"$subtract": ["$$NOW", "$seen"]}, int(_EXPIRY * 1000)]}
+        found = self._owners.find(
+            {"_id": {"$in": list(owners)}}, {"pid": 1, "place": 1, "heard": heard}, session=session
+        )
+        return {known["_id"]: known["pid"] async for known in found if self._lives(known)}
+
+    async def bury(self, session: Any, owners: Sequence[str]) -> None:
+        """Forget owners that are gone, in the transaction that takes over what they had."""
+        await self._owners.delete_many({"_id": {"$in": list(owners)}}, session=session)
+
+    async def release(self) -> None:
+        """Be gone. Harmless when nothing was taken."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+            await self._server.farewell("owners", {"_id": self.name})
+        if self._lease is not None:
+            self._lease.release()
+
+    def _lives(self, known: Document) -> bool:
+        if self._lease is not None and known["place"] == self._place:
+            return self._lease.holder(known["_id"]) is not None
+        return bool(known["heard"])
+
+    def _sign(self) -> Document:
+        return {"$set": {"pid": os.getpid(), "place": self._place}, "$currentDate": {"seen": True}}
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_BEAT)
+            try:
+                # Without upsert: who was taken for gone becomes an owner again by a commit, and by nothing else.
+                with self._server.translated():
+                    await self._owners.update_one({"_id": self.name}, {"$currentDate": {"seen": True}})
+            except StorageError as error:
+                logger.debug("no sign of life can be given: %s", error)
+
+
+def _place(lock_dir: Path | None, owner: str) -> tuple[str, Lease | None]:
+    """The name of the directory where processes of this machine keep their locks, and our lock in it."""
+    directory = lock_dir or platformdirs.user_state_path("agiwo", appauthor=False) / "mongodb"
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lease, name = Lease(directory / "journal", owner), directory / "place"
+        with lease.opening():
+            lease.take()
+            lease.sweep()
+            if not name.exists():
+                name.write_text(ids.fresh("place"))
+        return f"{name.read_text()}@{_machine()}", lease
+    except OSError as error:
+        logger.warning("no lock can be kept in %s, so others wait %.0f s for us: %s", directory, _EXPIRY, error)
+        return ids.fresh("place"), None
+
+
+def _machine() -> str:
+    """What a copy of this machine's files does not have in common with it."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{socket.gethostname()} {boot.read_text().strip() if boot.exists() else ''}".strip()
