@@ -74,12 +74,14 @@ class Client:
         output_schema: dict[str, Any] | None = None,
         budget: run.Budget | None = None,
         on_disconnect: Literal["continue", "cancel"] = "continue",
+        traceparent: str | None = None,
     ) -> Run:
         """Start a run, once: asking goes on over lost connections, under one idempotency key.
 
         Its events are followed from the first one on, for whoever iterates over the run. One that is to end with this
         client's connection is started over that one, and followed once it is iterated. With an `output_schema` its last
-        answer is held against that JSON Schema, and is the `output` that `Run.wait` tells.
+        answer is held against that JSON Schema, and is the `output` that `Run.wait` tells. `traceparent` (W3C Trace
+        Context) names the span that the run is to be below.
         """
         params = run.StartParams(
             agent=agent,
@@ -90,6 +92,7 @@ class Client:
             output_schema=output_schema,
             budget=budget,
             on_disconnect=on_disconnect,
+            traceparent=traceparent,
         )
         if on_disconnect == "cancel":
             alone = params.model_copy(update={"attach": False})

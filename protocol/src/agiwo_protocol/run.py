@@ -186,6 +186,18 @@ class ListResult(Wire):
     next_cursor: str | None = None
 
 
+class FindParams(Wire):
+    """The id of a run or of a trace, or the beginning of one that no other has."""
+
+    id: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class FindResult(Wire):
+    """The run that is meant, or the first one of the trace that is."""
+
+    run_id: str
+
+
 class EventsParams(RunParams):
     """A page of a run's durable events."""
 
@@ -340,6 +352,7 @@ REPLAY = Method(
 )
 GET = Method("run/get", RunParams, Run, "The run as it stands.")
 LIST = Method("run/list", ListParams, ListResult, "Runs, newest first.")
+FIND = Method("run/find", FindParams, FindResult, "Which run an id means, or the beginning of one.")
 EVENTS = Method("run/events", EventsParams, EventsResult, "A page of a run's durable events.")
 
 EVENT = Event("run/event", RunEvent, "Something happened in a run that this connection follows.")

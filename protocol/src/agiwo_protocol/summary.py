@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:8a1f6ef5a8825e71b331c284899df6326ecbe101ff7b84948cd267872993723f"
+SCHEMA_HASH: Final = "sha256:c29f882ab0485d538ba7ff0db4dfa566a5655a17650b6d667d138f05aed932ad"
 
 CAPABILITIES: Final = (
     "agent",

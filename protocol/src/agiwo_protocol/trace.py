@@ -1,12 +1,23 @@
 """Traces: what runs did, as spans with times, tokens, cost and errors. Made from the records of runs when asked for."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agiwo_protocol.contract import Count, Limit, Method, Name, Page, Seconds, Wire
 
 Status = Literal["running", "ok", "error", "cancelled"]
+
+
+def _is_moment(value: str) -> str:
+    if datetime.fromisoformat(value).tzinfo is None:
+        raise ValueError("it needs a time zone, such as the `Z` of UTC")
+    return value
+
+
+Moment = Annotated[str, Field(max_length=64), AfterValidator(_is_moment)]
+"""A time as ISO 8601 writes it, with its zone."""
 
 
 class Span(Wire):
@@ -42,6 +53,7 @@ class Trace(Wire):
     run_id: str
     agent_id: str
     session_id: str
+    user_id: str | None = None
     status: Status
     start_at: str
     end_at: str | None = None
@@ -57,11 +69,14 @@ class Trace(Wire):
 
 
 class ListParams(Page):
-    """Which traces, newest first; durations in milliseconds."""
+    """Which traces, newest first; durations in milliseconds. `startTime` and `endTime` bound when a trace began."""
 
     agent_id: Name | None = None
     session_id: Name | None = None
+    user_id: Name | None = None
     status: Status | None = None
+    start_time: Moment | None = None
+    end_time: Moment | None = None
     min_duration_ms: Seconds | None = None
     max_duration_ms: Seconds | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50

@@ -1,7 +1,7 @@
 """Traces on the wire: listed, shown with their spans, and refused when nobody has them."""
 
 import pytest
-from agiwo_protocol.errors import InvalidParams, NotFound
+from agiwo_protocol.errors import Conflict, InvalidParams, NotFound
 from daemon_lab import calling, running, scripted
 
 pytestmark = pytest.mark.anyio
@@ -50,3 +50,68 @@ async def test_a_run_is_below_the_span_that_its_client_names() -> None:
         shown = await caller.call("trace/get", traceId=trace)
 
     assert (shown["trace"]["runId"], shown["spans"][0]["parentSpanId"]) == (run, above)
+
+
+async def test_pages_of_one_trace_are_of_one_reading() -> None:
+    async with running(scripted("echo", {"text": "Hi."})) as daemon, calling(daemon) as caller:
+        run = await caller.start("echo")
+        await caller.call("run/wait", runId=run)
+        whole = (await caller.call("trace/get", runId=run))["spans"]
+        first = await caller.call("trace/get", runId=run, limit=1)
+        other = await caller.start("echo")
+        await caller.call("run/wait", runId=other)
+        second = await caller.call("trace/get", runId=run, after=1, limit=1)
+        elsewhere = await caller.call("trace/get", runId=other, after=1, limit=1)
+
+    assert first["spans"] + second["spans"] == whole
+    assert elsewhere["spans"][0]["runId"] == other
+
+
+async def test_every_filter_leaves_out_what_does_not_fit() -> None:
+    async with running(scripted("echo", {"text": "Hi."})) as daemon, calling(daemon) as caller:
+        run = await caller.start("echo", sessionId="mine")
+        await caller.call("run/wait", runId=run)
+        [began] = [each["startAt"] for each in (await caller.call("trace/list"))["traces"]]
+
+        async def fits(**params: object) -> bool:
+            return bool((await caller.call("trace/list", **params))["traces"])
+
+        assert await fits(agentId="echo", sessionId="mine", status="ok", startTime=began, endTime=began)
+        assert await fits(minDurationMs=0, maxDurationMs=1e6)
+        wrong: list[dict[str, object]] = [
+            {"agentId": "other"},
+            {"sessionId": "other"},
+            {"userId": "other"},
+            {"status": "running"},
+            {"startTime": "2200-01-01T00:00:00Z"},
+            {"endTime": "2000-01-01T00:00:00+02:00"},
+            {"minDurationMs": 1e6},
+        ]
+        assert [params for params in wrong if await fits(**params)] == []
+        for moment in ("yesterday", "2026-11-22T10:00:00", ""):
+            with pytest.raises(InvalidParams):
+                await caller.call("trace/list", startTime=moment)
+
+
+async def test_a_run_is_found_by_what_only_its_id_or_that_of_its_trace_begins_with() -> None:
+    async with running(scripted("echo", {"text": "Hi."})) as daemon, calling(daemon) as caller:
+        run = await caller.start("echo")
+        await caller.call("run/wait", runId=run)
+        trace = (await caller.call("trace/list"))["traces"][0]["traceId"]
+        for id in (run, run[:-1], run.removeprefix("run_")[:12], trace, trace[:12]):
+            assert (await caller.call("run/find", id=id))["runId"] == run
+        await caller.start("echo")
+        with pytest.raises(Conflict, match="several begin with 'run_'"):
+            await caller.call("run/find", id="run_")
+        for id in ("nobody", trace[:-1] + "x", "0" * 31 + "1", f"{run}x"):
+            with pytest.raises(NotFound):
+                await caller.call("run/find", id=id)
+        with pytest.raises(InvalidParams):
+            await caller.call("run/find", id="")
+
+
+async def test_a_run_is_found_by_a_trace_that_somebody_else_began() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    async with running(scripted("echo", {"text": "Hi."})) as daemon, calling(daemon) as caller:
+        run = await caller.start("echo", traceparent=f"00-{trace}-b7ad6b7169203331-01")
+        assert (await caller.call("run/find", id=trace))["runId"] == run

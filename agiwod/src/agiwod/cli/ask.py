@@ -21,6 +21,10 @@ def ask(
     schema: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A JSON Schema: the answer is one JSON value that fits it.")
     ] = None,
+    traceparent: Annotated[
+        str | None,
+        typer.Option(envvar="TRACEPARENT", help="The span of yours that the run is to be below."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Every event of the run, one JSON object a line.")] = False,
 ) -> None:
     """Ask an agent and watch the answer come. Ctrl-C cancels the run; twice leaves it running."""
@@ -29,7 +33,12 @@ def ask(
 
     async def begin(client: "Client") -> "Run":
         return await client.start_run(
-            agent or await default_agent(client), text, session_id=session, model=model, output_schema=output_schema
+            agent or await default_agent(client),
+            text,
+            session_id=session,
+            model=model,
+            output_schema=output_schema,
+            traceparent=traceparent or None,
         )
 
     raise typer.Exit(watch(begin, as_json=as_json, has_output=output_schema is not None))

@@ -39,13 +39,17 @@ def _row(run: "run.Run") -> tuple[str, ...]:
 
 
 @runs.command("show")
-def show_run(run_id: _RUN, as_json: AsJson = False) -> None:
+def show_run(
+    id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id or its trace's, or the beginning of one.")],
+    as_json: AsJson = False,
+) -> None:
     """Show a run and what was said and done in it so far."""
     from agiwod.cli.talk import talk
 
     async def ask(client: "Client") -> tuple[dict[str, Any], list["run.RunEvent"]]:
         from agiwo_protocol import run
 
+        run_id = (await client.call(run.FIND, run.FindParams(id=id))).run_id
         found = await client.call(run.GET, run.RunParams(run_id=run_id))
         return found.to_wire(), await _events(client, run_id)
 

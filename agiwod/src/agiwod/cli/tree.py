@@ -21,6 +21,7 @@ from agiwod.cli.schema import schema
 from agiwod.cli.sessions import sessions
 from agiwod.cli.skills import skills
 from agiwod.cli.tools import tools
+from agiwod.cli.traces import traces
 
 app = typer.Typer(
     help="Run LLM agents in a daemon of your own, and watch them from anywhere.",
@@ -59,6 +60,7 @@ app.command()(stdio)
 runs.command()(replay)
 app.add_typer(runs, name="runs")
 app.add_typer(sessions, name="sessions")
+app.add_typer(traces, name="traces")
 app.add_typer(schedule, name="schedule")
 app.add_typer(approvals, name="approvals")
 app.add_typer(agents, name="agents")

@@ -1,6 +1,8 @@
 """What the daemon refuses that the engine would do. Knows no wire code."""
 
-from agiwo.errors import AgiwoError
+from collections.abc import Sequence
+
+from agiwo.errors import AgiwoError, Conflict
 
 
 class Draining(AgiwoError):
@@ -27,3 +29,10 @@ class ScheduleInvalid(AgiwoError):
     def __init__(self, member: str, fault: str) -> None:
         super().__init__(fault)
         self.member = member
+
+
+class Ambiguous(Conflict):
+    """The beginning of an id that several have."""
+
+    def __init__(self, beginning: str, ids: Sequence[str]) -> None:
+        super().__init__(f"several begin with {beginning!r}: {', '.join(ids)}")

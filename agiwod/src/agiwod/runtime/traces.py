@@ -1,12 +1,12 @@
 """The traces of a daemon: read from the journal when they are asked for, sent as they are made, and kept by nobody."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agiwo.errors import NotFound
 from agiwo.journal.base import Journal
-from agiwo.observability import SpanStatus, Trace, TraceCollector, TraceQuery
+from agiwo.observability import Span, SpanStatus, Trace, TraceCollector, TraceQuery
 from agiwo.observability.collector import Export, Keeping
 from agiwo.observability.reading import first_runs, read_trace, runs_of
 from agiwo.observability.tree import merged
@@ -24,6 +24,15 @@ _STATUSES: Final[Mapping[str, frozenset[RunStatus]]] = {
 """Where the first runs stand of traces with this status."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A trace by its id, or what one run and those below it did of it; with what was said, or without."""
+
+    trace: str | None = None
+    run: str | None = None
+    content: bool = False
+
+
 class Traces:
     """What runs did. `keeping` is where agents made in Python want theirs kept; `export` sends spans elsewhere."""
 
@@ -36,6 +45,7 @@ class Traces:
         resends: bool = True,
     ) -> None:
         self._journal = journal
+        self._held: tuple[Asked, Trace] | None = None
         self._collector = TraceCollector(journal, keeping, export, resends=resends)
 
     def follow(self, head: RunHead) -> None:
@@ -64,17 +74,26 @@ class Traces:
                 break
         return found
 
-    async def get(self, trace: str | None, run: str | None, *, content: bool = False) -> Trace:
-        """A trace by its id, or what one run and those below it did of it, as it stands.
+    async def get(self, asked: Asked, after: int, limit: int) -> tuple[Trace, Sequence[Span]]:
+        """A trace as it stands, and the page of its spans behind the first `after`.
+
+        All pages are of one reading: the trace of a long run is long to read, and may grow meanwhile.
 
         Raises:
-            NotFound: there is none, or no such run.
+            NotFound: there is no such trace, or no such run.
         """
-        runs = [run] if run else await runs_of(self._journal, trace or "")
-        read = [await read_trace(self._journal, each, capture=content) for each in runs]
+        held, self._held = self._held, None
+        found = held[1] if held and after and held[0] == asked else await self._read(asked)
+        if after + limit < len(found.spans):
+            self._held = asked, found
+        return found, found.spans[after : after + limit]
+
+    async def _read(self, asked: Asked) -> Trace:
+        runs = [asked.run] if asked.run else await runs_of(self._journal, asked.trace or "")
+        read = [await read_trace(self._journal, each, capture=asked.content) for each in runs]
         found = merged([each for each in read if each])
         if found is None:
-            raise NotFound("run", run) if run else NotFound("trace", trace or "")
+            raise NotFound("run", asked.run) if asked.run else NotFound("trace", asked.trace or "")
         return found
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ def trace_object(value: Trace) -> wire.Trace:
         "run_id": value.run_id,
         "agent_id": value.agent_id,
         "session_id": value.session_id,
+        "user_id": value.user_id,
         "status": str(value.status),
         "start_at": moment(value.start_time),
         "end_at": None if value.end_time is None else moment(value.end_time),

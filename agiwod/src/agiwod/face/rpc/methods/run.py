@@ -10,6 +10,7 @@ from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.dispatch import Answer, methods
 from agiwod.face.rpc.methods.content import content
 from agiwod.face.rpc.methods.paging import cut
+from agiwod.runtime.meant import run_meant
 from agiwod.runtime.runs import Ask, Started
 
 
@@ -100,6 +101,12 @@ async def list_runs(connection: Connection, params: run.ListParams) -> run.ListR
     )
     shown, cursor = cut(found, params, lambda each: each.head.run)
     return run.ListResult(runs=[encode.run_object(each) for each in shown], next_cursor=cursor)
+
+
+@methods.on(run.FIND)
+async def find_run(connection: Connection, params: run.FindParams) -> run.FindResult:
+    """Which run is meant."""
+    return run.FindResult(run_id=await run_meant(connection.daemon.journal, params.id))
 
 
 @methods.on(run.EVENTS)

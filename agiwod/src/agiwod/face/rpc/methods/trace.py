@@ -1,11 +1,18 @@
 """trace/…: what runs did, as spans."""
 
+from datetime import datetime
+from typing import Final
+
 from agiwo.observability import TraceQuery
 from agiwo_protocol import trace
 
 from agiwod.face.rpc import spans
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.dispatch import methods
+from agiwod.runtime.traces import Asked
+
+_GRAIN: Final = 1e-6
+"""Seconds that a time loses on the wire: a trace that began at a time of the wire fits that time."""
 
 
 @methods.on(trace.LIST)
@@ -14,7 +21,10 @@ async def list_traces(connection: Connection, params: trace.ListParams) -> trace
     query = TraceQuery(
         agent_id=params.agent_id,
         session_id=params.session_id,
+        user_id=params.user_id,
         status=params.status,
+        start_time=_seconds(params.start_time, -_GRAIN),
+        end_time=_seconds(params.end_time, _GRAIN),
         min_duration_ms=params.min_duration_ms,
         max_duration_ms=params.max_duration_ms,
         limit=params.limit,
@@ -24,10 +34,14 @@ async def list_traces(connection: Connection, params: trace.ListParams) -> trace
     return trace.ListResult(traces=[spans.trace_object(each) for each in found], next_cursor=cursor)
 
 
+def _seconds(moment: str | None, grain: float) -> float | None:
+    return None if moment is None else datetime.fromisoformat(moment).timestamp() + grain
+
+
 @methods.on(trace.GET)
 async def get_trace(connection: Connection, params: trace.GetParams) -> trace.GetResult:
     """One trace, with a page of its spans."""
-    found = await connection.daemon.traces.get(params.trace_id, params.run_id, content=params.content)
-    page = found.spans[params.after : params.after + params.limit]
+    asked = Asked(params.trace_id, params.run_id, params.content)
+    found, page = await connection.daemon.traces.get(asked, params.after, params.limit)
     shown = [spans.span_object(each) for each in page]
     return trace.GetResult(trace=spans.trace_object(found), spans=shown, total=len(found.spans))
