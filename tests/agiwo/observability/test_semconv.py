@@ -2,17 +2,24 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from agent_lab import Careful, agent_in, ask, calls
+from agiwo.durable import SPEC
 from agiwo.llm.price import Price
 from agiwo.observability import SpanKind, Trace, semconv
+from agiwo.observability.tree import TraceFold
+from agiwo.schema.record import Record
 from agiwo.testing import RecordingTool
 from engine_lab import Lab
+from skill_lab import write_skill
 from trace_lab import trace_of
 
 pytestmark = pytest.mark.anyio
+
+DONE = {"text": "Done."}
 
 CONVERSATION = {"gen_ai.conversation.id": "session1", "session.id": "session1"}
 
@@ -79,6 +86,52 @@ async def test_the_names_of_a_tool_call(lab: Lab):
         "agiwo.step": "0.0",
         **CONVERSATION,
     }
+
+
+async def test_a_tool_of_an_mcp_server_has_the_name_that_people_write(lab: Lab):
+    agent = agent_in(lab, calls("mcp__files__read_file"), DONE, tools=[RecordingTool("mcp__files__read_file")])
+    run = await ask(lab, agent)
+    await lab.result(run)
+    fold = TraceFold(run)
+    fold.take(map(_with_source, await lab.records(run)))
+    trace = fold.trace()
+    assert trace
+    assert trace.spans[2].name == "execute_tool mcp:files/read_file"
+    found = attributes(trace, SpanKind.TOOL_CALL)
+    assert {name: found[name] for name in ("gen_ai.tool.name", "gen_ai.tool.type")} == {
+        "gen_ai.tool.name": "mcp:files/read_file",
+        "gen_ai.tool.type": "extension",
+    }
+    assert {name: found[name] for name in found if "mcp." in name} == {
+        "mcp.method.name": "tools/call",
+        "agiwo.mcp.server": "files",
+    }
+
+
+def _with_source(record: Record) -> Record:
+    """The record as it is when the tool comes from a server."""
+    if record.type != SPEC:
+        return record
+    spec = record.data["spec"]
+    tools = [{**tool, "source": "mcp:files/read_file"} for tool in spec["plan"]["tools"]]
+    return record._replace(data={**record.data, "spec": {**spec, "plan": {**spec["plan"], "tools": tools}}})
+
+
+async def test_a_skill_is_named_by_the_call_that_reads_it(lab: Lab, tmp_path: Path):
+    write_skill(tmp_path, "tidy")
+    called = calls(*(("Skill", {"skill_name": name}) for name in ("tidy", "secret")))
+    agent = agent_in(lab, called, DONE, enable_skill=True, skills_dir=str(tmp_path))
+    assert agent.skills
+    [entry] = agent.skills.entries()
+    run = await ask(lab, agent)
+    await lab.result(run)
+    trace = await trace_of(lab, run)
+    spans = sorted(
+        (span for span in trace.spans if span.kind == SpanKind.TOOL_CALL), key=lambda span: span.step_id or ""
+    )
+    read, refused = (span.attributes for span in spans)
+    assert (read["gen_ai.skill.name"], read["gen_ai.skill.version"]) == ("tidy", entry.version)
+    assert "secret" not in str(refused)
 
 
 async def test_the_names_of_what_the_conventions_know_nothing_of(lab: Lab):

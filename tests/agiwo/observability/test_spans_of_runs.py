@@ -1,6 +1,8 @@
 """What a run's records tell as spans: which there are, where they stand, how long they took, and how they ended."""
 
 import asyncio
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +14,7 @@ from agiwo.observability import SpanKind, SpanStatus
 from agiwo.observability.tree import TraceFold
 from agiwo.schema.approval import TOPIC
 from agiwo.schema.event import APPROVAL_RESOLVED, NewEvent
+from agiwo.schema.record import Record
 from agiwo.schema.trace_context import TraceContext
 from agiwo.testing import RecordingTool
 from agiwo.tool import tool
@@ -302,6 +305,41 @@ async def test_a_trace_grows_with_its_steps_and_not_with_their_square(lab: Lab):
         sizes.append(len(orjson.dumps(await trace_of(lab, run, capture=True))))
 
     assert sizes[2] - sizes[1] < 2.05 * (sizes[1] - sizes[0])
+
+
+async def test_a_trace_takes_work_for_its_steps_and_not_for_their_square(lab: Lab):
+    lab.is_replayable = False
+    work: list[int] = []
+    for steps in (20, 40, 80):
+        turns = [calls("note", "note")] * steps
+        agent = agent_in(lab, *turns, DONE, id=f"agent{steps:03}", tools=[RecordingTool("note")], max_steps=100)
+        run = await ask(lab, agent)
+        await lab.result(run)
+        work.append(_functions_called(await lab.records(run)))
+
+    assert work[2] - work[1] < 2.05 * (work[1] - work[0])
+
+
+def _functions_called(records: Sequence[Record]) -> int:
+    """How many functions are called while these become a trace, record by record, as they do live."""
+    count = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += 1
+
+    fold = TraceFold(records[0].run)
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        for record in records:
+            fold.take([record])
+    finally:
+        sys.setprofile(before)
+    trace = fold.trace()
+    assert trace
+    assert len(trace.spans) > len(records) / 4
+    return count
 
 
 async def test_a_run_that_is_part_of_somebody_elses_trace_stands_in_it(lab: Lab):

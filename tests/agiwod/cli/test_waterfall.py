@@ -93,6 +93,13 @@ def test_a_part_of_somebody_elses_trace_stands_at_the_edge() -> None:
     assert text([span("r", "theirs", "agent", "invoke_agent a", 0, 1)], 80)[1].startswith("agent a ")
 
 
+def test_a_skill_that_was_read_is_named() -> None:
+    (_, line) = text(
+        [span("t", None, "tool_call", "execute_tool Skill", 0, 1, attributes={"gen_ai.skill.name": "tidy"})], 80
+    )
+    assert line.startswith("skill tidy ")
+
+
 def test_what_a_model_calls_its_tools_cannot_steer_the_terminal() -> None:
     (_, line) = text([span("t", None, "tool_call", "execute_tool \x1b[2Jx\ny", 0, 1)], 80)
     assert line.startswith("tool [2Jx y ")
@@ -100,7 +107,8 @@ def test_what_a_model_calls_its_tools_cannot_steer_the_terminal() -> None:
 
 def test_a_trace_of_ten_thousand_spans_is_drawn_at_once() -> None:
     spans = [span("r", None, "agent", "invoke_agent a", 0, 100)]
-    spans += [span(str(each), "r", "tool_call", "execute_tool t", each / 100, each / 100 + 1) for each in range(9_999)]
+    calls = [span("t", "r", "tool_call", "execute_tool t", each, each + 1) for each in range(99)]
+    spans += [calls[each % 99].model_copy(update={"span_id": str(each)}) for each in range(9_999)]
     began = time.process_time()
     assert len(text(spans, 80)) == 10_001
     assert time.process_time() - began < 2

@@ -11,7 +11,6 @@ import orjson
 
 from agiwo.observability.trace import Span
 from agiwo.schema.run import RunSpec, Usage
-from agiwo.schema.tool import ToolDefinition
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 """The version of the conventions: open-telemetry/semantic-conventions-genai, which has no release yet."""
@@ -89,8 +88,8 @@ def tool_name(tool: str) -> str:
     return f"execute_tool {tool}"
 
 
-def tool(spec: RunSpec, step: str, name: str, call: str, definition: ToolDefinition | None) -> Attributes:
-    """What a tool call's span says."""
+def tool(spec: RunSpec, step: str, name: str, call: str, told: Mapping[str, Any]) -> Attributes:
+    """What a tool call's span says; `told` is what the plan tells of the tool, if it knows it."""
     found: Attributes = {
         OPERATION: "execute_tool",
         "gen_ai.tool.name": name,
@@ -98,8 +97,28 @@ def tool(spec: RunSpec, step: str, name: str, call: str, definition: ToolDefinit
         "gen_ai.tool.call.id": call,
         **_conversation(spec),
         "agiwo.step": step,
+        **_mcp(name),
     }
-    return found | ({"gen_ai.tool.description": definition.description} if definition else {})
+    return found | ({"gen_ai.tool.description": told["description"]} if "description" in told else {})
+
+
+def _mcp(name: str) -> Attributes:
+    """What is said of a tool of an MCP server: its call is no span of its own below that of the tool."""
+    server, _, tool = name.removeprefix(_MCP).partition("/")
+    if not name.startswith(_MCP) or not tool:
+        return {}
+    return {"gen_ai.tool.type": "extension", "mcp.method.name": "tools/call", "agiwo.mcp.server": server}
+
+
+_MCP: Final = "mcp:"
+"""How people's names of tools of MCP servers begin: `mcp:files/read_file`."""
+
+
+def skill(spec: RunSpec, arguments: Mapping[str, Any]) -> Attributes:
+    """What the call of the tool for skills says of the one that it read, if the run has it: no other is named."""
+    skills: Sequence[Mapping[str, Any]] = spec.plan.get("skills", ())
+    read = next((each for each in skills if each["name"] == arguments.get("skill_name")), None)
+    return {"gen_ai.skill.name": read["name"], "gen_ai.skill.version": read["version"]} if read else {}
 
 
 def retry(spec: RunSpec, told: Mapping[str, Any]) -> Attributes:

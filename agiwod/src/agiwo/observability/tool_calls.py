@@ -12,7 +12,7 @@ from agiwo.observability.spans import Spans
 from agiwo.observability.trace import Span, SpanKind, SpanStatus
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec
-from agiwo.schema.tool import ToolDefinition
+from agiwo.schema.skill import SKILL_TOOL
 from agiwo.schema.trace_context import key_of_item
 
 _STEP = re.compile(r"(\w+\.\d+)/(?!before)\w+@?")
@@ -27,7 +27,7 @@ class ToolCalls:
 
     def __init__(self, run: str, spec: RunSpec, spans: Spans, capture: Capture) -> None:
         self._run, self._spec, self._spans, self._capture = run, spec, spans, capture
-        self._tools = {tool["name"]: ToolDefinition(**tool) for tool in spec.plan.get("tools", ())}
+        self._tools: dict[str, Mapping[str, Any]] = {tool["name"]: tool for tool in spec.plan.get("tools", ())}
         self._asked: dict[str, Mapping[str, Any]] = {}
         self._faults: dict[str, Fault] = {}
         self._refusals: dict[str, str] = {}
@@ -64,12 +64,15 @@ class ToolCalls:
             fault.at if fault else record.at,
             status,
             error_type=error,
-            attributes={semconv.ERROR_TYPE: error} if error else {},
+            attributes=self._skill(data) | ({semconv.ERROR_TYPE: error} if error else {}),
             metrics={"duration_ms": data["durationMs"]},
             tool_details=self._details(data),
             **self._capture.shown(error and output["content"], data["arguments"], output["content"]),
         )
         return [own]
+
+    def _skill(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return semconv.skill(self._spec, data["arguments"]) if data["name"] == SKILL_TOOL else {}
 
     def _details(self, data: Mapping[str, Any]) -> dict[str, Any]:
         details = {"name": data["name"], "id": data["callId"]}
@@ -80,9 +83,11 @@ class ToolCalls:
         if self._spans.is_open(key):
             return
         call = self._asked[key]
-        attributes = semconv.tool(self._spec, key, call["name"], call["id"], self._tools.get(call["name"]))
-        name, step = semconv.tool_name(call["name"]), f"{self._run}.{key}"
-        self._spans.begin(key, SpanKind.TOOL_CALL, name, at, attributes, step=step)
+        told = self._tools.get(call["name"], {})
+        name = told.get("source") or call["name"]  # what people call it, where models have another name for it
+        attributes = semconv.tool(self._spec, key, name, call["id"], told)
+        step = f"{self._run}.{key}"
+        self._spans.begin(key, SpanKind.TOOL_CALL, semconv.tool_name(name), at, attributes, step=step)
 
     # Asking somebody
 

@@ -1,6 +1,10 @@
 """A skill as the plan of a run names it: what the model is told of it, and which version it gets."""
 
 from dataclasses import dataclass
+from typing import Final
+
+SKILL_TOOL: Final = "Skill"
+"""The name of the tool with which a model reads its skills."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from agiwo.abort import AbortSignal
+from agiwo.schema.skill import SKILL_TOOL
 from agiwo.schema.tool import Effect, ExecutionContext
 from agiwo.skill.errors import SkillNotFoundError
 from agiwo.skill.files import skill_files
@@ -17,8 +18,6 @@ from agiwo.tool.thread import in_thread
 
 if TYPE_CHECKING:
     from agiwo.skill.skillset import Skillset
-
-NAME: Final = "Skill"
 
 _LISTED: Final = 100
 """Files that are named with a skill's text; the others can be read as well."""
@@ -39,7 +38,7 @@ class SkillTool(BaseTool):
 
     def get_name(self) -> str:
         """`Skill`."""
-        return NAME
+        return SKILL_TOOL
 
     def get_description(self) -> str:
         """What comes of a call."""

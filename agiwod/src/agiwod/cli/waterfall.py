@@ -91,6 +91,8 @@ def _name(span: Span) -> str:
     word = _WORDS.get(span.kind, "")
     if span.kind == "tool_call" and rest.startswith("mcp:"):
         word, rest = "mcp", rest.removeprefix("mcp:")
+    elif "gen_ai.skill.name" in span.attributes:
+        word, rest = "skill", span.attributes["gen_ai.skill.name"]
     elif span.kind == "retry":
         rest = span.error_type or ""
     told = " ".join(filter(None, [word, rest])) or span.name
