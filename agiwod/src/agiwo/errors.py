@@ -30,8 +30,8 @@ class AgiwoError(Exception):
     retryable: bool = False
 
 
-class ConfigError(AgiwoError):
-    """Settings that cannot work. The message names the setting and says what to do."""
+class ConfigError(AgiwoError, ValueError):
+    """Settings that cannot work, a ValueError too. The message names the setting and says what to do."""
 
 
 class SchemaInvalid(ConfigError):

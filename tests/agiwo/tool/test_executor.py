@@ -126,7 +126,7 @@ def test_two_tools_of_one_name_are_refused() -> None:
         ({"effect": "maybe"}, "read, idempotent, once"),
         ({"get_name": lambda: "get weather"}, "cannot be named 'get weather'"),
         ({"get_name": lambda: ""}, "cannot be named ''"),
-        ({"get_parameters": lambda: {"type": object}}, "not a JSON Schema"),
+        ({"get_parameters": lambda: {"type": object}}, "not the JSON Schema of an object"),
     ],
 )
 def test_what_cannot_be_a_tool_is_refused_at_once(wrong: dict[str, Any], fault: str) -> None:

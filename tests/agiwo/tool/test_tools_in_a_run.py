@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -105,6 +106,34 @@ async def told(agent: Agent) -> tuple[RunOutput, list[str]]:
     return output, [message["content"] for message in requests_of(agent)[-1] if message["role"] == "tool"]
 
 
+class Pause:
+    """How long the event loop did nothing for others, at most."""
+
+    seconds = 0.0
+
+    def __init__(self) -> None:
+        self._looked = time.monotonic()
+        self.look()
+
+    def look(self) -> None:
+        """Look again in a millisecond, or as soon as the loop has the time."""
+        now = time.monotonic()
+        self.seconds, self._looked = max(self.seconds, now - self._looked), now
+        self._next = asyncio.get_running_loop().call_later(0.001, self.look)
+
+    def end(self) -> None:
+        """Look no more."""
+        self._next.cancel()
+
+
+@contextmanager
+def longest_pause() -> Generator[Pause]:
+    """The longest pause of the event loop meanwhile."""
+    pause = Pause()
+    yield pause
+    pause.end()
+
+
 @pytest.mark.parametrize(("fault", "content"), FAULTS, ids=lambda value: value[:60] if isinstance(value, str) else "")
 async def test_whatever_a_tool_does_wrong_is_told_to_the_model_and_the_run_goes_on(
     fault: Callable[[], Any], content: str
@@ -181,6 +210,29 @@ async def test_many_mebibytes_are_kept_for_a_reader_and_cut_for_the_model(size: 
     assert set(spooled) == {"blob", "size", "head", "tail"}
     assert len(results[0]) < MODEL_LIMIT + 100
     assert as_output or "characters left out" in results[0]
+
+
+MANY = [{"id": number, "name": f"user number {number}", "tags": ["a", "b"]} for number in range(110_000)]
+
+HEAVY = [
+    MANY,
+    "text\n" * 4_000_000,
+    {"text": "a line\n" * 2_000_000},
+    ToolResult(content="short", output={"users": MANY}),
+    ToolResult(content="half \ud800" + "x" * 10_000_000),
+]
+
+
+@pytest.mark.parametrize("value", HEAVY, ids=range(len(HEAVY)))
+async def test_many_mebibytes_of_a_tool_do_not_hold_up_the_event_loop(value: Any) -> None:
+    await told(agent_with(gives("what is loaded once holds it up once")))
+    agent = agent_with(gives(value))
+    with longest_pause() as pause:
+        output = await agent.run("go")
+    await agent.close()
+
+    assert output.response == "Done."
+    assert pause.seconds < 0.5  # some milliseconds on a quiet machine; all at once the first took above a second
 
 
 async def test_a_thousand_calls_at_once_all_have_their_results_in_order() -> None:

@@ -81,12 +81,18 @@ class Agent:
     ) -> None:
         if not id:
             raise ConfigError("an agent needs an id")
+        if not type(id) is type(description) is type(system_prompt) is str:
+            _require_texts(id=id, description=description, system_prompt=system_prompt)
         _require("model", model, Model)
         self.id, self.description, self.model = id, description, model
         self.system_prompt, self.options = system_prompt, options or AgentOptions()
         self.hooks, self.on_approval = hooks or AgentHooks(), on_approval
         _require("options", self.options, AgentOptions)
         _require("hooks", self.hooks, AgentHooks)
+        if on_approval is not None and not callable(on_approval):
+            raise ConfigError(f"an agent takes as its on_approval an async function, and not {on_approval!r:.100}")
+        if tools is not None and not isinstance(tools, list | tuple):
+            raise ConfigError(f"an agent takes as its tools a list of tools and functions, and not {tools!r:.100}")
         given = map(builtin_tool, _DEFAULT_TOOLS) if tools is None else tools
         self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in given]
         self.skills = skills or _skills_of(self.options)
@@ -423,6 +429,11 @@ def _skills_of(options: AgentOptions) -> "Skillset | None":
 def _require(name: str, given: object, kind: type[object]) -> None:
     if not isinstance(given, kind):
         raise ConfigError(f"an agent takes as its {name} an object of {kind.__name__}, and not {given!r:.100}")
+
+
+def _require_texts(**named: object) -> None:
+    for name, given in named.items():
+        _require(name, given, str)
 
 
 def _below(context: ExecutionContext, spec: RunSpec) -> RunSpec:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from agiwo import ids
 from agiwo.abort import AbortSignal
 from agiwo.agent.carried_tool import CarriedTool
-from agiwo.errors import ConfigError
 from agiwo.loop.plan import Delegate
 from agiwo.schema.budget import Budget
+from agiwo.schema.setting import require_whole
 from agiwo.schema.tool import ExecutionContext
 from agiwo.tool.result import ToolResult
 
@@ -35,8 +35,7 @@ class AgentTool(CarriedTool):
         description: str | None = None,
         max_depth: int = 5,
     ) -> None:
-        if max_depth < 1:
-            raise ConfigError(f"max_depth is {max_depth!r}; it must be at least 1")
+        require_whole("max_depth", max_depth)
         self.max_depth = max_depth
         self._find = agent if callable(agent) else lambda: agent
         self._name = name or re.sub(r"[^a-zA-Z0-9_-]", "_", self.agent.id)[:64]

@@ -1,10 +1,11 @@
 """The ten places at which an agent's user may look on or take part, and how a hook is called. Knows not when."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from inspect import isawaitable
 from typing import Any
 
+from agiwo.errors import ConfigError
 from agiwo.loop.hooks import DECIDING
 from agiwo.schema.content import ContentPart
 from agiwo.schema.memory import MemoryRecord
@@ -49,6 +50,15 @@ class AgentHooks:
     on_memory_write: Callable[[Asked, RunOutput, ExecutionContext], Awaitable[Any]] | None = None
     on_memory_retrieve: Callable[[Asked, ExecutionContext], Awaitable[Sequence[MemoryRecord]]] | None = None
 
+    def __post_init__(self) -> None:
+        if self.__dict__ != _NONE:  # which most agents have
+            self._check()
+
+    def _check(self) -> None:
+        for name, hook in vars(self).items():
+            if hook is not None and not callable(hook):
+                raise ConfigError(f"{name} is {hook!r:.100}; it must be an async function, or None")
+
     @property
     def deciding(self) -> frozenset[str]:
         """The names of those that are there and have steps of their own."""
@@ -59,6 +69,8 @@ class AgentHooks:
         """Whether one is there that only looks on."""
         return any(getattr(self, name) is not None for name in OBSERVING)
 
+
+_NONE = {each.name: None for each in fields(AgentHooks)}
 
 OBSERVING = ("on_after_run", "on_after_tool_call", "on_after_llm_call", "on_step", "on_event", "on_memory_write")
 """The hooks that look on."""

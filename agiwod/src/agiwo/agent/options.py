@@ -1,13 +1,14 @@
 """How an agent runs: its limits, and where its runs are kept. Not what it says or knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from os import PathLike
 from types import MappingProxyType
 from typing import Any
 
 from agiwo.agent.storage import RunStepStorageConfig, TraceStorageConfig
-from agiwo.errors import ConfigError
 from agiwo.loop.plan import Limits
 from agiwo.schema.budget import Budget
+from agiwo.schema.setting import require_above, require_kind, require_whole
 from agiwo.tool.policy import Policy
 
 # Whoever says nothing shares these: making them anew would be the larger part of making options.
@@ -58,20 +59,25 @@ class AgentOptions:
     trace_storage: TraceStorageConfig = _UNTRACED
 
     def __post_init__(self) -> None:
-        if self.max_steps < 1:
-            raise ConfigError(f"max_steps is {self.max_steps!r}; it must be at least 1")
-        if self.run_timeout is not None and self.run_timeout <= 0:
-            raise ConfigError(f"run_timeout is {self.run_timeout!r}; it must be above 0 or None")
-        if self.max_output_tokens < 1:
-            raise ConfigError(f"max_output_tokens is {self.max_output_tokens!r}; it must be at least 1")
-        if self.context_tokens is not None and self.context_tokens < 1000:
-            raise ConfigError(f"context_tokens is {self.context_tokens!r}; it must be at least 1000 or None")
-        if self.relevant_memory_max_token < 0:
-            raise ConfigError(f"relevant_memory_max_token is {self.relevant_memory_max_token!r}; it must be at least 0")
-        if self.approval_timeout is not None and self.approval_timeout <= 0:
-            raise ConfigError(f"approval_timeout is {self.approval_timeout!r}; it must be above 0 or None")
-        if self.stream_cleanup_timeout <= 0:
-            raise ConfigError(f"stream_cleanup_timeout is {self.stream_cleanup_timeout!r}; it must be above 0")
+        if self.__dict__ != _DEFAULTS:  # which those of most agents are, and agents are made often
+            self._check()
+
+    def _check(self) -> None:
+        require_whole("max_steps", self.max_steps)
+        require_above("run_timeout", self.run_timeout, optional=True)
+        require_whole("max_output_tokens", self.max_output_tokens)
+        require_kind("enable_termination_summary", self.enable_termination_summary, bool)
+        require_kind("termination_summary_prompt", self.termination_summary_prompt, str)
+        require_kind("approval_policy", self.approval_policy, Policy)
+        require_above("approval_timeout", self.approval_timeout, optional=True)
+        require_kind("budget", self.budget, Budget, optional=True)
+        require_kind("enable_skill", self.enable_skill, bool)
+        require_kind("skills_dir", self.skills_dir, str, PathLike)
+        require_whole("context_tokens", self.context_tokens, 1000, optional=True)
+        require_whole("relevant_memory_max_token", self.relevant_memory_max_token, 0)
+        require_above("stream_cleanup_timeout", self.stream_cleanup_timeout)
+        require_kind("run_step_storage", self.run_step_storage, RunStepStorageConfig)
+        require_kind("trace_storage", self.trace_storage, TraceStorageConfig)
 
     @property
     def limits(self) -> Limits:
@@ -79,3 +85,6 @@ class AgentOptions:
         return Limits(
             self.max_steps, self.max_output_tokens, self.enable_termination_summary, self.termination_summary_prompt
         )
+
+
+_DEFAULTS = {each.name: each.default for each in fields(AgentOptions)}

@@ -2,10 +2,12 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
 from agiwo.errors import ConfigError
+from agiwo.schema.setting import require_kind, require_whole
 
 _STORES: Mapping[str, frozenset[str]] = {
     "memory": frozenset({"buffer_size"}),
@@ -77,9 +79,9 @@ class TraceStorageConfig:
     def __post_init__(self) -> None:
         if self.storage_type is not None:
             _check("trace_storage", self.storage_type, self.config, _TRACE_STORES)
-        size = self.config.get("buffer_size")
-        if size is not None and (not isinstance(size, int) or size < 1):
-            raise ConfigError(f"trace_storage: buffer_size is {size!r}; it must be at least 1")
+        require_kind("trace_storage: config", self.config, Mapping)
+        require_whole("trace_storage: buffer_size", self.config.get("buffer_size"), optional=True)
+        require_kind("trace_storage: capture_content", self.capture_content, bool)
 
 
 def _mongo_address(config: Mapping[str, Any], default_db: str = "agiwo") -> dict[str, Any]:
@@ -88,6 +90,9 @@ def _mongo_address(config: Mapping[str, Any], default_db: str = "agiwo") -> dict
 
 
 def _check(name: str, kind: str, config: Mapping[str, Any], stores: Mapping[str, frozenset[str]]) -> None:
+    require_kind(f"{name}: storage_type", kind, str)
+    require_kind(f"{name}: config", config, Mapping)
+    require_kind(f"{name}: db_path", config.get("db_path", ""), str, PathLike)
     if kind not in stores:
         raise ConfigError(f"{name}: there is no store {kind!r}; there are {', '.join(stores)}")
     if unknown := sorted(set(config) - stores[kind]):

@@ -1,12 +1,14 @@
 """Keeps items small: what is too long for an event is stored once and the event says where."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
-import orjson
-
-from agiwo.journal.base import Journal
+from agiwo.engine.redact import Redactor
+from agiwo.engine.storage import Storage
 from agiwo.schema.event import ITEM_COMPLETED
-from agiwo.schema.record import Entry
+from agiwo.schema.slices import texts
+from agiwo.tool.thread import in_thread
 
 _LIMIT = 1024 * 1024
 """Bytes of one text in an item; a longer one becomes `{blob, size, head, tail}`."""
@@ -15,39 +17,45 @@ _GLIMPSE = 2048
 """Characters of a long text that the item still shows, at each end."""
 
 
-def is_long(entry: Entry) -> bool:
-    """Whether the entry is an item with a text that is too long for it."""
-    if entry.type != ITEM_COMPLETED:
-        return False
-    try:
-        # Nothing in it is longer than the whole, and nearly always that is short.
-        return len(orjson.dumps(entry.data)) > _LIMIT and _is_long(entry.data)
-    except TypeError:
-        return _is_long(entry.data)
+def is_long(type: str, data: Mapping[str, Any]) -> bool:
+    """Whether these are the data of an item with a text that is too long for it."""
+    return type == ITEM_COMPLETED and _is_long(data)
 
 
-async def spilled(journal: Journal, entry: Entry) -> Entry:
-    """The entry, with every over-long text of it moved to a blob."""
-    data: dict[str, Any] = await _spill(journal, entry.data)
-    return Entry(entry.type, data, entry.at, entry.key, entry.public, entry.item)
+async def spilled(storage: Storage, data: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """The data without known secrets, and with every over-long text of it moved to a blob."""
+    return await _spill(storage, data, redactor, {})
 
 
 def _is_long(value: Any) -> bool:
     if isinstance(value, str):
-        return len(value) > _LIMIT // 4 and len(value.encode(errors="replace")) > _LIMIT
+        return len(value) > _LIMIT // 4 and (len(value) > _LIMIT or len(value.encode(errors="replace")) > _LIMIT)
     if isinstance(value, dict):
         return any(map(_is_long, cast(dict[str, Any], value).values()))
     return isinstance(value, (list, tuple)) and any(map(_is_long, cast(list[Any], value)))
 
 
-async def _spill(journal: Journal, value: Any) -> Any:
+async def _spill(storage: Storage, value: Any, redactor: Redactor, known: dict[int, Any]) -> Any:
     if not _is_long(value):
-        return value
+        return redactor.data(value)
     if isinstance(value, str):
-        text = value.encode(errors="replace")
-        blob = await journal.put_blob(text)
-        return {"blob": blob, "size": len(text), "head": value[:_GLIMPSE], "tail": value[-_GLIMPSE:]}
+        # An item may hold a text twice, for the model and as a value.
+        if id(value) not in known:
+            known[id(value)] = await _stored(storage, value, redactor)
+        return known[id(value)]
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
-        return {name: await _spill(journal, member) for name, member in members.items()}
-    return [await _spill(journal, member) for member in cast(list[Any], value)]
+        return {redactor.text(name): await _spill(storage, member, redactor, known) for name, member in members.items()}
+    return [await _spill(storage, member, redactor, known) for member in cast(list[Any], value)]
+
+
+async def _stored(storage: Storage, text: str, redactor: Redactor) -> dict[str, Any]:
+    told, content = await in_thread(partial(_written, text, redactor))
+    blob = await storage.put_blob(content)
+    return {"blob": blob, "size": len(content), "head": told[:_GLIMPSE], "tail": told[-_GLIMPSE:]}
+
+
+def _written(text: str, redactor: Redactor) -> tuple[str, bytes]:
+    """The text without known secrets, and the same as bytes."""
+    told = redactor.long_text(text)
+    return told, b"".join(piece.encode(errors="replace") for piece in texts(told))

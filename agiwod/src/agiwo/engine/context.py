@@ -68,7 +68,8 @@ class Context:
         try:
             result = await effect(scope, arg)
             value = execution.redactor.data(result.value)
-            check_storable([value, *(event.data for event in result.events)])
+            told = [await execution.shortened(event) for event in result.events]
+            check_storable([value, *(event.data for event in told)])
         except Exception as error:
             await self._fail(operation, scope, error)
             return
@@ -80,7 +81,8 @@ class Context:
             return
         if not operation.settled:
             scope.finish_streams()
-        events = [execution.entry(event) for event in result.events]
+        at = execution.clock.now()
+        events = [Entry(event.type, event.data, at, public=True, item=event.item) for event in told]
         await execution.record(operation, STEP, {"value": value}, *events)
 
     async def _fail(self, operation: Operation, scope: Scope, error: BaseException) -> None:

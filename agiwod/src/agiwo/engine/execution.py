@@ -141,7 +141,7 @@ class Execution:
         emitted, self._emits = self._emits, {}
         at = self.clock.now()
         ahead = [Entry(event.type, event.data, at, key, True, event.item) for key, event in emitted.items()]
-        ready = [await spilled(self.storage.journal, each) if is_long(each) else each for each in (*ahead, *entries)]
+        ready = [await self._spilled(each) if is_long(each.type, each.data) else each for each in (*ahead, *entries)]
         try:
             records = await self.storage.append(Batch(self.id, tuple(ready), status, wake=wake), *extra)
         except Conflict:
@@ -154,6 +154,16 @@ class Execution:
                 self._recall(record)
                 if record.type == RUN_WOKEN:
                     self.stopwatch.restart()
+
+    async def _spilled(self, entry: Entry) -> Entry:
+        data = await spilled(self.storage, entry.data, self.redactor)
+        return Entry(entry.type, data, entry.at, entry.key, entry.public, entry.item)
+
+    async def shortened(self, event: NewEvent) -> NewEvent:
+        """The event with its secrets replaced, and its over-long texts, if it has any, stored apart."""
+        if not is_long(event.type, event.data):
+            return NewEvent(event.type, self.redactor.data(event.data), event.item)
+        return NewEvent(event.type, await spilled(self.storage, event.data, self.redactor), event.item)
 
     def entry(self, event: NewEvent, key: str | None = None) -> Entry:
         """A durable event of this run, with its secrets replaced and the time of now."""

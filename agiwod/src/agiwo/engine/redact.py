@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
+from agiwo.schema.slices import texts
+
 _SHORTEST = 8
 """Shorter values are words rather than secrets, and would be replaced everywhere."""
 
@@ -29,9 +31,17 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without the secrets."""
-        if self._pattern is None:
+        if self._pattern is None or not self._is_in(text):
             return text
         return self._pattern.sub(lambda found: f"[redacted:{self._names[found[0]]}]", text)
+
+    def long_text(self, text: str) -> str:
+        """The text without the secrets, in slices: for a thread beside the event loop's."""
+        if not self._is_in(text):
+            return text
+        stream = RedactedStream(self)
+        pieces = [stream.feed(piece) for piece in texts(text)]
+        return "".join([*pieces, stream.end()])
 
     def data(self, data: Any) -> Any:
         """JSON data without the secrets, names of members included."""
@@ -45,6 +55,9 @@ class Redactor:
         if isinstance(data, (list, tuple)):
             return [self.data(value) for value in cast(list[Any], data)]
         return data
+
+    def _is_in(self, text: str) -> bool:
+        return any(secret in text for secret in self._names)
 
     def end_of_certain(self, text: str) -> int:
         """Up to where `text` can be judged: what follows may be the beginning of a secret that goes on later."""

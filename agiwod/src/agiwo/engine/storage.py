@@ -40,6 +40,15 @@ class Storage:
             except StorageError as error:
                 self._refused(error)
 
+    async def put_blob(self, data: bytes) -> str:
+        """Keep the bytes, however long the store refuses, and give their name."""
+        while True:
+            await self._well.wait()
+            try:
+                return await self.journal.put_blob(data)
+            except StorageError as error:
+                self._refused(error)
+
     async def append_now(self, *changes: Change) -> list[Record]:
         """Append, or raise `StorageError` while the store refuses."""
         if self.trouble is not None:

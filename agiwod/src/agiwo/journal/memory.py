@@ -1,5 +1,6 @@
 """The journal in this process's memory: the same promises as on disk, but it is gone with the process."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TypeVar
@@ -15,6 +16,9 @@ from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
 _T = TypeVar("_T")
+
+_LONG = 8 * 1024 * 1024
+"""Bytes of a blob that is named in a thread; a shorter one takes some milliseconds."""
 
 
 class MemoryJournal:
@@ -135,7 +139,7 @@ class MemoryJournal:
     async def put_blob(self, data: bytes) -> str:
         """As `Journal.put_blob`."""
         self._check_open()
-        name = blob_name(data)
+        name = await asyncio.to_thread(blob_name, data) if len(data) > _LONG else blob_name(data)
         self._blobs[name] = data
         return name
 

@@ -1,6 +1,5 @@
 """A language model as the loop sees it: messages in, a stream of chunks out. Knows no wire."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextvars import ContextVar
@@ -10,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 from agiwo.errors import ConfigError
 from agiwo.llm.price import Price
 from agiwo.schema.chunk import StreamChunk
+from agiwo.schema.setting import require_above, require_between, require_kind, require_whole
 
 Message = Mapping[str, Any]
 """One message of a request, in the form of OpenAI's chat completions."""
@@ -42,8 +42,7 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for name in ("connect", "first_byte", "idle", "total"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"timeouts.{name} is {getattr(self, name)!r}; it must be a number of seconds above 0")
+            require_above(f"timeouts.{name}", getattr(self, name))
 
 
 def _require(name: str, given: object, kind: type[object]) -> None:
@@ -83,14 +82,19 @@ class Model(ABC):
         self.name = self.name or self.id
         _require("id", self.id, str)
         _require("timeouts", self.timeouts, Timeouts)
-        if self.temperature is not None and not 0 <= self.temperature <= 2:
-            raise ConfigError(f"temperature is {self.temperature!r}; it must be between 0 and 2")
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise ConfigError(f"max_tokens is {self.max_tokens!r}; it must be at least 1")
-        if self.retries < 0:
-            raise ConfigError(f"retries is {self.retries!r}; it must not be negative")
-        if self.concurrency < 1:
-            raise ConfigError(f"concurrency is {self.concurrency!r}; it must be at least 1")
+        require_between("temperature", self.temperature, 0, 2, optional=True)
+        require_between("top_p", self.top_p, 0, 1, optional=True)
+        require_whole("max_tokens", self.max_tokens, optional=True)
+        require_between("frequency_penalty", self.frequency_penalty, -2, 2)
+        require_between("presence_penalty", self.presence_penalty, -2, 2)
+        require_kind("api_key", self.api_key, str, optional=True)
+        require_kind("base_url", self.base_url, str, optional=True)
+        require_whole("retries", self.retries, 0)
+        require_whole("concurrency", self.concurrency)
+        require_kind("price", self.price, Price, optional=True)
+        require_kind("fallback", self.fallback, list, tuple)
+        for model in self.fallback:
+            require_kind("a model of fallback", model, Model)
         if self.structured not in get_args(Structured):
             known = ", ".join(get_args(Structured))
             raise ConfigError(f"structured is {self.structured!r}; it must be one of {known}")

@@ -1,14 +1,13 @@
 """What a model's tokens cost: what its user says, else what a list of the providers' prices says. Asks no provider."""
 
 import asyncio
-import math
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from agiwo.errors import ConfigError
 from agiwo.schema.run import Usage
+from agiwo.schema.setting import require_between
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
@@ -37,9 +36,7 @@ class Price:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ConfigError(f"price.{each.name} is {value!r}; it must be dollars for a million tokens")
+            require_between(f"price.{each.name}", getattr(self, each.name), 0, optional=each.default is None)
 
     def cost(self, usage: Usage) -> float:
         """Dollars for what one request used."""

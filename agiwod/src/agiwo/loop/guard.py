@@ -1,11 +1,10 @@
 """The limits of a tree of agents: how deep, how many, how often, how long, for how much. Pure; counts nothing."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agiwo.errors import ConfigError
+from agiwo.schema.setting import require_above, require_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +23,8 @@ class TaskLimits:
 
     def __post_init__(self) -> None:
         for name in ("max_depth", "max_children_per_agent", "max_wake_count"):
-            if (value := getattr(self, name)) < 0:
-                raise ConfigError(f"task_limits.{name} is {value!r}; it must be at least 0")
-        if not 0 < self.default_wait_timeout < math.inf:
-            wrong = self.default_wait_timeout
-            raise ConfigError(f"task_limits.default_wait_timeout is {wrong!r}; it must be a number above 0")
+            require_whole(f"task_limits.{name}", getattr(self, name), 0)
+        require_above("task_limits.default_wait_timeout", self.default_wait_timeout)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's plan."""

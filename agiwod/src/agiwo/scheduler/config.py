@@ -1,11 +1,10 @@
 """How a scheduler works: its limits, and where its agents and their runs are kept. Opens nothing."""
 
-import math
 from dataclasses import dataclass, field
 
 from agiwo.agent.storage import RunStepStorageConfig
-from agiwo.errors import ConfigError
 from agiwo.loop.guard import TaskLimits
+from agiwo.schema.setting import require_above, require_between, require_kind, require_whole
 
 __all__ = ["AgentStateStorageConfig", "SchedulerConfig", "TaskLimits"]
 
@@ -40,10 +39,8 @@ class SchedulerConfig:
     task_limits: TaskLimits = field(default_factory=TaskLimits)
 
     def __post_init__(self) -> None:
-        if self.max_concurrent < 1:
-            raise ConfigError(f"max_concurrent is {self.max_concurrent!r}; it must be at least 1")
-        if not 0 < self.check_interval < math.inf:
-            raise ConfigError(f"check_interval is {self.check_interval!r}; it must be a number above 0")
-        if not 0 <= self.graceful_shutdown_wait_seconds < math.inf:
-            wrong = self.graceful_shutdown_wait_seconds
-            raise ConfigError(f"graceful_shutdown_wait_seconds is {wrong!r}; it must be a number of at least 0")
+        require_kind("state_storage", self.state_storage, AgentStateStorageConfig)
+        require_above("check_interval", self.check_interval)
+        require_whole("max_concurrent", self.max_concurrent)
+        require_between("graceful_shutdown_wait_seconds", self.graceful_shutdown_wait_seconds, 0)
+        require_kind("task_limits", self.task_limits, TaskLimits)

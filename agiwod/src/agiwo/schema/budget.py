@@ -1,11 +1,10 @@
 """What a run and all runs below it may use up. Counts nothing; that is the loop's purse."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-from agiwo.errors import ConfigError
+from agiwo.schema.setting import require_above, require_whole
 
 _Number = TypeVar("_Number", int, float)
 
@@ -18,7 +17,7 @@ class Budget:
     `seconds` the time in which something is done, counted as `run_timeout` is.
 
     Raises:
-        ConfigError: one of them is not above 0.
+        ConfigError: one of them is not above 0, or tokens or calls are no whole number.
     """
 
     cost_usd: float | None = None
@@ -28,9 +27,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None and not 0 < value < math.inf:
-                raise ConfigError(f"budget.{each.name} is {value!r}; it must be a number above 0, or None")
+            require = require_whole if each.name in ("tokens", "calls") else require_above
+            require(f"budget.{each.name}", getattr(self, each.name), optional=True)
 
     def within(self, other: "Budget | None") -> "Budget":
         """What is left of this budget inside another one: of each limit the lower one."""

@@ -22,7 +22,8 @@ class ToolDefinition:
 
     def to_openai_schema(self) -> dict[str, Any]:
         """The `tools` element of a chat completions request."""
-        function = {"name": self.name, "description": self.description, "parameters": dict(self.parameters)}
+        parameters = dict(self.parameters) if "type" in self.parameters else {"type": "object", **self.parameters}
+        function = {"name": self.name, "description": self.description, "parameters": parameters}
         return {"type": "function", "function": function}
 
 

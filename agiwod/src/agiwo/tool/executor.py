@@ -2,22 +2,22 @@
 
 import asyncio
 import logging
-import re
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, cast, get_args
+from typing import Any
 
 from agiwo.abort import AbortSignal
 from agiwo.clock import Clock, SystemClock
 from agiwo.errors import ConfigError, ToolError
-from agiwo.schema.tool import Effect, ExecutionContext, ToolCall, ToolDefinition
+from agiwo.schema.tool import ExecutionContext, ToolCall, ToolDefinition
 from agiwo.tool.arguments import ArgumentSchema, nearest, parse_arguments
 from agiwo.tool.base import BaseTool
 from agiwo.tool.cache import ResultCache
-from agiwo.tool.nesting import write_json
+from agiwo.tool.definition import definition_of
 from agiwo.tool.policy import Policy, Verdict
 from agiwo.tool.result import ToolResult
+from agiwo.tool.settling import settled
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +26,6 @@ _GRACE = 0.1
 
 _ERROR = 2000
 """Characters of an exception's text that the model is told."""
-
-
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-_EFFECTS: tuple[str, ...] = get_args(Effect)
 
 
 class ToolExecutor:
@@ -109,7 +104,7 @@ class ToolExecutor:
             start_time=started,
             end_time=ended,
             duration=ended - started,
-        ).storable()
+        )
 
     async def close(self) -> None:
         """Cancel what is still running, abandoned tools too; wait no longer than their grace."""
@@ -120,8 +115,7 @@ class ToolExecutor:
             await asyncio.wait(running, timeout=_GRACE)
 
     def _add(self, tool: BaseTool) -> None:
-        definition = tool.get_definition()
-        _require_usable(definition)
+        definition = definition_of(tool)
         if definition.name in self._tools:
             raise ConfigError(f"two tools are named {definition.name!r}; give one of them another name")
         self._tools[definition.name] = tool
@@ -161,7 +155,7 @@ class ToolExecutor:
             return await self._run(call, arguments, context, signal)
         result = self._cache.find(key)
         if result is None:
-            result = (await self._run(call, arguments, context, signal)).storable()
+            result = await self._run(call, arguments, context, signal)
             self._cache.keep(key, result, tool.cache_seconds)
         return result
 
@@ -182,7 +176,7 @@ class ToolExecutor:
             await _end(task, signal, "the run was cancelled")
             raise
         if stopped is None:
-            return task.result() if not task.cancelled() else ToolResult.failed("the tool cancelled itself")
+            return await _stored(call.name, task)
         await _end(task, signal, stopped.error or "")
         return stopped
 
@@ -193,7 +187,7 @@ class ToolExecutor:
         return replace(context, timeout_at=min(deadline, context.timeout_at or deadline))
 
     async def _finished(
-        self, task: asyncio.Task[ToolResult], limit: float | None, outer: AbortSignal | None
+        self, task: asyncio.Task[object], limit: float | None, outer: AbortSignal | None
     ) -> ToolResult | None:
         """None once the task is done, or the result that stands for it when it has to be stopped."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -216,48 +210,45 @@ class ToolExecutor:
         )
 
 
-def _require_usable(definition: ToolDefinition) -> None:
-    """Return when this can be a tool; what cannot is better told to its author than to a model in the middle of a run.
-
-    Raises: ConfigError that names what is wrong.
-    """
-    limit = cast(object, definition.timeout_seconds)
-    if not _NAME.fullmatch(definition.name):
-        raise ConfigError(f"a tool cannot be named {definition.name!r}; a name has letters, digits, '_' and '-'")
-    if limit is not None and (not isinstance(limit, int | float) or not limit > 0):
-        raise ConfigError(f"tool {definition.name!r}: timeout_seconds is {limit!r}; it must be above 0, or None")
-    if definition.effect not in _EFFECTS:
-        known = ", ".join(_EFFECTS)
-        raise ConfigError(f"tool {definition.name!r}: effect is {definition.effect!r}; it must be one of {known}")
-    try:
-        write_json(definition.parameters)
-    except TypeError as error:
-        raise ConfigError(f"tool {definition.name!r}: its parameters are not a JSON Schema ({error})") from error
-
-
 def _already_aborted(signal: AbortSignal | None) -> ToolResult | None:
     return ToolResult.aborted(signal.reason or "the call was cancelled") if signal and signal.is_aborted() else None
 
 
 async def _guarded(
     tool: BaseTool, parameters: dict[str, Any], context: ExecutionContext, signal: AbortSignal
-) -> ToolResult:
+) -> object:
     # The border to code that is not ours. What is no Exception too: a tool that calls sys.exit, or raises something
     # of its own, must not end the process. Ctrl-C does not come this way: asyncio's runner makes a cancel of it.
     try:
-        value: object = await tool.execute(parameters, context, signal)
-        return ToolResult.of(value)
-    except ToolError as error:
-        return ToolResult.failed(str(error))
+        return await tool.execute(parameters, context, signal)
     except asyncio.CancelledError:
         raise
     except BaseException as error:
-        _log.info("tool %s raised", tool.get_name(), exc_info=error)
-        text = "".join(traceback.format_exception_only(error)).strip()
-        return ToolResult.failed(text[:_ERROR])
+        return _failed(tool.get_name(), error)
 
 
-async def _end(task: asyncio.Task[ToolResult], signal: AbortSignal, reason: str) -> None:
+async def _stored(name: str, task: asyncio.Task[object]) -> ToolResult:
+    """What the tool gave, as it can be stored."""
+    if task.cancelled():
+        return ToolResult.failed("the tool cancelled itself")
+    # The same border: what is stored is made of objects that are not ours.
+    try:
+        return await settled(task.result())
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        return _failed(name, error)
+
+
+def _failed(name: str, error: BaseException) -> ToolResult:
+    if isinstance(error, ToolError):
+        return ToolResult.failed(str(error))
+    _log.info("tool %s raised", name, exc_info=error)
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return ToolResult.failed(text[:_ERROR])
+
+
+async def _end(task: asyncio.Task[object], signal: AbortSignal, reason: str) -> None:
     signal.abort(reason)
     task.cancel()
     await asyncio.wait({task}, timeout=_GRACE)

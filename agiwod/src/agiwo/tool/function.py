@@ -11,6 +11,7 @@ from agiwo.errors import ConfigError
 from agiwo.schema.tool import Effect, ExecutionContext
 from agiwo.tool.base import BaseTool
 from agiwo.tool.result import ToolResult
+from agiwo.tool.settling import result_of
 from agiwo.tool.thread import in_thread
 
 Function = Callable[..., Any]
@@ -99,7 +100,7 @@ class FunctionTool(BaseTool):
         else:
             value = await in_thread(functools.partial(self._function, **arguments))
             value = await value if inspect.isawaitable(value) else value
-        return _as_result(value)
+        return await _as_result(value)
 
 
 @overload
@@ -134,9 +135,9 @@ def _is_async(function: Function) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(function.__call__)
 
 
-def _as_result(value: object) -> ToolResult:
+async def _as_result(value: object) -> ToolResult:
     if isinstance(value, ToolResult | str):
         return ToolResult.of(value)
     from agiwo.tool.signature import as_json
 
-    return ToolResult.of(as_json(value))
+    return await result_of(value, as_json)

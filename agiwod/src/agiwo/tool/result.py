@@ -1,24 +1,20 @@
 """What a tool call gives: text for the model, and beside it what people and programs may want. Knows no tool."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from agiwo.errors import ToolError
 from agiwo.schema.run import TerminationReason
-from agiwo.tool.nesting import write_json
+from agiwo.tool.storable import json_of, text_of
 
 MODEL_LIMIT = 100_000
 """Characters of one result that a model is sent, about 25,000 tokens; the record of the call holds all of it."""
 
-_WHOLE = 1024 * 1024
+WHOLE = 1024 * 1024
 """Bytes of an output that a record takes as it is."""
-
-_STORED = 64 * 1024 * 1024
-"""Characters of one text that are kept at all."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class ToolResult:
             return value
         if isinstance(value, str):
             return cls(content=value)
-        text = _json(_finite(value))
+        text = json_of(value)
         return cls(content=text.decode(), output=orjson.loads(text))
 
     @classmethod
@@ -69,7 +65,7 @@ class ToolResult:
     def storable(self) -> "ToolResult":
         """The same result as a journal gives it back, or an error result that says why it cannot be stored."""
         try:
-            return ToolResult.from_json(orjson.loads(_json(self._cleaned().to_json())))
+            return ToolResult.from_json(orjson.loads(json_of(self._cleaned().to_json())))
         except (ToolError, ValueError) as error:
             failed = ToolResult.failed(str(error))
             return replace(
@@ -93,20 +89,21 @@ class ToolResult:
         """The output; as one JSON text when it is long, because only text can be moved out of a record."""
         if self.output is None or isinstance(self.output, str):
             return self.output
-        text = _json(self.output)
-        return self.output if len(text) <= _WHOLE else text.decode()
+        text = json_of(self.output)
+        return self.output if len(text) <= WHOLE else text.decode()
 
     def output_size(self) -> int:
-        """Bytes of the output as JSON."""
-        return len(_json(self.output)) if self.output is not None else 0
+        """Bytes of the output as JSON, or characters when it is text."""
+        if isinstance(self.output, str):
+            return len(self.output)
+        return len(json_of(self.output)) if self.output is not None else 0
 
     def _cleaned(self) -> "ToolResult":
         """With text where untyped tools gave something else, and no more of it than can be kept."""
         cleaned = {
-            "content": _bounded(_text(self.content)),
-            "content_for_user": None if self.content_for_user is None else _bounded(_text(self.content_for_user)),
-            "error": None if self.error is None else _bounded(_text(self.error)),
-            "output": None if self.output is None else _finite(self.output),
+            "content": text_of(self.content),
+            "content_for_user": None if self.content_for_user is None else text_of(self.content_for_user),
+            "error": None if self.error is None else text_of(self.error),
             "is_success": bool(self.is_success),
         }
         changed = {name: value for name, value in cleaned.items() if value is not getattr(self, name)}
@@ -150,45 +147,3 @@ class ToolResult:
             data["isSuccess"],
             TerminationReason(reason) if reason else None,
         )
-
-
-def _text(content: object) -> str:
-    """Text that every reader can decode: objects as JSON, half a surrogate pair as the sign for no character."""
-    if not isinstance(content, str):
-        return _json(_finite(content)).decode()
-    try:
-        content.encode()
-    except UnicodeEncodeError:
-        return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return content
-
-
-def _bounded(text: str) -> str:
-    if len(text) <= _STORED:
-        return text
-    return f"{text[:_STORED]}\n[… {len(text) - _STORED:,} more characters were dropped …]"
-
-
-def _finite(value: object) -> object:
-    """The value with words in place of the numbers that JSON has none for; what holds none comes back as it is."""
-    try:
-        return _worded(value) if b"null" in write_json(value) else value
-    except TypeError:
-        return value  # whoever writes it says what is wrong
-
-
-def _worded(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {name: _worded(member) for name, member in cast(dict[str, object], value).items()}
-    if isinstance(value, list | tuple):
-        return [_worded(member) for member in cast(Sequence[object], value)]
-    return value
-
-
-def _json(value: object) -> bytes:
-    try:
-        return write_json(value)
-    except TypeError as error:
-        raise ToolError(f"the tool's result cannot be stored: {error}") from error
