@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,7 @@ from agiwo.testing import ScriptedModel
 from agiwo_client import Client, Run, connect
 from agiwo_protocol import approval
 from agiwo_protocol.approval import Approval, Reply
-from agiwo_protocol.paths import locate
-from agiwod.face.rpc.face import RpcFace
-from agiwod.runtime.daemon import Daemon
-from agiwod.transport.unix import UnixTransport
+from client_stage import serving
 from daemon_lab import PATIENCE, KeptJournal, running
 
 pytestmark = pytest.mark.anyio
@@ -26,21 +21,6 @@ pytestmark = pytest.mark.anyio
 def careful_agent(tool: Careful) -> Agent:
     turns = [{"toolCalls": [{"name": tool.name, "arguments": {"n": 1}}]}, {"text": "Done."}]
     return Agent("careful", "Asks first.", ScriptedModel(turns=turns, repeat=True), [tool])
-
-
-@asynccontextmanager
-async def serving(daemon: Daemon, home: Path) -> AsyncGenerator[None]:
-    """The daemon at its socket."""
-    ready = asyncio.Event()
-    transport = UnixTransport(locate(home).prepare_socket_dir(), ready.set)
-    served = asyncio.create_task(transport.serve(RpcFace(daemon).converse))
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await ready.wait()
-        yield
-    finally:
-        served.cancel()
-        await asyncio.gather(served, return_exceptions=True)
 
 
 class Person:

@@ -25,7 +25,12 @@ PROVIDERS = ("OPENAI", "ANTHROPIC", "DEEPSEEK", "NVIDIA", "ACME")
 
 ANSWER = "The capital of France is Paris."
 
-CALLED = {"roll_dice": "{}", "researcher": '{"task": "Find it."}', "critic": '{"task": "What is wrong with it?"}'}
+CALLED = {
+    "roll_dice": "{}",
+    "open_files": "{}",
+    "researcher": '{"task": "Find it."}',
+    "critic": '{"task": "What is wrong with it?"}',
+}
 """The tools and agents of the pages that a model would call, and how."""
 
 CITY = '{"name": "Paris", "population": 2100000}'

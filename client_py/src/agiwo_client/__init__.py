@@ -7,5 +7,17 @@ from agiwo_client.events import Events
 from agiwo_client.questions import OnApproval
 from agiwo_client.run import Run
 from agiwo_client.state import State
+from agiwo_client.tool import Tool
 
-__all__ = ["Client", "DaemonGone", "DaemonNotFound", "Events", "OnApproval", "RpcError", "Run", "State", "connect"]
+__all__ = [
+    "Client",
+    "DaemonGone",
+    "DaemonNotFound",
+    "Events",
+    "OnApproval",
+    "RpcError",
+    "Run",
+    "State",
+    "Tool",
+    "connect",
+]

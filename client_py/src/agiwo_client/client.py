@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeVar
 from agiwo_protocol import connection, run, scheduler
 from agiwo_protocol.channel import ChannelClosed, StreamChannel
 from agiwo_protocol.contract import Method, Wire
+from agiwo_protocol.errors import Cancelled
 from agiwo_protocol.event import Topic
 from agiwo_protocol.item import Input
-from agiwo_protocol.peer import Peer, refuse_requests
+from agiwo_protocol.peer import Peer
 
 from agiwo_client.door import Door
 from agiwo_client.errors import DaemonGone, DaemonNotFound
@@ -59,7 +60,7 @@ class Client:
         peer = await self._connected()
         try:
             answer = await peer.request(method.name, params.to_wire(), timeout=timeout)
-        except ChannelClosed:
+        except (ChannelClosed, Cancelled):  # who cancels is the caller, and then it hears nothing any more
             raise DaemonGone(f"the connection to the daemon ended before it answered {method.name}") from None
         return method.result.model_validate(answer)
 
@@ -79,9 +80,9 @@ class Client:
         """Start a run, once: asking goes on over lost connections, under one idempotency key.
 
         Its events are followed from the first one on, for whoever iterates over the run. One that is to end with this
-        client's connection is started over that one, and followed once it is iterated. With an `output_schema` its last
-        answer is held against that JSON Schema, and is the `output` that `Run.wait` tells. `traceparent` (W3C Trace
-        Context) names the span that the run is to be below.
+        client's connection, or may call its tools, is started over that one, and followed once it is iterated. With an
+        `output_schema` its last answer is held against that JSON Schema, and is the `output` that `Run.wait` tells.
+        `traceparent` (W3C Trace Context) names the span that the run is to be below.
         """
         params = run.StartParams(
             agent=agent,
@@ -94,7 +95,7 @@ class Client:
             on_disconnect=on_disconnect,
             traceparent=traceparent,
         )
-        if on_disconnect == "cancel":
+        if on_disconnect == "cancel" or self._door.service.tools:
             alone = params.model_copy(update={"attach": False})
             started = await self.persist(lambda: self.call(run.START, alone))
             return Run(self, self._door, started, 0, self._patience)
@@ -181,8 +182,7 @@ class Client:
         async with self._opening:
             if self._peer is None or self._peer.is_over:
                 channel, self._server = await self._door.open()
-                questions = self._door.questions
-                self._peer = Peer(channel, questions.serve if questions else refuse_requests)
+                self._peer = Peer(channel, self._door.service.serve)
                 conversation = asyncio.create_task(self._converse(self._peer, channel))
                 self._conversations.add(conversation)
                 conversation.add_done_callback(self._conversations.discard)

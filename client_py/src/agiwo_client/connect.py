@@ -1,13 +1,17 @@
 """How a client begins: `connect()` finds the running daemon, or starts one."""
 
 import os
+from collections.abc import Sequence
 
 from agiwo_protocol.paths import Paths, locate, remote_address, remote_token
 
 from agiwo_client.address import Address, UnixAddress, read_address
+from agiwo_client.calls import Calls
 from agiwo_client.client import Client
 from agiwo_client.door import Door
-from agiwo_client.questions import OnApproval
+from agiwo_client.questions import OnApproval, Questions
+from agiwo_client.service import Service
+from agiwo_client.tool import Function, Tool
 
 
 def connect(
@@ -18,6 +22,7 @@ def connect(
     name: str = "agiwo-client",
     patience: float = 60.0,
     on_approval: OnApproval | None = None,
+    tools: Sequence[Tool | Function] = (),
     address: str | None = None,
     token: str | None = None,
 ) -> Client:
@@ -34,14 +39,19 @@ def connect(
     them. Several may be asked about at the same time. The first answer counts; when it was somebody else's, the
     callback is cancelled.
 
+    `tools` are functions that the runs which are started here may call, beside the tools of their agents; a `Tool` says
+    more of one. An agent's own tool of the same name stays in its place. After a cut, calls come back while the run is
+    iterated or waited for.
+
     Raises:
         DaemonNotFound: (when entered or awaited) no daemon runs, and none could be started.
-        ValueError: the address is none.
+        ValueError: the address is none, or one of the tools can be none.
     """
     paths = locate(home)
     there = _address(paths, remote_address() if address is None and home is None else address, token)
     is_here = isinstance(there, UnixAddress)
-    door = Door(paths, there, name=name, autostart=autostart and is_here, timeout=timeout, on_approval=on_approval)
+    service = Service(Questions(on_approval) if on_approval else None, Calls(tools) if tools else None)
+    door = Door(paths, there, name=name, autostart=autostart and is_here, timeout=timeout, service=service)
     return Client(door, patience=patience)
 
 

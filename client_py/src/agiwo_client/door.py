@@ -11,6 +11,7 @@ from typing import Any, Final
 import anyio
 from agiwo_protocol import connection, jsonrpc
 from agiwo_protocol.channel import StreamChannel
+from agiwo_protocol.errors import Cancelled
 from agiwo_protocol.framing import Frame, Malformed
 from agiwo_protocol.jsonrpc import Response
 from agiwo_protocol.paths import Paths
@@ -19,7 +20,7 @@ from agiwo_protocol.version import PROTOCOL_VERSION
 from agiwo_client.address import Address, UnixAddress
 from agiwo_client.errors import DaemonGone, DaemonNotFound
 from agiwo_client.patience import Patience
-from agiwo_client.questions import OnApproval, Questions
+from agiwo_client.service import Service
 
 _HANDSHAKE: Final = 0
 """The id of the first request; a `Peer` counts its own from 1."""
@@ -28,7 +29,7 @@ _HANDSHAKE: Final = 0
 class Door:
     """Opens connections to the daemon at one address, and closes what is still open at the end.
 
-    `questions` is what the daemon may ask over them; None: nothing.
+    `service` is what the daemon may ask over them.
     """
 
     def __init__(
@@ -39,10 +40,10 @@ class Door:
         name: str,
         autostart: bool,
         timeout: float,
-        on_approval: OnApproval | None = None,
+        service: Service,
     ) -> None:
         self._paths, self._address = paths, address
-        self.questions = None if on_approval is None else Questions(on_approval)
+        self.service = service
         self._name = name
         self._autostart = autostart
         self._timeout = timeout
@@ -79,8 +80,7 @@ class Door:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self.questions is not None:
-            await self.questions.aclose()
+        await self.service.aclose()
         while self._open:
             await self._open.pop().close()
 
@@ -126,11 +126,11 @@ class Door:
     async def _shake_hands(self, channel: StreamChannel) -> connection.InitializeResult:
         try:
             info = connection.ClientInfo(name=self._name)
-            capabilities = connection.ClientCapabilities(approvals=None if self.questions is None else {})
             params = connection.InitializeParams(
                 protocol_version=PROTOCOL_VERSION,
                 client_info=info,
-                capabilities=capabilities,
+                capabilities=self.service.capabilities,
+                tools=self.service.tools,
                 token=self._address.token(),
             )
             result, _ = await ask(channel, _HANDSHAKE, connection.INITIALIZE.name, params.to_wire())
@@ -153,6 +153,8 @@ async def ask(channel: StreamChannel, id: int, method: str, params: object) -> t
         messages = [read_frame(frame) for frame in frames]
         for place, message in enumerate(messages):
             if isinstance(message, Response) and message.id == id:
+                if isinstance(message.error, Cancelled):  # not by us: the daemon is about to end
+                    raise DaemonGone(f"the daemon ended before it answered {method}")
                 if message.error is not None:
                     raise message.error
                 return message.result, [each for each in messages[place + 1 :] if each is not None]

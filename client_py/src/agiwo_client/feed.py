@@ -91,9 +91,8 @@ class Feed:
         return events
 
     def _serve(self, request: Request) -> None:
-        if self._door.questions is not None:
-            task = self._asked[request.id] = self._door.questions.serve_on(self._channel, request)
-            task.add_done_callback(lambda done: self._asked.pop(request.id, None))
+        task = self._asked[request.id] = self._door.service.serve_on(self._channel, request)
+        task.add_done_callback(lambda done: self._asked.pop(request.id, None))
 
     def _cancel(self, notification: Notification) -> None:
         id = notification.params.get("id") if isinstance(notification.params, dict) else None
@@ -103,6 +102,7 @@ class Feed:
     async def close(self) -> None:
         """Stop following."""
         self._abandoned.detach()
-        for task in list(self._asked.values()):
-            task.cancel()
+        asked = list(self._asked.values())
         await self._door.close(self._channel)
+        for task in asked:
+            task.cancel()

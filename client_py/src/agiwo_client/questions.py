@@ -5,17 +5,12 @@ One question may come over several connections, of which each follows or waits f
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agiwo_protocol import jsonrpc
-from agiwo_protocol.approval import REQUEST, Approval, Option, Reply
-from agiwo_protocol.channel import StreamChannel
+from agiwo_protocol.approval import Approval, Option, Reply
 from agiwo_protocol.contract import read_params
-from agiwo_protocol.errors import Cancelled, MethodNotFound, RpcError
-from agiwo_protocol.jsonrpc import Request
-from agiwo_protocol.peer import Peer
 
 Said = Reply | Option | bool | None
 """What the callback may say: a reply, the option alone, yes or no; None leaves the question to others."""
@@ -40,41 +35,21 @@ class Questions:
     def __init__(self, callback: OnApproval) -> None:
         self._callback = callback
         self._put: dict[str, _Put] = {}
-        self._served: set[asyncio.Task[None]] = set()
 
-    async def serve(self, peer: Peer | None, request: Request) -> Any:
-        """The answer to a request of the daemon, once the callback has said something.
+    async def serve(self, params: Mapping[str, Any] | list[Any] | None) -> dict[str, Any]:
+        """The answer to an `approval/request`, once the callback has said something.
 
         Raises:
-            RpcError: it is none that is known here.
+            RpcError: it is no question.
         """
-        if request.method != REQUEST.name:
-            raise MethodNotFound("this client does not serve that", method=request.method, near=[])
-        return (await self._ask(read_params(Approval, request.params))).to_wire()
-
-    def serve_on(self, channel: StreamChannel, request: Request) -> "asyncio.Task[None]":
-        """Serve a request that came over a connection which has no `Peer`; cancel what is returned to end that."""
-        task = asyncio.create_task(self._answer(channel, request), name=f"question {request.id}")
-        self._served.add(task)
-        task.add_done_callback(self._served.discard)
-        return task
+        return (await self._ask(read_params(Approval, params))).to_wire()
 
     async def aclose(self) -> None:
         """Ask the callback nothing more."""
-        tasks: list[asyncio.Task[Any]] = [*self._served, *(put.task for put in self._put.values())]
+        tasks = [put.task for put in self._put.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _answer(self, channel: StreamChannel, request: Request) -> None:
-        try:
-            body = jsonrpc.result(request.id, await self.serve(None, request))
-        except RpcError as error:
-            body = jsonrpc.failure(request.id, error)
-        except asyncio.CancelledError:
-            channel.write(jsonrpc.failure(request.id, Cancelled("the request was cancelled")))
-            raise
-        channel.write(body)
 
     async def _ask(self, approval: Approval) -> Reply:
         put = self._put.get(approval.approval_id)
