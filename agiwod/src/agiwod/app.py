@@ -29,6 +29,7 @@ from agiwod.opening import Opening
 from agiwod.reload import Reload
 from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
+from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
 from agiwod.settings import SchedulerSettings, Settings, idle_settings
 from agiwod.shelf import skill_sources
@@ -125,6 +126,7 @@ async def _daemon(
         scheduling=_scheduling(settings.scheduler),
         export=sender.export,
         resends=sender.resends,
+        exposure=Exposure(**settings.mcp.expose.model_dump()),
         facts=Facts(
             version=__version__,
             storage=settings.storage.kind,

@@ -14,6 +14,7 @@ from agiwod.offer import offered_models, secrets
 from agiwod.roster import build_agents
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.daemon import Daemon
+from agiwod.runtime.exposure import Exposure
 from agiwod.settings import Settings, idle_settings
 from agiwod.shelf import skill_sources
 
@@ -55,6 +56,7 @@ class Reload:
         self._redactor.learn(hidden)
         self._file.set_level(settings.log_level)
         self._daemon.skills.look_in(skill_sources(settings))
+        self._daemon.exposure = Exposure(**settings.mcp.expose.model_dump())
         self._daemon.adopt(agents, offered_models(settings, self._keys), hidden)
         self._accept(tuple(sorted(key for key, _ in _fixed(settings) ^ self._fixed)))
 

@@ -13,6 +13,7 @@ from agiwod.cli.config import config
 from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
 from agiwod.cli.doctor import doctor
 from agiwod.cli.logs import logs
+from agiwod.cli.mcp import mcp
 from agiwod.cli.models import models
 from agiwod.cli.replay import replay
 from agiwod.cli.runs import runs
@@ -68,4 +69,5 @@ app.add_typer(models, name="models")
 app.add_typer(tools, name="tools")
 app.add_typer(skills, name="skills")
 app.add_typer(config, name="config")
+app.add_typer(mcp, name="mcp")
 app.command()(schema)

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
 FACES: Final = {
     "rpc": "agiwod.face.rpc.face:RpcFace",
+    "mcp": "agiwod.face.mcp.face:McpFace",
 }
 """Where each face is made. Loaded when asked for, so that one does not pay for the others."""
 
 ENDPOINTS: Final = {
     "/healthz": "agiwod.face.health:HealthEndpoint",
+    "/mcp": "agiwod.face.mcp.endpoint:McpEndpoint",
 }
 """What is served over HTTP, by path. Loaded when HTTP is on."""
 

@@ -29,6 +29,7 @@ from agiwod.runtime.cron import CRON
 from agiwod.runtime.crons import Crons
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
+from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.hosts import Hosts
 from agiwod.runtime.identity import Identity
 from agiwod.runtime.milestones import Milestones
@@ -94,6 +95,7 @@ class Daemon:
         scheduling: SchedulerConfig | None = None,
         export: OtlpExport | None = None,
         resends: bool = True,
+        exposure: Exposure | None = None,
     ) -> None:
         self.facts = facts or Facts()
         self.clock = clock or SystemClock()
@@ -130,6 +132,7 @@ class Daemon:
         self.replays = Replays(self.engine, agents, self.check_open)
         self.clients = Clients(self.events)
         self.config = ConfigState(self.started_at)
+        self.exposure = exposure or Exposure()
         self.ended = asyncio.Event()
         self._phase = State.STARTING
         self._deadline = 0.0

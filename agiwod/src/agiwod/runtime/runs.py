@@ -168,6 +168,16 @@ class Runs:
         await self._engine.result(run, timeout)
         return await self.get(run)
 
+    async def result(self, run: str) -> RunResult:
+        """How the run ended, once it has, without what it costs to look into its events.
+
+        Cancelling the caller ends the waiting only.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return await self._engine.result(run)
+
     async def steer(self, run: str, content: Content) -> str:
         """Tell a run something that its next model call includes; returns the message's id.
 

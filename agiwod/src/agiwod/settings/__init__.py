@@ -6,6 +6,7 @@ from agiwod.settings.load import load_settings
 from agiwod.settings.tables import (
     AgentSettings,
     ApprovalSettings,
+    McpExposeSettings,
     McpServerSettings,
     McpSettings,
     ModelSettings,
@@ -22,6 +23,7 @@ from agiwod.settings.tables import (
 __all__ = [
     "AgentSettings",
     "ApprovalSettings",
+    "McpExposeSettings",
     "McpServerSettings",
     "McpSettings",
     "ModelSettings",

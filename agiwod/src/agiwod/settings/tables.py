@@ -185,10 +185,20 @@ class McpServerSettings(Table):
         return self
 
 
+class McpExposeSettings(Table):
+    """`[mcp.expose]`: what clients of MCP are shown, agents and skills by patterns of their names."""
+
+    agents: tuple[str, ...] = ("*",)
+    skills: tuple[str, ...] = ("*",)
+    scheduler: bool = True
+    runs: bool = True
+
+
 class McpSettings(Table):
-    """`[mcp]`: the servers by name."""
+    """`[mcp]`: the servers by name, and what clients are shown."""
 
     servers: dict[Name, McpServerSettings] = {}
+    expose: McpExposeSettings = McpExposeSettings()
 
 
 class PythonSettings(Table):

@@ -1,0 +1,77 @@
+"""Agents as tools: which there are, under which names, and what they take. Calls none of them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from agiwo.agent import Agent
+from agiwo.agent.carried_tool import CarriedTool
+from agiwo_protocol.contract import Wire
+from mcp_types import Tool, ToolAnnotations
+from pydantic import Field
+
+from agiwod.face.mcp.shapes import OUTCOME
+from agiwod.runtime.daemon import Daemon
+
+_UNNAMABLE: Final = re.compile(r"[^A-Za-z0-9_-]")
+"""What hosts do not take in the name of a tool."""
+
+INPUT: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "input": {"type": "string", "description": "What the agent is to do, in words."},
+        "sessionId": {
+            "type": "string",
+            "description": "The session of an earlier call, to go on with that conversation; else a new one begins.",
+        },
+        "outputSchema": {
+            "type": "object",
+            "description": "A JSON Schema that the answer has to fit. The result then has it as data in `output`.",
+        },
+    },
+    "required": ["input"],
+    "additionalProperties": False,
+}
+"""What the tool of an agent takes."""
+
+
+class AgentArguments(Wire):
+    """What the call of an agent takes."""
+
+    input: str
+    session_id: str | None = Field(default=None, min_length=1, max_length=4096)
+    output_schema: dict[str, Any] | None = None
+
+
+def agents_by_name(daemon: Daemon) -> dict[str, Agent]:
+    """The agents that are shown, by the names of their tools. Of two with one name, the first counts."""
+    shown = (each.agent for each in daemon.agents.list() if daemon.exposure.shows_agent(each.agent.id))
+    found: dict[str, Agent] = {}
+    for agent in shown:
+        found.setdefault(_UNNAMABLE.sub("_", agent.id), agent)
+    return found
+
+
+def agent_tools(daemon: Daemon) -> Iterator[Tool]:
+    """A tool for each agent that is shown."""
+    for name, agent in agents_by_name(daemon).items():
+        yield Tool(
+            name=name,
+            title=agent.id,
+            description=agent.description or f"Ask the agent {agent.id}.",
+            input_schema=INPUT,
+            output_schema=OUTCOME,
+            annotations=_annotations(agent),
+        )
+
+
+def _annotations(agent: Agent) -> ToolAnnotations:
+    """What the agent and those below it could do, by their own tools."""
+    tools = [tool for each in agent.family() for tool in each.tools if not isinstance(tool, CarriedTool)]
+    only_reads = all(tool.effect == "read" for tool in tools)
+    return ToolAnnotations(
+        read_only_hint=only_reads,
+        destructive_hint=not only_reads,
+        idempotent_hint=False,  # each call is a run of its own, and models say the same thing differently
+        open_world_hint=True,
+    )

@@ -1,0 +1,19 @@
+"""One client of MCP over a channel, from its first message to its last. Loads mcp, so it is loaded in a thread."""
+
+from agiwo_protocol.channel import Channel
+
+from agiwod.face.mcp.server import McpServer
+from agiwod.face.mcp.streams import Reading, Writing
+from agiwod.runtime.daemon import Daemon
+
+
+async def hold(daemon: Daemon, channel: Channel) -> None:
+    """Hold one conversation to its end. Runs of calls that were under way go on, if nobody cancelled them."""
+    reading = Reading(channel)
+    server = McpServer(daemon, lambda: reading.is_over)
+    forget = daemon.on_end(server.answered)
+    try:
+        await server.run(reading, Writing(channel))
+    finally:
+        forget()
+        await channel.close()

@@ -1,0 +1,36 @@
+"""The sessions of MCP over HTTP, as an ASGI app. Loads mcp, so it is loaded in a thread; who may ask was seen to."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from agiwo_protocol.limits import MAX_MESSAGE
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.types import ASGIApp
+
+from agiwod.face.mcp.server import McpServer
+from agiwod.runtime.daemon import Daemon
+
+
+@asynccontextmanager
+async def serving(daemon: Daemon, names: Sequence[str], is_left: Callable[[], bool]) -> AsyncGenerator[ASGIApp]:
+    """The app, for as long as it is needed; then its sessions are ended."""
+    server = McpServer(daemon, is_left)
+    manager = StreamableHTTPSessionManager(
+        server.server,
+        security_settings=_security(names),
+        max_request_body_size=MAX_MESSAGE,
+    )
+    forget = daemon.on_end(server.answered)
+    try:
+        async with manager.run():
+            yield StreamableHTTPASGIApp(manager)
+    finally:
+        forget()
+
+
+def _security(names: Sequence[str]) -> TransportSecuritySettings:
+    """The names at any port, and pages of theirs. Given, since mcp checks nothing by itself."""
+    hosts = [host for name in names for host in (name, f"{name}:*")]
+    origins = [f"{scheme}://{host}" for scheme in ("http", "https") for host in hosts]
+    return TransportSecuritySettings(enable_dns_rebinding_protection=True, allowed_hosts=hosts, allowed_origins=origins)
