@@ -29,6 +29,7 @@ class Tape:
         self.is_refusing = self.is_unreadable = False
         self._busy = 0
         self._moves = 0
+        self._moved = asyncio.Event()
 
     async def settle(self) -> None:
         """Return when no task waits for the journal and none of them does anything more by itself."""
@@ -37,7 +38,12 @@ class Tape:
             while quiet < _QUIET:
                 quiet = quiet + 1 if not self._busy and moves == self._moves else 0
                 moves = self._moves
-                await asyncio.sleep(0)
+                # Who spins keeps the interpreter from the thread that reads or writes.
+                await (self._next_move() if self._busy else asyncio.sleep(0))
+
+    async def _next_move(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
 
     async def append(self, *changes: Change) -> list[Record]:
         """As `Journal.append`; on the tape before anybody is told, so that the tape has the order of the journal."""
@@ -144,6 +150,7 @@ class Tape:
         finally:
             self._busy -= 1
             self._moves += 1
+            self._moved.set()
 
 
 def batches(changes: Iterable[Change]) -> list[Batch]:

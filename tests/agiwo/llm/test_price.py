@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from agiwo.errors import ConfigError
 from agiwo.llm import AnthropicModel, LocalModel, Model, NvidiaModel, OpenAIModel, Price, ScriptedModel, resolve_model
-from agiwo.llm.price import tariff_of
+from agiwo.llm.price import prepare, tariff_of
 from agiwo.llm.tokens import count_tokens
 from agiwo.schema.run import NOTHING, Usage
 
@@ -91,6 +91,13 @@ def test_the_list_of_prices_is_not_loaded_before_somebody_asks() -> None:
     program = "import sys, agiwo.agent, agiwo.llm.openai; print('genai_prices' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+async def test_the_list_is_not_loaded_for_a_model_that_names_no_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)  # who loads it fails
+    model = ScriptedModel(turns=[], price=None, provider="")
+    prepare(model)
+    assert await tariff_of(model) is None
 
 
 # Sums

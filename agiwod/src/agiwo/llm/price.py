@@ -53,7 +53,7 @@ FREE: Final = Price(0, 0)
 
 async def tariff_of(model: "Model") -> Tariff | None:
     """What the model costs; None when nobody knows."""
-    if model.price is not None:
+    if model.price is not None or _is_own(model):
         return model.price
     key = _key(model)
     if key not in _listed:
@@ -65,7 +65,7 @@ async def tariff_of(model: "Model") -> Tariff | None:
 def prepare(model: "Model") -> None:
     """Begin to look up what the model costs, so that it is known when its answer is there."""
     key = _key(model)
-    if model.price is None and key not in _looked_up:
+    if model.price is None and key not in _looked_up and not _is_own(model):
         _looked_up.add(key)
         asyncio.get_running_loop().run_in_executor(None, _look_up, *key)
 
@@ -73,6 +73,11 @@ def prepare(model: "Model") -> None:
 _Key = tuple[str, str, str | None]
 _looked_up: set[_Key] = set()
 _listed: dict[_Key, "Tariff | None"] = {}
+
+
+def _is_own(model: "Model") -> bool:
+    """Whether a model names no provider at all: no list has it, and so none is loaded."""
+    return not (model.provider or model.base_url)
 
 
 def _key(model: "Model") -> _Key:

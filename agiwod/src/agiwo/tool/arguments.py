@@ -10,6 +10,7 @@ import orjson
 
 from agiwo.errors import ToolError
 from agiwo.tool.nesting import write_json
+from agiwo.tool.plain import PlainSchema
 
 _QUOTED = 500
 """Characters of a model's own words that an error repeats to it."""
@@ -78,6 +79,7 @@ class ArgumentSchema:
 
     def __init__(self, tool: str, schema: Mapping[str, Any]) -> None:
         self._tool, self._schema = tool, schema
+        self._plain: PlainSchema | None = None
         self._validator: _Validator | None = None
 
     def check(self, arguments: Mapping[str, Any]) -> None:
@@ -98,8 +100,11 @@ class ArgumentSchema:
 
     def _faults(self, arguments: Mapping[str, Any]) -> list[str]:
         try:
+            plain = self._plain = self._plain or PlainSchema(self._schema)
+            if plain.is_whole and plain.fits(arguments):
+                return []
             validator = self._compiled()
-            if _plainly_fits(arguments, self._schema):
+            if plain.fits(arguments):
                 return []
             errors = validator.iter_errors(arguments)
             found = [error for error, _ in zip(errors, range(_LISTED), strict=False)]
@@ -134,39 +139,6 @@ def _schema_faults() -> tuple[type[Exception], ...]:
     from referencing.exceptions import Unresolvable
 
     return SchemaError, UnknownType, Unresolvable
-
-
-def _plainly_fits(value: object, schema: object) -> bool:
-    """Whether the value fits for certain; False also when the schema says more than is looked at here.
-
-    Nearly every call fits a schema of names and types, and looking is a tenth of what the validator costs.
-    """
-    if not isinstance(schema, dict):
-        return False
-    members = cast(dict[str, Any], schema)
-    if not members.keys() <= _LOOKED_AT or members.get("type") != _KINDS.get(type(value)):
-        return False
-    if isinstance(value, dict):
-        return _plainly_has(cast(dict[str, object], value), members)
-    if isinstance(value, list):
-        items: object = members.get("items")
-        return items is None or all(_plainly_fits(item, items) for item in cast(list[object], value))
-    return True
-
-
-def _plainly_has(value: dict[str, object], schema: dict[str, Any]) -> bool:
-    known: dict[str, object] = schema.get("properties", {})
-    if schema.get("additionalProperties", True) is not True and not value.keys() <= known.keys():
-        return False
-    return all(name in value for name in schema.get("required", ())) and all(
-        _plainly_fits(member, known[name]) for name, member in value.items() if name in known
-    )
-
-
-_LOOKED_AT: Final = frozenset(
-    {"type", "properties", "required", "additionalProperties", "items", "title", "description", "default"}
-)
-"""What such a schema may say; the last three ask for nothing."""
 
 
 class _Fault(Protocol):
