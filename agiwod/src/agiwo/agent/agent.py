@@ -1,7 +1,7 @@
 """An agent: a model, tools and a prompt under a name. The one thing most users make."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -27,6 +27,7 @@ from agiwo.tool.base import BaseTool
 from agiwo.tool.builtin import builtin_tool
 from agiwo.tool.executor import ToolExecutor
 from agiwo.tool.function import tool
+from agiwo.tool.toolset import Toolset
 
 # The engine and the loop are loaded by the first run: they are more than half of what there is to load.
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ HOSTED_SECONDS = 600.0
 
 
 class Agent:
-    """An agent that runs in this process. `tools` takes tools and plain functions.
+    """An agent that runs in this process. `tools` takes tools, plain functions, and sets of tools that come and go.
 
     Without `tools` it has `calculator`, `current_time` and `http_request`; with an empty list it has none.
 
@@ -72,7 +73,7 @@ class Agent:
         id: str,
         description: str,
         model: Model,
-        tools: Sequence[BaseTool | Callable[..., Any]] | None = None,
+        tools: Sequence[BaseTool | Toolset | Callable[..., Any]] | None = None,
         system_prompt: str = "",
         options: AgentOptions | None = None,
         hooks: AgentHooks | None = None,
@@ -94,12 +95,12 @@ class Agent:
         if tools is not None and not isinstance(tools, list | tuple):
             raise ConfigError(f"an agent takes as its tools a list of tools and functions, and not {tools!r:.100}")
         given = map(builtin_tool, _DEFAULT_TOOLS) if tools is None else tools
-        self.tools = [each if isinstance(each, BaseTool) else tool(each) for each in given]
+        self.tools, self.toolsets = _sorted(given)
         self.skills = skills or _skills_of(self.options)
         if self.skills and self.skills.tool not in self.tools:
             self.tools.append(self.skills.tool)
         self._carried = [each for each in self.tools if isinstance(each, CarriedTool)]
-        self._executor = ToolExecutor(self.tools, policy=self.options.approval_policy)
+        self._executor = ToolExecutor(self.tools, policy=self.options.approval_policy, toolsets=self.toolsets)
         self._home: Home | None = None
 
     @cached_property
@@ -267,6 +268,7 @@ class Agent:
             BudgetExhausted: the input alone has more tokens than the budget.
         """
         output = self._output(output_type)
+        await self.ready()
         spec = self.spec(
             user_input,
             session_id=session_id,
@@ -319,6 +321,7 @@ class Agent:
             BudgetExhausted: the input alone has more tokens than the budget.
         """
         output = self._output(output_type)
+        await self.ready()
         spec = self.spec(
             user_input,
             session_id=session_id,
@@ -357,6 +360,7 @@ class Agent:
         bring more of the output have it in `partial`.
         """
         output = self._output(output_type)
+        await self.ready()
         spec = self.spec(
             user_input,
             session_id=session_id,
@@ -395,6 +399,15 @@ class Agent:
         engine, _ = await self._enter()
         await engine.branching.rewind(session_id, at, seq)
 
+    @property
+    def tool_names(self) -> frozenset[str]:
+        """The names of all the tools that there are for it just now."""
+        return frozenset(self._executor.definitions)
+
+    async def ready(self) -> None:
+        """Return once it is known which tools there are for a new run, or that takes too long; mostly at once."""
+        await self._executor.ready()
+
     async def _enter(self) -> "tuple[EmbeddedEngine, Home]":
         from agiwo.agent.home import home_for
 
@@ -414,6 +427,17 @@ class Agent:
             await self.keeping.store.close()
         await self._executor.close()
         await self.model.close()
+
+
+def _sorted(given: Iterable[BaseTool | Toolset | Callable[..., Any]]) -> tuple[list[BaseTool], list[Toolset]]:
+    tools: list[BaseTool] = []
+    toolsets: list[Toolset] = []
+    for each in given:
+        if isinstance(each, Toolset):
+            toolsets.append(each)
+        else:
+            tools.append(each if isinstance(each, BaseTool) else tool(each))
+    return tools, toolsets
 
 
 def _skills_of(options: AgentOptions) -> "Skillset | None":

@@ -67,6 +67,7 @@ class AgentTool(CarriedTool):
 
     async def prepare(self, arguments: Mapping[str, Any], scope: "StepScope", asked: Mapping[str, Any]) -> Any:
         """The run of the agent that the call asks for, in a session of its own."""
+        await self.agent.ready()
         parent = scope.run.spec
         spec = self.agent.spec(
             _task(arguments),

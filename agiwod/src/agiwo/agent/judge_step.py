@@ -18,9 +18,13 @@ class JudgeStep:
     async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
         """The verdict on the call in `arg`, and its arguments as somebody who is asked should see them."""
         call, executor = ToolCall(arg["id"], arg["name"], arg["arguments"]), self._executor
-        verdict = executor.judge(call) if call.name in executor.definitions else executor.judge_by_rules(call)
+        await executor.ready(call.name)
+        definition = executor.definitions.get(call.name)
+        verdict = executor.judge(call) if definition else executor.judge_by_rules(call)
+        version = definition.version if definition else ""
         try:
             arguments = parse_arguments(arg["arguments"])
         except ToolError:
             arguments = {}
-        return StepResult({"action": verdict.action, "reason": verdict.reason, "arguments": arguments})
+        judged = {"action": verdict.action, "reason": verdict.reason, "arguments": arguments}
+        return StepResult({**judged, "version": version} if version else judged)

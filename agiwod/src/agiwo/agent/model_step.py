@@ -19,22 +19,26 @@ from agiwo.loop.history import user_message
 from agiwo.loop.items import steering_item
 from agiwo.loop.plan import hosted_tools
 from agiwo.schema.event import USAGE_UPDATED, NewEvent
+from agiwo.schema.tool import ToolDefinition
 
 STEER = "steer"
 """The topic of messages that join a conversation while it goes on."""
 
 
 class ModelStep:
-    """Asks an agent's model, as often as its `retries` allow. `before` may change the messages of the call."""
+    """Asks an agent's model, as often as its `retries` allow. `before` may change the messages of the call.
+
+    `tools` is what the model is told of them; None for what is in the plan of each run.
+    """
 
     def __init__(
         self,
         model: Model,
         system_prompt: str,
-        tools: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None,
         before: Callable[[Sequence[Message]], Awaitable[list[Message]]],
     ) -> None:
-        self._model, self._tools, self._before = model, list(tools), before
+        self._model, self._tools, self._before = model, tools, before
         self._clock = SystemClock()
         self._prompt = system_prompt
 
@@ -101,6 +105,8 @@ class ModelStep:
 
     def _offered(self, scope: StepScope) -> Sequence[Mapping[str, Any]]:
         """The agent's own tools, and those that a client hosts for this run."""
+        if self._tools is None:
+            return [ToolDefinition(**tool).to_openai_schema() for tool in scope.run.spec.plan.get("tools", ())]
         hosted = hosted_tools(scope.run.spec.plan)
         return [*self._tools, *(tool.to_openai_schema() for tool in hosted)] if hosted else self._tools
 

@@ -43,9 +43,10 @@ class AgentProgram:
         steps, output = HookSteps(self.hooks), OutputStep()
         prepare = PrepareStep({tool.name: tool for tool in carried})
         self.output_types = output.types
+        # Those of toolsets come and go, so each run is told of the ones in its plan.
         schemas = [definition.to_openai_schema() for definition in executor.definitions.values()]
         self.effects: Mapping[str, Effect] = {
-            "model": ModelStep(model, system_prompt, schemas, steps.before_llm_call),
+            "model": ModelStep(model, system_prompt, None if executor.toolsets else schemas, steps.before_llm_call),
             "tool": ToolStep(executor),
             "judge": JudgeStep(executor),
             "child": prepare,

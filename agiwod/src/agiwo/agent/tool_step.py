@@ -1,6 +1,8 @@
 """The effect of a tool call. What the tool does wrong is a result that the model can read."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -24,7 +26,8 @@ class ToolStep:
         scope.open(item, "toolCall", callId=arg["id"], name=arg["name"])
         call = ToolCall(arg["id"], arg["name"], arg["arguments"])
         approval = arg.get("approval")
-        result = await self._executor.execute(call, context_of(scope), approved=approval is not None)
+        context = replace(context_of(scope), tell=partial(scope.delta, item, "toolOutput"))
+        result = await self._executor.execute(call, context, approved=approval is not None)
         output = {"content": result.content, "isError": not result.is_success}
         if result.content_for_user is not None:
             output["contentForUser"] = result.content_for_user

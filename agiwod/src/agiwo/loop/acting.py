@@ -31,8 +31,8 @@ Result = Mapping[str, Any]
 class Batch:
     """The calls of one answer. `stop` is set when the run was interrupted before all of them had a result.
 
-    Agents behind the calls draw from `purse`, and join the `children` when they work on their own. `allowed` are the
-    tools that somebody allowed for the session; those of this answer join them once all have run.
+    Agents behind the calls draw from `purse`, and join the `children` when they work on their own. `allowed` is
+    what somebody allowed for the session; what is allowed in this answer joins it once all have run.
     """
 
     def __init__(
@@ -112,8 +112,8 @@ class Batch:
             call = self._calls[index] = permission.call
             if permission.refusal is not None:
                 return await self._tell(index, f"Error: {permission.refusal}")
-            if permission.for_session:
-                self._newly_allowed.add(call["name"])
+            if permission.for_session is not None:
+                self._newly_allowed.add(permission.for_session)
             if carried := self._plan.carried.get(call["name"]):
                 return await self._carry_out(index, carried)
             asked = {} if permission.approval is None else {"approval": permission.approval}

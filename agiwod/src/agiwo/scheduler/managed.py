@@ -25,7 +25,7 @@ class ManagedAgent(Agent):
             agent.id,
             agent.description,
             agent.model,
-            [*agent.tools, *own],
+            [*agent.tools, *agent.toolsets, *own],
             agent.system_prompt,
             replace(agent.options, enable_termination_summary=True),
             agent.hooks,

@@ -110,6 +110,7 @@ class Supervisor:
             StorageError: the store refuses writes; nothing was accepted.
         """
         id, session = state_id or agent.id, session_id or ids.fresh("ses")
+        await agent.ready()
         spec = self.managed(agent).spec(
             user_input, session_id=session, user_id=user_id, metadata=metadata, asks=self._asks, budget=budget
         )
@@ -151,7 +152,9 @@ class Supervisor:
         return task
 
     async def _start_task(self, root: State, run: str, user_input: UserInput, phase: str = "open") -> None:
-        spec = self.known(root.agent).spec(user_input, session_id=root.session, asks=self._asks)
+        agent = self.known(root.agent)
+        await agent.ready()
+        spec = agent.spec(user_input, session_id=root.session, asks=self._asks)
         changed = replace(root, run=run, phase=phase, updated_at=self.clock.now())
         await self._start(replace(spec, state=root.id), changed, root)
 

@@ -63,6 +63,7 @@ class SpawnTool(CarriedTool):
         await self._refuse_too_many(asked)
         above = scope.run.spec
         agent = self._supervisor.known(arguments.get("agent") or above.agent)
+        await agent.ready()
         spec = agent.spec(
             arguments["task"],
             session_id=ids.derived("ses", scope.run.id, scope.key),

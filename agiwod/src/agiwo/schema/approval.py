@@ -20,7 +20,8 @@ Outcome = Literal["allow_once", "allow_session", "deny", "cancelled", "expired"]
 class Approval:
     """A call that waits for somebody's word. `id` holds the digest of its arguments, so no answer fits another call.
 
-    `reason` says why it is asked. `created_at` is in seconds since the epoch.
+    `reason` says why it is asked. `version` is that of the tool, if it has one: an answer for the session is for no
+    other. `created_at` is in seconds since the epoch.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Approval:
     arguments: Mapping[str, Any]
     reason: str = ""
     created_at: float = 0.0
+    version: str = ""
 
     @property
     def title(self) -> str:
@@ -42,17 +44,20 @@ class Approval:
         data: dict[str, Any] = {"approvalId": self.id, "title": self.title, "subject": subject}
         data |= {"options": options_for(self.name)}
         data |= {"reason": self.reason} if self.reason else {}
+        data |= {"version": self.version} if self.version else {}
         return NewEvent(APPROVAL_REQUESTED, data, self.item)
 
     @classmethod
     def from_event(cls, run: str, item: str, data: Mapping[str, Any], at: float) -> "Approval":
         """The inverse of `requested`."""
         subject = data["subject"]
-        return cls(data["approvalId"], run, item, subject["name"], subject["arguments"], data.get("reason", ""), at)
+        asked, reason, version = subject["arguments"], data.get("reason", ""), data.get("version", "")
+        return cls(data["approvalId"], run, item, subject["name"], asked, reason, at, version)
 
     def resolved(self, outcome: Outcome, *, by: str = "", reason: str = "") -> NewEvent:
         """The event that tells how it ended, and who ended it."""
         data = {"approvalId": self.id, "name": self.name, "outcome": outcome, "by": by, "reason": reason}
+        data["version"] = self.version
         return NewEvent(APPROVAL_RESOLVED, {name: value for name, value in data.items() if value}, self.item)
 
 
@@ -80,6 +85,11 @@ class Answer:
     def from_json(cls, data: Mapping[str, Any]) -> "Answer":
         """The inverse of `to_json`."""
         return cls(data["option"], data["reason"], data.get("arguments"), data["by"])
+
+
+def allowance(name: str, version: str = "") -> str:
+    """What is allowed for a session: a tool, and no other version of it than the one that was asked about."""
+    return f"{name}@{version}" if version else name
 
 
 def approval_id(run: str, key: str, digest: str) -> str:

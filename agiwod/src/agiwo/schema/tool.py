@@ -1,6 +1,6 @@
 """What a model is told about a tool, and where a tool call runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,7 +10,11 @@ Effect = Literal["read", "idempotent", "once"]
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """A tool as a model and a client see it. `parameters` is a JSON Schema; `timeout_seconds` is enforced."""
+    """A tool as a model and a client see it. `parameters` is a JSON Schema; `timeout_seconds` is enforced.
+
+    A tool from elsewhere has a `source`, what people call it there, and a `version`, which changes when what it says of
+    itself does: who has allowed it has allowed that version.
+    """
 
     name: str
     description: str
@@ -19,6 +23,8 @@ class ToolDefinition:
     timeout_seconds: float | None = 30
     cacheable: bool = False
     effect: Effect = "once"
+    source: str = ""
+    version: str = ""
 
     def to_openai_schema(self) -> dict[str, Any]:
         """The `tools` element of a chat completions request."""
@@ -43,7 +49,8 @@ class ExecutionContext:
     `idempotency_key` is the same for every attempt at one call, also after a crash, and different for every call.
     `skills` are those of the run, each with the version that it began with; None outside of a run.
     `state_id` names the agent in its scheduler, when it works for one.
-    `trace_id` and `span_id` name the call's span, for what the tool asks of others.
+    `trace_id` and `span_id` name the call's span, for what the tool asks of others. `tell` shows those who follow the
+    run what a call has to say before it ends; None when nobody can.
     """
 
     session_id: str
@@ -59,6 +66,7 @@ class ExecutionContext:
     skills: Mapping[str, str] | None = None
     state_id: str | None = None
     span_id: str | None = None
+    tell: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
 
     def new_child(self, run_id: str, agent_id: str) -> "ExecutionContext":
         """The context of a run below this one: for the same user, one level deeper."""
@@ -71,4 +79,5 @@ class ExecutionContext:
             idempotency_key="",
             skills=None,
             state_id=None,
+            tell=None,
         )

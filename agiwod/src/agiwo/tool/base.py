@@ -68,6 +68,11 @@ class BaseTool(ABC):
         return arguments
 
     @property
+    def policy_names(self) -> tuple[str, ...]:
+        """What a policy's rules may call it."""
+        return (self.name,)
+
+    @property
     def name(self) -> str:
         """The same as `get_name()`."""
         return self.get_name()

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agiwo.abort import AbortSignal
@@ -18,6 +18,7 @@ from agiwo.tool.definition import definition_of
 from agiwo.tool.policy import Policy, Verdict
 from agiwo.tool.result import ToolResult
 from agiwo.tool.settling import settled
+from agiwo.tool.toolset import Toolset
 
 _log = logging.getLogger(__name__)
 
@@ -28,33 +29,66 @@ _ERROR = 2000
 """Characters of an exception's text that the model is told."""
 
 
+@dataclass(slots=True)
+class _Held:
+    tool: BaseTool
+    definition: ToolDefinition
+    schema: ArgumentSchema
+
+    @classmethod
+    def of(cls, tool: BaseTool) -> "_Held":
+        """A tool with what is known of it from the start.
+
+        Raises: ConfigError when it cannot be a tool.
+        """
+        definition = definition_of(tool)
+        return cls(tool, definition, ArgumentSchema(definition.name, definition.parameters))
+
+
 class ToolExecutor:
-    """The tools of one agent, ready to be called by name.
+    """The tools of one agent, ready to be called by name; those of `toolsets` as they are at the moment.
 
     The policy's rules come before what a tool itself says about approval.
     """
 
-    def __init__(self, tools: Iterable[BaseTool], clock: Clock | None = None, *, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        tools: Iterable[BaseTool],
+        clock: Clock | None = None,
+        *,
+        policy: Policy | None = None,
+        toolsets: Sequence[Toolset] = (),
+    ) -> None:
         self._clock = clock or SystemClock()
         self._policy = policy or Policy()
         self._cache = ResultCache(self._clock)
-        self._tools: dict[str, BaseTool] = {}
+        self._own: dict[str, _Held] = {}
+        self._others: dict[str, _Held] = {}
         self._definitions: dict[str, ToolDefinition] = {}
-        self._schemas: dict[str, ArgumentSchema] = {}
         self._running: set[asyncio.Task[object]] = set()
+        self.toolsets = toolsets
         for tool in tools:
             self._add(tool)
 
     @property
     def definitions(self) -> Mapping[str, ToolDefinition]:
         """What the model is told, by name, in the order the tools were given."""
-        return self._definitions
+        if not self.toolsets:
+            return self._definitions
+        return {name: held.definition for name, held in self._present().items()}
 
     @property
     def judged(self) -> frozenset[str]:
         """The tools whose calls may need somebody's approval, or be denied."""
-        tools, policy = self._tools.items(), self._policy
-        return frozenset(name for name, tool in tools if tool.may_need_approval or policy.is_about(name))
+        held, policy = self._present().items(), self._policy
+        return frozenset(
+            name for name, each in held if each.tool.may_need_approval or policy.is_about(*each.tool.policy_names)
+        )
+
+    async def ready(self, name: str | None = None) -> None:
+        """Return once it is known which tools there are, or that takes too long; at once if `name` is one of them."""
+        if self.toolsets and (name is None or name not in self._present()):
+            await asyncio.gather(*(each.ready() for each in self.toolsets))
 
     def is_ruled(self, name: str) -> bool:
         """Whether a rule could ask about calls of a tool of this name, or deny them, also of one that is none here."""
@@ -66,10 +100,10 @@ class ToolExecutor:
         A call that cannot run is allowed: nobody need be asked about what only gives an error.
         """
         try:
-            arguments = self._arguments_of(call)
+            held, arguments = self._understood(call)
         except ToolError:
             return Verdict("allow")
-        return self._judged(call.name, arguments, policy or self._policy)
+        return self._judged(held.tool, arguments, policy or self._policy)
 
     def judge_by_rules(self, call: ToolCall) -> Verdict:
         """What becomes of the call of a tool that somebody else runs: only the rules can tell."""
@@ -87,12 +121,13 @@ class ToolExecutor:
         A tool has `timeout_seconds`, is then cancelled, and after 100 ms abandoned: what it still gives is dropped. So
         it is when `signal` is raised, or when the caller is cancelled, out of which `CancelledError` comes.
         """
+        await self.ready(call.name)
         started = self._clock.now()
         arguments: dict[str, Any] = {}
         try:
-            arguments = self._arguments_of(call)
-            self._permit(call.name, arguments, approved=approved)
-            result = _already_aborted(signal) or await self._run_or_recall(call, arguments, context, signal)
+            held, arguments = self._understood(call)
+            self._permit(held.tool, arguments, approved=approved)
+            result = _already_aborted(signal) or await self._run_or_recall(held, call, arguments, context, signal)
         except ToolError as error:
             result = ToolResult.failed(str(error))
         ended = self._clock.now()
@@ -115,58 +150,82 @@ class ToolExecutor:
             await asyncio.wait(running, timeout=_GRACE)
 
     def _add(self, tool: BaseTool) -> None:
-        definition = definition_of(tool)
-        if definition.name in self._tools:
-            raise ConfigError(f"two tools are named {definition.name!r}; give one of them another name")
-        self._tools[definition.name] = tool
-        self._definitions[definition.name] = definition
-        self._schemas[definition.name] = ArgumentSchema(definition.name, definition.parameters)
+        held = _Held.of(tool)
+        name = held.definition.name
+        if name in self._own:
+            raise ConfigError(f"two tools are named {name!r}; give one of them another name")
+        self._own[name], self._definitions[name] = held, held.definition
 
-    def _arguments_of(self, call: ToolCall) -> dict[str, Any]:
-        if call.name not in self._schemas:
-            raise ToolError(f"there is no tool {call.name[:100]!r}{nearest(call.name, self._schemas, 'the tools are')}")
-        arguments = parse_arguments(call.arguments)
-        self._schemas[call.name].check(arguments)
-        return arguments
+    def _present(self) -> Mapping[str, _Held]:
+        """The tools that there are just now: an agent's own come before those of its toolsets."""
+        if not self.toolsets:
+            return self._own
+        found = dict(self._own)
+        for tool in (tool for each in self.toolsets for tool in each.tools()):
+            known = self._others.get(tool.name)
+            if known is None or known.tool is not tool:
+                known = _usable(tool)
+            if known is not None:
+                found.setdefault(tool.name, known)
+        self._others = {name: held for name, held in found.items() if name not in self._own}
+        return found
 
-    def _judged(self, name: str, arguments: dict[str, Any], policy: Policy) -> Verdict:
-        tool = self._tools[name]
+    def _understood(self, call: ToolCall) -> tuple[_Held, dict[str, Any]]:
+        """The tool that is called, and the arguments, which fit its schema."""
+        present = self._present()
+        if call.name not in present:
+            raise ToolError(f"there is no tool {call.name[:100]!r}{nearest(call.name, present, 'the tools are')}")
+        held, arguments = present[call.name], parse_arguments(call.arguments)
+        held.schema.check(arguments)
+        return held, arguments
+
+    def _judged(self, tool: BaseTool, arguments: dict[str, Any], policy: Policy) -> Verdict:
+        name = tool.get_name()
         try:
-            ruled = policy.judge(name, tool.policy_arguments(arguments))
+            ruled = policy.judge(tool.policy_names, tool.policy_arguments(arguments))
             return ruled or Verdict("ask" if tool.needs_approval(arguments) else "allow")
         except Exception as error:
             # The border to code that is not ours; what cannot be judged must not run unseen.
             _log.warning("tool %s cannot judge a call", name, exc_info=error)
             return Verdict("ask", f"{name} could not tell whether it needs approval ({type(error).__name__})")
 
-    def _permit(self, name: str, arguments: dict[str, Any], *, approved: bool) -> None:
-        verdict = self._judged(name, arguments, self._policy)
+    def _permit(self, tool: BaseTool, arguments: dict[str, Any], *, approved: bool) -> None:
+        name, verdict = tool.get_name(), self._judged(tool, arguments, self._policy)
         if verdict.action == "deny":
             raise ToolError(f"this call of {name} is not allowed: {verdict.reason or 'a rule denies it'}")
         if verdict.action == "ask" and not approved:
             raise ToolError(f"this call of {name} needs somebody's approval, and nobody gave it")
 
     async def _run_or_recall(
-        self, call: ToolCall, arguments: dict[str, Any], context: ExecutionContext, signal: AbortSignal | None
+        self,
+        held: _Held,
+        call: ToolCall,
+        arguments: dict[str, Any],
+        context: ExecutionContext,
+        signal: AbortSignal | None,
     ) -> ToolResult:
-        tool = self._tools[call.name]
-        key = self._cache.key(tool, arguments, context)
+        key = self._cache.key(held.tool, arguments, context)
         if key is None:
-            return await self._run(call, arguments, context, signal)
+            return await self._run(held, call, arguments, context, signal)
         result = self._cache.find(key)
         if result is None:
-            result = await self._run(call, arguments, context, signal)
-            self._cache.keep(key, result, tool.cache_seconds)
+            result = await self._run(held, call, arguments, context, signal)
+            self._cache.keep(key, result, held.tool.cache_seconds)
         return result
 
     async def _run(
-        self, call: ToolCall, arguments: dict[str, Any], context: ExecutionContext, outer: AbortSignal | None
+        self,
+        held: _Held,
+        call: ToolCall,
+        arguments: dict[str, Any],
+        context: ExecutionContext,
+        outer: AbortSignal | None,
     ) -> ToolResult:
-        signal, limit = AbortSignal(), self._definitions[call.name].timeout_seconds
+        signal, limit = AbortSignal(), held.definition.timeout_seconds
         parameters = dict(arguments)
-        if not self._schemas[call.name].names("tool_call_id"):
+        if not held.schema.names("tool_call_id"):
             parameters["tool_call_id"] = call.id
-        work = _guarded(self._tools[call.name], parameters, self._within(context, limit), signal)
+        work = _guarded(held.tool, parameters, self._within(context, limit), signal)
         task = asyncio.create_task(work, name=f"tool {call.name}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -208,6 +267,15 @@ class ToolExecutor:
         return _already_aborted(outer) or ToolResult.failed(
             f"the tool did not finish within {limit:g} seconds and was given up"
         )
+
+
+def _usable(tool: BaseTool) -> _Held | None:
+    """A tool of a toolset, unless it cannot be one: nobody who made the agent could do anything about it."""
+    try:
+        return _Held.of(tool)
+    except ConfigError as error:
+        _log.warning("a tool is left out: %s", error)
+        return None
 
 
 def _already_aborted(signal: AbortSignal | None) -> ToolResult | None:

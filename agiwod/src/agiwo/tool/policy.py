@@ -1,6 +1,6 @@
 """Which calls may run, which need somebody's word, which never run. Pure data: asks nobody and reads nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, cast, get_args
@@ -32,9 +32,13 @@ class Rule:
     arguments: Mapping[str, str] = field(default_factory=dict[str, str])
     reason: str = ""
 
-    def matches(self, tool: str, arguments: Mapping[str, Any]) -> bool:
-        """Whether this rule is about that call."""
-        return fnmatchcase(tool, self.tool) and all(
+    def is_about(self, *names: str) -> bool:
+        """Whether this rule may be about calls of a tool that goes by these names."""
+        return any(fnmatchcase(name, self.tool) for name in names)
+
+    def matches(self, tool: str | Sequence[str], arguments: Mapping[str, Any]) -> bool:
+        """Whether this rule is about that call of a tool, which may go by several names."""
+        return self.is_about(*((tool,) if isinstance(tool, str) else tool)) and all(
             name in arguments and self._fits(name, pattern, _text(arguments[name]))
             for name, pattern in self.arguments.items()
         )
@@ -86,14 +90,14 @@ class Policy:
 
     rules: tuple[Rule, ...] = ()
 
-    def judge(self, tool: str, arguments: Mapping[str, Any]) -> Verdict | None:
-        """What the rules say of a call; None when none of them matches."""
+    def judge(self, tool: str | Sequence[str], arguments: Mapping[str, Any]) -> Verdict | None:
+        """What the rules say of a call of a tool, which may go by several names; None when none of them matches."""
         rule = next((rule for rule in self.rules if rule.matches(tool, arguments)), None)
         return Verdict(rule.action, rule.reason) if rule else None
 
-    def is_about(self, tool: str) -> bool:
-        """Whether a rule could ask about a call of this tool, or deny it."""
-        return any(rule.action != "allow" and fnmatchcase(tool, rule.tool) for rule in self.rules)
+    def is_about(self, *names: str) -> bool:
+        """Whether a rule could ask about a call of a tool that goes by these names, or deny it."""
+        return any(rule.action != "allow" and rule.is_about(*names) for rule in self.rules)
 
     def preferring(self, rule: Rule) -> "Policy":
         """The same policy with one more rule, which comes before all others: what somebody allowed for a session."""

@@ -154,7 +154,7 @@ def _variant(agent: Agent, model: Model) -> Agent:
         agent.id,
         agent.description,
         model,
-        agent.tools,
+        [*agent.tools, *agent.toolsets],
         agent.system_prompt,
         agent.options,
         agent.hooks,

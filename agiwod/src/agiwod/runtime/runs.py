@@ -111,10 +111,11 @@ class Runs:
         output = None if schema is None else await in_thread(lambda: OutputSchema.looked_at(schema))
         if agent.skills:
             await self._ready()
+        await agent.ready()
         self._check()
         budget = Budget(**ask.budget) if ask.budget else None
         # The agent's own come first: its rules are about those, and no client may put itself in their place.
-        own = {tool.name for tool in agent.tools}
+        own = agent.tool_names
         spec = agent.spec(
             ask.input,
             session_id=ask.session,
