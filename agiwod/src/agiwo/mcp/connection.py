@@ -5,12 +5,13 @@ Loading this module takes a second, so it is done in a thread, and by who has a 
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final, cast
 
 import anyio
 from mcp import Client, MCPError
-from mcp.client._transport import TransportStreams  # pyright: ignore[reportPrivateUsage]
+from mcp.client import Transport
+from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import SubscriptionLost
 from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import (
@@ -18,6 +19,7 @@ from mcp_types import (
     REQUEST_TIMEOUT,
     Implementation,
     LoggingMessageNotificationParams,
+    RequestParamsMeta,
     ServerNotification,
     ToolListChangedNotification,
 )
@@ -112,7 +114,7 @@ class Connection:
                 dict(arguments),
                 read_timeout_seconds=seconds,
                 progress_callback=self._progress(tell),
-                meta={"traceparent": trace} if trace else None,  # pyright: ignore[reportArgumentType] - an open dict
+                meta=cast(RequestParamsMeta, {"traceparent": trace}) if trace else None,
             )
         except MCPError as error:
             if error.code == REQUEST_TIMEOUT:
@@ -166,15 +168,17 @@ async def connected(server: McpServer, signs: Signs) -> AsyncGenerator[Connectio
         if isinstance(message, ToolListChangedNotification):
             signs.change()
 
-    client = Client(
-        _streams(server, signs),
-        client_info=_OURS,
-        log_level="info",
-        logging_callback=on_log,
-        message_handler=on_message,
-        cache=None,
-    )
-    async with client, anyio.create_task_group() as tasks:
+    async with AsyncExitStack() as stack:
+        client = Client(
+            await _transport(server, signs, stack),
+            client_info=_OURS,
+            log_level="info",
+            logging_callback=on_log,
+            message_handler=on_message,
+            cache=None,
+        )
+        await stack.enter_async_context(client)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
         connection = Connection(server, client, signs)
         holder.append(connection)
         if client.protocol_version in MODERN_PROTOCOL_VERSIONS:
@@ -185,14 +189,16 @@ async def connected(server: McpServer, signs: Signs) -> AsyncGenerator[Connectio
             tasks.cancel_scope.cancel()
 
 
-def _streams(server: McpServer, signs: Signs) -> AbstractAsyncContextManager[TransportStreams]:
-    if server.url is not None:
-        from agiwo.mcp.http import http_streams
+async def _transport(server: McpServer, signs: Signs, stack: AsyncExitStack) -> Transport:
+    """The way to the server; what it needs is closed with the stack."""
+    if server.url is None:
+        from agiwo.mcp.stdio import stdio_streams
 
-        return http_streams(server)
-    from agiwo.mcp.stdio import stdio_streams
+        return stdio_streams(server, signs.start, signs.end)
+    from agiwo.mcp.http import http_client
 
-    return stdio_streams(server, signs.start, signs.end)
+    client = await stack.enter_async_context(http_client(server))
+    return streamable_http_client(server.url, http_client=client, max_sse_event_size=server.most)
 
 
 async def _hear_changes(client: Client, signs: Signs) -> None:

@@ -1,12 +1,9 @@
-"""A server that is found at an address, as the streams that `mcp` talks over: no answer of it is endless."""
+"""How a server is reached that is found at an address: no answer of it is endless. Speaks no protocol but HTTP."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Final
 
 import httpx2
-from mcp.client._transport import TransportStreams  # pyright: ignore[reportPrivateUsage]
-from mcp.client.streamable_http import streamable_http_client
 
 from agiwo.mcp.server import McpServer
 
@@ -17,20 +14,14 @@ _QUIET: Final = 300.0
 """Seconds without a byte in which a stream that is held open may still live; each call has its own deadline."""
 
 
-@asynccontextmanager
-async def http_streams(server: McpServer) -> AsyncGenerator[TransportStreams]:
-    """The streams, until the end of the block."""
-    assert server.url is not None
-    async with (
-        httpx2.AsyncClient(
-            # Packed answers could hold more than they seem to.
-            headers={**server.headers, "accept-encoding": "identity"},
-            timeout=httpx2.Timeout(_CONNECT, read=_QUIET),
-            transport=_Bounded(server.most),
-        ) as client,
-        streamable_http_client(server.url, http_client=client, max_sse_event_size=server.most) as streams,
-    ):
-        yield streams
+def http_client(server: McpServer) -> httpx2.AsyncClient:
+    """What reaches that server, and sends it its headers."""
+    return httpx2.AsyncClient(
+        # Packed answers could hold more than they seem to.
+        headers={**server.headers, "accept-encoding": "identity"},
+        timeout=httpx2.Timeout(_CONNECT, read=_QUIET),
+        transport=_Bounded(server.most),
+    )
 
 
 class _Bounded(httpx2.AsyncBaseTransport):

@@ -1,6 +1,5 @@
 """Where a server is whose tools agents may use, and how patient we are with it. Starts none."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -85,7 +84,10 @@ class McpServer:
 
     def _value(self, found: re.Match[str]) -> str:
         name, otherwise = found.groups()
-        value: str | None = os.environ.get(name) or otherwise
+        # Loaded here: most servers name no variable, and it would cost the others a start.
+        from agiwo.config import variable
+
+        value: str | None = variable(name) or otherwise
         if value is None:
             raise ConfigError(f"the MCP server {self.name!r} needs the variable {name}, which is not set")
         return value
