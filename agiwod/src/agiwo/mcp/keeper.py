@@ -12,10 +12,10 @@ import signal
 import sys
 import time
 
-_LEAVE = 1.5
+_LEAVE = 1.0
 """Seconds that a server has to end by itself: it has noticed that nobody listens, too."""
 
-_HEED = 1.0
+_HEED = 0.5
 """Seconds between the signal that asks to end and the one that does not ask."""
 
 _DIE = 3.0

@@ -23,7 +23,7 @@ from agiwo.mcp.server import McpServer
 _KEEPER = Path(__file__).with_name("keeper.py")
 
 _FAREWELL = 6.0
-"""Seconds that the keeper may take to end everything; it needs five at most."""
+"""Seconds that the keeper may take to end everything; it needs less than five."""
 
 _LAST_WORDS = 20
 """Lines of its stderr that are kept for who asks why it ended."""

@@ -102,7 +102,7 @@ class McpServers:
         """
         return _Selection(self, patterns or ("*",))
 
-    def matching(self, patterns: Sequence[str]) -> list[BaseTool]:
+    def matching(self, patterns: Sequence[str]) -> list[McpTool]:
         """The tools that there are now, and that one of the patterns matches."""
         offered = [
             (kept, tool)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -57,6 +57,8 @@ class ServerState:
     again_at: float | None = None
 
 
+Connect = Callable[[McpServer, Signs], AbstractAsyncContextManager["Connection"]]
+
 OnChange = Callable[[ServerState, ServerState], None]
 """Told how a server stood, and how it stands."""
 
@@ -93,7 +95,7 @@ class Supervision:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.state.status == "starting":
-                    await self._next_move()
+                    await self.moved()
         return self.state
 
     async def restart(self) -> None:
@@ -141,7 +143,7 @@ class Supervision:
             async with asyncio.timeout(patience):
                 while self._connection is None:
                     self._require_hope()
-                    await self._next_move()
+                    await self.moved()
                 return self._connection
         except TimeoutError:
             raise self._unavailable(f"it was not ready within {patience:g} seconds") from None
@@ -189,8 +191,17 @@ class Supervision:
         # It takes a second, in which everybody else is to be served.
         library = await asyncio.to_thread(import_module, "agiwo.mcp.connection")
         signs = Signs()
+        try:
+            await self._converse(library.connected, resolved, signs)
+        except Exception as error:
+            # Whatever a broken conversation raises: why the server ended says more.
+            if signs.ended is None:
+                raise
+            raise McpError(signs.ended) from error
+
+    async def _converse(self, connected: Connect, resolved: McpServer, signs: Signs) -> None:
         async with asyncio.timeout(_GREETING) as greeting:
-            async with library.connected(resolved, signs) as connection:
+            async with connected(resolved, signs) as connection:
                 tools = await connection.tools()
                 greeting.reschedule(None)
                 self._connection = connection
@@ -240,7 +251,8 @@ class Supervision:
         if self._on_change:
             self._on_change(before, self.state)
 
-    async def _next_move(self) -> None:
+    async def moved(self) -> None:
+        """Return when it stands otherwise than now."""
         await self._moved.wait()
 
 
