@@ -85,10 +85,6 @@ class ToolExecutor:
             name for name, each in held if each.tool.may_need_approval or policy.is_about(*each.tool.policy_names)
         )
 
-    def is_ruled(self, name: str) -> bool:
-        """Whether a rule could ask about calls of a tool of this name, or deny them, also of one that is none here."""
-        return self._policy.is_about(name)
-
     async def ready(self, name: str | None = None) -> None:
         """Return once it is known which tools there are, or that takes too long; at once if `name` is one of them."""
         if self.toolsets and (name is None or name not in self._present()):
