@@ -121,7 +121,7 @@ class Desk:
     async def status(self, state: str = "root") -> AgentStateStatus:
         """Where it stands once everything has happened."""
         await self.lab.settle()
-        return (await self.supervisor.get_state(state)).status
+        return (await self.supervisor.states.look(state)).status
 
     async def restart(self) -> None:
         """Let the process die and the next one take over."""

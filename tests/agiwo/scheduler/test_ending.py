@@ -88,7 +88,12 @@ async def test_a_root_with_nothing_to_do_can_be_cancelled(lab: Lab) -> None:
 
 async def test_nobody_can_be_ended_who_is_not_there(lab: Lab) -> None:
     desk = Desk(lab, [agent_with({})])
-    for attempt in (desk.supervisor.cancel, desk.supervisor.shutdown, desk.supervisor.tree, desk.supervisor.get_state):
+    for attempt in (
+        desk.supervisor.cancel,
+        desk.supervisor.shutdown,
+        desk.supervisor.states.tree,
+        desk.supervisor.states.look,
+    ):
         with pytest.raises(NotFound, match="nobody"):
             await attempt("nobody")
 
@@ -143,7 +148,7 @@ async def test_the_task_at_hand_is_ended_and_those_that_have_not_begun_are_dropp
 ) -> None:
     desk = Desk(lab, [agent_with({"one": [calls(nap("timer", delay_seconds=5)), DONE]})])
     await desk.submit("one", persistent=True)
-    one = (await desk.supervisor.get_state("root")).run_id
+    one = (await desk.supervisor.states.look("root")).run_id
     two = await desk.supervisor.submit_task("root", "two")
     await lab.settle()
     assert await desk.supervisor.shutdown("root")

@@ -50,7 +50,7 @@ async def test_an_agent_wakes_so_often_in_a_task_and_is_told_to_finish_then(lab:
         await lab.advance(1)
     assert (await desk.result()).response == "Done."
     assert desk.model.told("go") == [*["Woken: 1 seconds are over."] * 3, TIRED]
-    assert (await desk.supervisor.get_state("root")).wake_count == 3
+    assert (await desk.supervisor.states.look("root")).wake_count == 3
 
 
 async def test_who_never_finishes_is_made_to_sum_up(lab: Lab) -> None:

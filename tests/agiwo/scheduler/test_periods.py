@@ -19,7 +19,7 @@ async def test_a_period_wakes_at_each_point_and_ends_when_the_agent_answers(lab:
     await desk.submit()
     for point in (1, 2, 3):
         await lab.settle()
-        wake = (await desk.supervisor.get_state("root")).wake_condition
+        wake = (await desk.supervisor.states.look("root")).wake_condition
         assert wake == WakeCondition(
             WakeType.PERIODIC, time_value=1, time_unit=TimeUnit.MINUTES, wakeup_at=begin + 60 * point
         )

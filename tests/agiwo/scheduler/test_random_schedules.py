@@ -167,7 +167,7 @@ class Lives(RuleBasedStateMachine):
 
     async def _look(self) -> None:
         for actor in self.world.actors.values():
-            state = await self.stage.supervisor.get_state(actor.id)
+            state = await self.stage.supervisor.states.look(actor.id)
             job, wake = actor.current, state.wake_condition
             assert (state.status, state.depth, state.wake_count) == (actor.status, actor.depth, job.wakes), actor.id
             assert (state.parent_state_id, state.is_persistent) == (actor.parent, actor.persistent)

@@ -24,9 +24,9 @@ async def test_sleepers_sleep_on_to_the_same_deadline_and_waiters_wait_again_by_
     desk = Desk(any_lab, [agent_with(FAMILY)])
     await desk.submit()
     await any_lab.advance(20)
-    before = await desk.supervisor.get_state("b")
+    before = await desk.supervisor.states.look("b")
     await desk.restart()
-    assert replace(await desk.supervisor.get_state("b"), updated_at=before.updated_at) == before
+    assert replace(await desk.supervisor.states.look("b"), updated_at=before.updated_at) == before
     await any_lab.advance(39.999)
     assert await desk.status("b") == AgentStateStatus.SLEEPING
     await any_lab.advance(0.001)

@@ -49,7 +49,7 @@ async def test_a_root_that_has_done_its_tasks_sleeps_until_it_is_given_another(l
     desk = Desk(lab, [agent_with({})])
     await desk.submit("one", persistent=True)
     await desk.result()
-    state = await desk.supervisor.get_state("root")
+    state = await desk.supervisor.states.look("root")
     assert (state.status, state.wake_condition) == (AgentStateStatus.SLEEPING, WakeCondition(WakeType.TASK_SUBMITTED))
     assert (state.task, state.result_summary, state.is_persistent) == ("one", "did one", True)
 
@@ -125,7 +125,7 @@ async def test_a_task_of_another_agent_is_none_of_this_one(lab: Lab) -> None:
     desk = Desk(lab, [agent_with({}), agent_with({}, "other")])
     await desk.run()
     await desk.submit(agent="other")
-    task = (await desk.supervisor.get_state("other")).run_id
+    task = (await desk.supervisor.states.look("other")).run_id
     with pytest.raises(NotFound):
         await desk.result("root", task)
     with pytest.raises(NotFound):

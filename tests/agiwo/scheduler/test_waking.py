@@ -118,7 +118,7 @@ async def test_a_sleep_that_names_no_timeout_has_the_one_of_the_limits(lab: Lab)
     desk = Desk(lab, [agent_with({"go": [calls(spawn("a")), calls(nap()), DONE], "a": [A_BIT] * 200})])
     await desk.submit()
     await lab.settle()
-    wake = (await desk.supervisor.get_state("root")).wake_condition
+    wake = (await desk.supervisor.states.look("root")).wake_condition
     assert wake == WakeCondition(WakeType.WAITSET, ("a",), timeout_at=lab.clock.now() + 600)
     assert await desk.supervisor.cancel("root")
     assert (await desk.result()).status == RunStatus.CANCELLED
@@ -143,7 +143,7 @@ async def test_three_levels_and_more_work_for_each_other(any_lab: Lab) -> None:
         f"Woken: 1 of 1 agents have ended.\n[{id}] {said}"
         for id, said in [("a", "a done"), ("b", "b done"), ("c", "c done"), ("d", "did d")]
     ]
-    tree = await desk.supervisor.tree("root")
+    tree = await desk.supervisor.states.tree("root")
     depths = {}
     while tree:
         depths[tree.state.id] = tree.state.depth
@@ -162,7 +162,7 @@ async def test_a_child_has_its_parents_tools_and_prompt_unless_it_is_given_a_pro
     prompts = {task: desk.model.conversation(task)[0]["content"] for task in ("a", "b", "bb")}
     assert prompts == {"a": "You are the root.", "b": "You are b.", "bb": "You are b."}
     assert model_of(other).conversation("c")[0]["content"] == "You are the other."
-    assert (await desk.supervisor.get_state("c")).agent_id == "other"
+    assert (await desk.supervisor.states.look("c")).agent_id == "other"
 
 
 async def test_an_agent_that_nobody_knows_cannot_be_started(lab: Lab) -> None:
@@ -178,10 +178,10 @@ async def test_an_id_that_a_model_chooses_never_touches_a_foreign_agent(lab: Lab
     desk = Desk(lab, [root, foreign])
     await desk.submit(agent="elsewhere")
     await desk.result("elsewhere")
-    before = [await desk.supervisor.get_state(each) for each in ("elsewhere", "elsewhere_child")]
+    before = [await desk.supervisor.states.look(each) for each in ("elsewhere", "elsewhere_child")]
     assert (await desk.run()).response == "Done."
     assert desk.model.told("go") == [f"Error: there is another agent with the id {id!r}"]
-    assert [await desk.supervisor.get_state(each) for each in ("elsewhere", "elsewhere_child")] == before
+    assert [await desk.supervisor.states.look(each) for each in ("elsewhere", "elsewhere_child")] == before
 
 
 async def test_the_id_of_a_child_that_has_ended_can_be_used_again_by_its_parent_and_not_before(lab: Lab) -> None:
@@ -225,7 +225,7 @@ async def test_limits_of_a_run_count_anew_after_each_wake(lab: Lab) -> None:
 async def test_sleeping_and_waking_are_told_to_who_looks_on(lab: Lab) -> None:
     desk = Desk(lab, [agent_with({"go": [calls(spawn("a")), calls(nap(timeout=7)), DONE]})])
     await desk.submit()
-    run = (await desk.supervisor.get_state("root")).run_id
+    run = (await desk.supervisor.states.look("root")).run_id
     lab.follow(run)
     await desk.result()
     told = {event.type: event.data for event in await lab.events(run)}

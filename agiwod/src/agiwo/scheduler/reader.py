@@ -1,6 +1,7 @@
 """Reads all that an agent does, task after task, and all below it, as one stream. Holds no events; slows nobody."""
 
 from typing import Self
+from weakref import WeakSet
 
 from agiwo.agent.home import spec_of
 from agiwo.agent.reader import TreeReader
@@ -63,3 +64,33 @@ class StateReader(TreeReader):
             spec = await spec_of(self._engine.journal, run)
             self._branches[run] = self._branch(RunView(run, spec), await self._engine.events(run, 0, self._wake))
             self._news.set()
+
+
+class Readers:
+    """Those who read here, each of whom is told what its agent was given, and when no more will come."""
+
+    def __init__(self, engine: EmbeddedEngine, states: States) -> None:
+        self._engine, self._states = engine, states
+        self._readers: WeakSet[StateReader] = WeakSet()
+
+    async def of(self, state: str) -> StateReader:
+        """A new reader of this agent, to which nothing is lost.
+
+        Raises:
+            NotFound: there is no such agent.
+        """
+        reader = await StateReader.of(self._engine, self._states, state)
+        self._readers.add(reader)
+        await reader.look()
+        return reader
+
+    def notice(self, state: State) -> None:
+        """An agent's state is now this one."""
+        for reader in self._readers:
+            if reader.state == state.id:
+                reader.notice(state)
+
+    def close(self) -> None:
+        """No more will come."""
+        for reader in self._readers:
+            reader.close()

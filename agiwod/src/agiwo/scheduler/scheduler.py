@@ -257,7 +257,7 @@ class Scheduler:
             NotFound: there is no agent `before`.
         """
         supervisor = await self.start()
-        return await supervisor.list(statuses=statuses, agent=agent_id, roots=roots, before=before, limit=limit)
+        return await supervisor.states.list(statuses=statuses, agent=agent_id, roots=roots, before=before, limit=limit)
 
     async def tree(self, state_id: str) -> AgentTree:
         """The agent and all below it: what each does or waits for, how long already, and what it used.
@@ -265,7 +265,7 @@ class Scheduler:
         Raises:
             NotFound: there is no such agent.
         """
-        return await (await self.start()).tree(state_id)
+        return await (await self.start()).states.tree(state_id)
 
     async def events(self, state_id: str) -> AsyncGenerator[StreamEvent]:
         """The events of an agent and of all below it, as they happen, until it has nothing more to do.

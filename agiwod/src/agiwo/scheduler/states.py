@@ -104,12 +104,60 @@ class States:
         """Where the agent stands."""
         return status_of(state, (await self.current(state)).status)
 
-    async def portrait(self, state: State) -> AgentState:
-        """The agent at this moment."""
-        return (await self._seen(state)).state
+    async def is_below(self, id: str, above: str | None) -> bool:
+        """Whether an agent was started by that one, or by one that it started."""
+        found = await self._journal.state(id)
+        while found and found.parent is not None and found.parent != above:
+            found = await self._journal.state(found.parent)
+        return found is not None and found.parent is not None
 
-    async def tree(self, state: State) -> AgentTree:
-        """The agent and all below it at this moment."""
+    async def count_going(self, runs: Sequence[str]) -> int:
+        """How many of these runs have not ended."""
+        return len(await self._journal.runs(ids=runs, statuses=_UNFINISHED, limit=len(runs)))
+
+    # As their users see them
+
+    async def look(self, id: str) -> AgentState:
+        """The agent at this moment.
+
+        Raises:
+            NotFound: there is no such agent.
+        """
+        return (await self._seen(await self.get(id))).state
+
+    async def list(
+        self,
+        *,
+        statuses: Sequence[AgentStateStatus] | None = None,
+        agent: str | None = None,
+        roots: bool = False,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[AgentState]:
+        """Agents, the newest first, with `roots` those that no other one started.
+
+        `before` is the id of the last one of the previous page.
+
+        Raises:
+            NotFound: there is no agent `before`.
+        """
+        found: list[AgentState] = []
+        while len(found) < limit:
+            page = await self._journal.states(agent=agent, roots=roots, before=before)
+            if not page:
+                break
+            before = page[-1].id
+            shown = [(await self._seen(each)).state for each in page]
+            found += [each for each in shown if statuses is None or each.status in statuses]
+        return found[:limit]
+
+    async def tree(self, id: str) -> AgentTree:
+        """The agent and all below it at this moment: what each does or waits for, how long, and what it used.
+
+        Raises:
+            NotFound: there is no such agent.
+        """
+        state = await self.get(id)
         below: dict[str | None, list[AgentTree]] = {}
         for each in reversed([state, *await self.below(state.id)]):
             seen = await self._seen(each)
@@ -127,7 +175,7 @@ class States:
         shown = portrait(state, head, records, above, ended)
         return AgentTree(shown, end - head.created_at, usage.total_tokens, usage.cost_usd)
 
-    async def _ended(self, ids: Sequence[str], head: RunHead) -> list[str]:
+    async def _ended(self, ids: Sequence[str], head: RunHead) -> Sequence[str]:
         """Those of the agents that a sleeping run waits for whose runs have ended."""
         runs: Sequence[str] = head.wake["runs"] if head.wake else ()
         heads = [await self._journal.run(run) for run in runs]

@@ -17,7 +17,7 @@ class AgentStateStorage:
         """The agent at this moment, or None when there is no such one."""
         supervisor = await self._supervisor()
         try:
-            return await supervisor.get_state(state_id)
+            return await supervisor.states.look(state_id)
         except NotFound:
             return None
 
@@ -25,9 +25,9 @@ class AgentStateStorage:
         self, statuses: Sequence[AgentStateStatus] | None = None, *, limit: int = 100
     ) -> Sequence[AgentState]:
         """Agents, the newest first; with `statuses` those that stand there."""
-        return await (await self._supervisor()).list(statuses=statuses, limit=limit)
+        return await (await self._supervisor()).states.list(statuses=statuses, limit=limit)
 
     async def list_children(self, state_id: str) -> Sequence[AgentState]:
         """The agents that one has started, the oldest first."""
-        tree = await (await self._supervisor()).tree(state_id)
+        tree = await (await self._supervisor()).states.tree(state_id)
         return [child.state for child in tree.children]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from agiwo import ids
 from agiwo.agent.agent import Agent
@@ -14,15 +14,13 @@ from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import Conflict, NotFound, StateConflict
 from agiwo.scheduler.config import SchedulerConfig
 from agiwo.scheduler.managed import ManagedAgent
-from agiwo.scheduler.portrait import AgentTree
-from agiwo.scheduler.reader import StateReader
+from agiwo.scheduler.reader import Readers
 from agiwo.scheduler.states import States
 from agiwo.scheduler.transitions import Action, refusal
 from agiwo.schema.budget import Budget
 from agiwo.schema.content import UserInput
 from agiwo.schema.record import RunHead, State, StateChange
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
-from agiwo.schema.state import AgentState, AgentStateStatus
 from agiwo.schema.stream import StreamEvent
 
 _AT_WORK = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.CANCELLING})
@@ -55,7 +53,7 @@ class Supervisor:
         self._pool = asyncio.Semaphore(self.config.max_concurrent)
         self.states = States(engine.journal, self.clock)
         self.engine, self._find, self._asks = engine, find, asks
-        self._readers: WeakSet[StateReader] = WeakSet()
+        self._readers = Readers(engine, self.states)
         self._managed: WeakKeyDictionary[Agent, ManagedAgent] = WeakKeyDictionary()
 
     # Agents
@@ -160,12 +158,7 @@ class Supervisor:
 
     async def _start(self, spec: RunSpec, state: State, found: State | None) -> None:
         await self.engine.start(spec, run=state.run, changes=[StateChange(state, found.version if found else 0)])
-        self._tell_readers(state)
-
-    def _tell_readers(self, state: State) -> None:
-        for reader in self._readers:
-            if reader.state == state.id:
-                reader.notice(state)
+        self._readers.notice(state)
 
     # Waiting
 
@@ -204,7 +197,7 @@ class Supervisor:
             if root.persistent and (ended or root.phase == "open"):
                 gone = replace(root, phase="cancelled", updated_at=self.clock.now(), meta={"reason": reason})
                 await self.engine.storage.append_now(StateChange(gone, root.version))
-                self._tell_readers(gone)
+                self._readers.notice(gone)
                 ended = True
 
         await self._attempt(state, attempt)
@@ -251,61 +244,7 @@ class Supervisor:
         else:
             await self.engine.conclude(head.run, _SHUT_DOWN, "tree")
 
-    # Looking
-
-    async def get_state(self, state: str) -> AgentState:
-        """The agent at this moment.
-
-        Raises:
-            NotFound: there is no such agent.
-        """
-        return await self.states.portrait(await self.states.get(state))
-
-    async def list(
-        self,
-        *,
-        statuses: Sequence[AgentStateStatus] | None = None,
-        agent: str | None = None,
-        roots: bool = False,
-        before: str | None = None,
-        limit: int = 100,
-    ) -> list[AgentState]:
-        """Agents, the newest first, with `roots` those that no other one started.
-
-        `before` is the id of the last one of the previous page.
-
-        Raises:
-            NotFound: there is no agent `before`.
-        """
-        found: list[AgentState] = []
-        while len(found) < limit:
-            page = await self.engine.journal.states(agent=agent, roots=roots, before=before)
-            if not page:
-                break
-            before = page[-1].id
-            shown = [await self.states.portrait(each) for each in page]
-            found += [each for each in shown if statuses is None or each.status in statuses]
-        return found[:limit]
-
-    async def tree(self, state: str) -> AgentTree:
-        """The agent and all below it at this moment: what each does or waits for, how long, and what it used.
-
-        Raises:
-            NotFound: there is no such agent.
-        """
-        return await self.states.tree(await self.states.get(state))
-
-    async def is_below(self, state: str, above: str | None) -> bool:
-        """Whether an agent was started by that one, or by one that it started."""
-        found = await self.engine.journal.state(state)
-        while found and found.parent is not None and found.parent != above:
-            found = await self.engine.journal.state(found.parent)
-        return found is not None and found.parent is not None
-
-    async def count_going(self, runs: Sequence[str]) -> int:
-        """How many of these runs have not ended."""
-        heads = [await self.engine.journal.run(run) for run in runs]
-        return sum(head is not None and not head.status.is_terminal for head in heads)
+    # Following
 
     async def events(self, state: str) -> AsyncGenerator[StreamEvent]:
         """The events of an agent and of all below it, as they happen, until it has nothing more to do.
@@ -314,10 +253,7 @@ class Supervisor:
             NotFound: there is no such agent.
             Conflict: the engine was closed meanwhile.
         """
-        reader = await StateReader.of(self.engine, self.states, state)
-        self._readers.add(reader)
-        await reader.look()
-        async for events in reader:
+        async for events in await self._readers.of(state):
             for event in events:
                 yield event
 
@@ -341,8 +277,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Let who follows events know that no more will come. To be called when the engine is closed."""
-        for reader in self._readers:
-            reader.close()
+        self._readers.close()
 
     # Being first
 

@@ -82,7 +82,7 @@ class SpawnTool(CarriedTool):
     async def _refuse_too_many(self, asked: Mapping[str, Any]) -> None:
         guard, going = TaskGuard(self._limits), asked["starting"]
         if going + len(asked["going"]) >= self._limits.max_children_per_agent:
-            going += await self._supervisor.count_going(asked["going"])
+            going += await self._supervisor.states.count_going(asked["going"])
             if refusal := guard.refuse_child(going):
                 raise ToolError(refusal)
 
@@ -183,8 +183,8 @@ class QueryTool(BaseTool):
     ) -> ToolResult:
         """Where it stands, its task and its answer."""
         id = parameters["agent_id"]
-        if not await self._supervisor.is_below(id, context.state_id):
+        if not await self._supervisor.states.is_below(id, context.state_id):
             raise ToolError(f"there is no agent {id!r} below you")
-        state = await self._supervisor.get_state(id)
+        state = await self._supervisor.states.look(id)
         told = {"agent_id": id, "status": state.status, "task": state.task, "result_summary": state.result_summary}
         return ToolResult.of(told)
