@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -33,6 +34,15 @@ class Arrived:
     attributes: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Number:
+    """A number as it arrived; of a histogram the sum, and how many there were."""
+
+    attributes: Mapping[str, Any]
+    number: float
+    count: int = 1
+
+
 @dataclass
 class Receiver:
     """What has come so far."""
@@ -44,6 +54,8 @@ class Receiver:
     spans: list[Arrived] = field(default_factory=list[Arrived])
     resources: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     schemas: set[str] = field(default_factory=set[str])
+    metrics: dict[str, list[Number]] = field(default_factory=dict[str, "list[Number]"])
+    """The newest numbers by their names."""
 
     def take(self, request: ExportTraceServiceRequest) -> None:
         """Decode a request."""
@@ -52,6 +64,13 @@ class Receiver:
             for scoped in group.scope_spans:
                 self.schemas.add(scoped.schema_url)
                 self.spans += [_arrived(span) for span in scoped.spans]
+
+    def take_metrics(self, request: ExportMetricsServiceRequest) -> None:
+        """Decode a request with numbers."""
+        for group in request.resource_metrics:
+            for metric in (each for scoped in group.scope_metrics for each in scoped.metrics):
+                points: Any = getattr(metric, metric.WhichOneof("data") or "sum").data_points
+                self.metrics[metric.name] = [_number(point) for point in points]
 
     def tree(self) -> list[str]:
         """A line a span: how deep, its name, and whether it failed."""
@@ -83,6 +102,13 @@ def _arrived(span: WireSpan) -> Arrived:
         tuple(link.span_id.hex() for link in span.links),
         {each.key: _value(each.value) for each in span.attributes},
     )
+
+
+def _number(point: Any) -> Number:
+    attributes = {each.key: _value(each.value) for each in point.attributes}
+    if hasattr(point, "bucket_counts"):
+        return Number(attributes, point.sum, point.count)
+    return Number(attributes, getattr(point, point.WhichOneof("value")))
 
 
 def _value(value: AnyValue) -> Any:
@@ -131,7 +157,9 @@ async def _answer(receiver: Receiver, reader: asyncio.StreamReader, writer: asyn
     receiver.headers.append(headers)
     if receiver.mood == "hangs":
         await asyncio.Event().wait()
-    if receiver.mood == "takes":
+    if receiver.mood == "takes" and first.split()[1].endswith("/v1/metrics"):
+        receiver.take_metrics(ExportMetricsServiceRequest.FromString(body))
+    elif receiver.mood == "takes":
         receiver.take(ExportTraceServiceRequest.FromString(body))
     status = "200 OK" if receiver.mood == "takes" else "400 Bad Request"
     answer = ExportTraceServiceResponse().SerializeToString()
@@ -152,10 +180,17 @@ async def receiving_grpc() -> AsyncGenerator[Receiver]:
         receiver.take(ExportTraceServiceRequest.FromString(request))
         return ExportTraceServiceResponse().SerializeToString()
 
-    path = "opentelemetry.proto.collector.trace.v1.TraceService"
-    handler: Any = grpc.method_handlers_generic_handler(path, {"Export": grpc.unary_unary_rpc_method_handler(take)})
+    async def take_metrics(request: bytes, context: Any) -> bytes:
+        receiver.take_metrics(ExportMetricsServiceRequest.FromString(request))
+        return ExportTraceServiceResponse().SerializeToString()
+
+    def service(path: str, take: Any) -> Any:
+        return grpc.method_handlers_generic_handler(path, {"Export": grpc.unary_unary_rpc_method_handler(take)})
+
+    path = "opentelemetry.proto.collector"
     server: Any = grpc.aio.server()
-    server.add_generic_rpc_handlers((handler,))
+    server.add_generic_rpc_handlers((service(f"{path}.trace.v1.TraceService", take),))
+    server.add_generic_rpc_handlers((service(f"{path}.metrics.v1.MetricsService", take_metrics),))
     receiver.address = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     try:

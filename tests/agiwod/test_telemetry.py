@@ -1,12 +1,14 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 from agiwo.config import AgiwoSettings
 from agiwo.observability import Span, SpanKind
+from agiwo.observability.metrics import About, Counter, Reading
 from agiwo.observability.otlp import OtlpOptions
 from agiwod.offer import secrets
 from agiwod.settings import load_settings
-from agiwod.telemetry import sending, telemetry_options
+from agiwod.telemetry import measuring, metric_options, sending, telemetry_options
 from otlp_receiver import receiving
 
 pytestmark = pytest.mark.anyio
@@ -63,3 +65,36 @@ async def test_a_later_daemon_sends_again_what_an_earlier_one_may_not_have_sent(
         async with sending(None, mark) as third:
             assert third.resends
     assert not mark.exists()
+
+
+def test_metrics_go_where_traces_go_unless_somebody_does_not_want_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def wanted(config: str) -> bool:
+        (tmp_path / "config.toml").write_text(config)
+        settings = load_settings(tmp_path, environ={})
+        return metric_options(telemetry_options(settings, AgiwoSettings()), settings) is not None
+
+    here = '[telemetry]\notlp_endpoint = "http://here"\n'
+    assert (wanted(""), wanted(here), wanted(f"{here}metrics = false")) == (False, True, False)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://spans-alone")
+    assert not wanted("")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://elsewhere")
+    assert wanted("")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
+    assert not wanted(here)
+
+
+async def test_metrics_are_sent_again_and_again_and_once_more_at_the_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "100")
+    read_again, counter = asyncio.Event(), Counter(About("agiwo.reads", "{read}", "Readings."))
+
+    async def read() -> list[Reading]:
+        counter.add(1)
+        if counter.read().points[0].number == 2:
+            read_again.set()
+        return [counter.read()]
+
+    async with receiving() as receiver:
+        async with measuring(OtlpOptions(receiver.address), read):
+            await read_again.wait()
+        [arrived] = receiver.metrics["agiwo.reads"]
+    assert arrived.number == counter.read().points[0].number >= 3

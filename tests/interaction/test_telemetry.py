@@ -40,6 +40,8 @@ async def test_a_daemon_sends_its_spans_before_it_ends_and_tells_how_many(tmp_pa
     assert receiver.resources[0]["service.name"] == "agiwod"
     assert status["result"]["telemetry"]["dropped"] == status["result"]["telemetry"]["refused"] == 0
     assert (tmp_path / "data" / "traces-sent").exists()
+    [runs] = receiver.metrics["gen_ai.invoke_agent.duration"]
+    assert (runs.attributes, runs.count) == ({"gen_ai.agent.name": "quick", "agiwo.status": "completed"}, 1)
 
 
 @pytest.mark.soak  # three lives of a daemon

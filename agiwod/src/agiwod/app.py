@@ -33,7 +33,7 @@ from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
 from agiwod.settings import SchedulerSettings, Settings, idle_settings
 from agiwod.shelf import skill_sources
-from agiwod.telemetry import Sending, sending, telemetry_options
+from agiwod.telemetry import Sending, measuring, metric_options, sending, telemetry_options
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
 
@@ -96,9 +96,11 @@ async def _serve(
     opening: Opening | None,
 ) -> None:
     identity = opening.identity if opening else None
+    options = telemetry_options(settings, keys)
     async with (
-        sending(telemetry_options(settings, keys), paths.data_dir / "traces-sent") as sender,
+        sending(options, paths.data_dir / "traces-sent") as sender,
         _daemon(settings, paths, keys, entered, sender, identity) as daemon,
+        measuring(metric_options(options, settings), daemon.metrics.read),
     ):
         _heed_signals(daemon, reloading(daemon))
         await daemon.start()

@@ -1,18 +1,25 @@
-"""Where the daemon sends its traces, as its settings say, and whether the last one had sent all of its own."""
+"""Where the daemon sends its traces and metrics, as its settings say, and whether the last daemon sent it all."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from agiwo.config import AgiwoSettings, variable
+from agiwo.errors import AgiwoError
+from agiwo.observability.metrics import Reading
 from agiwo.observability.otlp import OtlpExport, OtlpOptions
-from agiwo.observability.otlp_settings import options_of
+from agiwo.observability.otlp_metrics import MetricExport
+from agiwo.observability.otlp_settings import is_for_metrics, metric_interval, options_of
 
 from agiwod.settings import Settings
 
 SERVICE = "agiwod"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,39 @@ async def sending(options: OtlpOptions | None, mark: Path) -> AsyncGenerator[Sen
     finally:
         if export is not None and await export.close():
             _leave(mark)
+
+
+@asynccontextmanager
+async def measuring(
+    options: OtlpOptions | None, read: Callable[[], Awaitable[Sequence[Reading]]]
+) -> AsyncGenerator[None]:
+    """Numbers are sent as long as the block lasts, each minute, and once more at its end."""
+    if options is None:
+        yield
+        return
+    export = MetricExport(options)
+    task = asyncio.create_task(_send_readings(export, read), name="metrics")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        export.take(await read())
+        await export.close()
+
+
+async def _send_readings(export: MetricExport, read: Callable[[], Awaitable[Sequence[Reading]]]) -> None:
+    while True:
+        await asyncio.sleep(metric_interval())
+        try:
+            export.take(await read())
+        except AgiwoError as error:
+            log.warning("the metrics could not be read: %s", error)
+
+
+def metric_options(options: OtlpOptions | None, settings: Settings) -> OtlpOptions | None:
+    """How numbers are sent: as spans are, if that is wanted."""
+    return options if options and settings.telemetry.metrics and is_for_metrics(options) else None
 
 
 def _take(mark: Path) -> bool:

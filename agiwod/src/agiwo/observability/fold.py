@@ -3,14 +3,13 @@
 The fold is pure, so it gives the same while the run goes on, afterwards, and after a crash.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agiwo.durable import INTERRUPTED, SPEC, STEP, STEP_FAILED
 from agiwo.observability import semconv
 from agiwo.observability.capture import Capture
-from agiwo.observability.model_calls import ModelCalls, metrics
+from agiwo.observability.model_calls import ModelCalls, is_model_call, metrics
 from agiwo.observability.spans import Place, Spans
 from agiwo.observability.tool_calls import ToolCalls
 from agiwo.observability.trace import Span, SpanKind, SpanStatus
@@ -19,7 +18,6 @@ from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec, Usage
 from agiwo.schema.trace_context import AGENT, TraceContext
 
-_MODEL = re.compile(r"(?:\d+|summary)/llm|\d+/compact")
 _RESULTS: Final = frozenset({STEP, STEP_FAILED, INTERRUPTED})
 _BESIDE: Final = ("interruption/", "mail/", "suspended/")
 """Beginnings of the keys of records that may come at any time, and so do not tell when the next thing began."""
@@ -153,7 +151,7 @@ class RunFold:
 
     def _take_step(self, record: Record) -> list[Span]:
         key = record.key or ""
-        if _MODEL.fullmatch(key) and record.type in _RESULTS:
+        if record.type in _RESULTS and is_model_call(key):
             return self._answered(record, key)
         if self._asleep and key.endswith("@") and record.data.get("status") == "sleeping":
             self._wakes_with = key.removesuffix("@")

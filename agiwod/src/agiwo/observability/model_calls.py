@@ -1,5 +1,6 @@
 """The spans of a run's model calls, and of the pauses before a model was asked again. Knows no other record."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,13 @@ from agiwo.observability.spans import Spans
 from agiwo.observability.trace import Span, SpanKind, SpanStatus
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec, Usage
+
+_MODEL = re.compile(r"(?:\d+|summary)/llm|\d+/compact")
+
+
+def is_model_call(key: str | None) -> bool:
+    """Whether the step with that key asks a model."""
+    return key is not None and _MODEL.fullmatch(key) is not None
 
 
 class ModelCalls:

@@ -26,6 +26,21 @@ def options_of(settings: AgiwoSettings, service: str = "agiwo") -> OtlpOptions |
     )
 
 
+def is_for_metrics(options: OtlpOptions) -> bool:
+    """Whether metrics are sent where spans are: not when only an address for spans is known, or nobody wants them."""
+    if (variable("OTEL_METRICS_EXPORTER") or "").lower() == "none":
+        return False
+    return options.endpoint is not None or _either("METRICS_ENDPOINT", "ENDPOINT") is not None
+
+
+def metric_interval() -> float:
+    """Seconds between two readings that are sent."""
+    try:
+        return max(0.1, float(variable("OTEL_METRIC_EXPORT_INTERVAL") or 60_000) / 1000)
+    except ValueError:
+        return 60.0
+
+
 def _either(*names: str) -> str | None:
     return next(filter(None, (variable(f"OTEL_EXPORTER_OTLP_{name}") for name in names)), None)
 

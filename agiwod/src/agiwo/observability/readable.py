@@ -20,7 +20,7 @@ class Translator:
     """Translates spans; the words of what was said, and of what went wrong, only with `captures`."""
 
     def __init__(self, service: str, *, captures: bool) -> None:
-        self._resource, self._captures = _resource(service), captures
+        self._resource, self._captures = resource_of(service), captures
         self._scope = InstrumentationScope("agiwo", schema_url=semconv.SCHEMA_URL)
 
     def readable(self, span: Span) -> ReadableSpan:
@@ -34,8 +34,8 @@ class Translator:
             links=[Link(_context(span.trace_id, link)) for link in span.links],
             kind=SpanKind.CLIENT if span.kind == Kind.LLM_CALL else SpanKind.INTERNAL,
             status=self._status(span),
-            start_time=_nanoseconds(span.start_time),
-            end_time=_nanoseconds(span.end_time or span.start_time),
+            start_time=nanoseconds(span.start_time),
+            end_time=nanoseconds(span.end_time or span.start_time),
             instrumentation_scope=self._scope,
         )
 
@@ -50,7 +50,7 @@ class Translator:
         return Status(StatusCode.ERROR, span.error_message if self._captures else None)
 
 
-def _resource(service: str) -> Resource:
+def resource_of(service: str) -> Resource:
     """Who sends the spans, unless the environment (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`) says so."""
     found = Resource.create()
     named = str(found.attributes[SERVICE_NAME])
@@ -61,5 +61,6 @@ def _context(trace: str, span: str) -> SpanContext:
     return SpanContext(int(trace, 16), int(span, 16), is_remote=False, trace_flags=_SAMPLED)
 
 
-def _nanoseconds(seconds: float) -> int:
+def nanoseconds(seconds: float) -> int:
+    """A time as OpenTelemetry counts it."""
     return int(seconds * _NANOSECONDS)

@@ -17,9 +17,23 @@ SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 
 OPERATION: Final = "gen_ai.operation.name"
 MODEL: Final = "gen_ai.request.model"
+PROVIDER: Final = "gen_ai.provider.name"
+AGENT_NAME: Final = "gen_ai.agent.name"
+TOOL: Final = "gen_ai.tool.name"
 ERROR_TYPE: Final = "error.type"
 TERMINATION: Final = "agiwo.termination_reason"
 COST_USD: Final = "agiwo.cost_usd"
+
+MODEL_DURATION: Final = "gen_ai.client.inference.duration"
+FIRST_CHUNK: Final = "gen_ai.client.inference.time_to_first_chunk"
+INPUT_TOKENS: Final = "gen_ai.client.inference.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.client.inference.usage.output_tokens"
+CACHE_READ_TOKENS: Final = "gen_ai.client.inference.usage.cache_read.input_tokens"
+CACHE_WRITE_TOKENS: Final = "gen_ai.client.inference.usage.cache_write.input_tokens"
+REASONING_TOKENS: Final = "gen_ai.client.inference.usage.reasoning.output_tokens"
+TOOL_DURATION: Final = "gen_ai.execute_tool.duration"
+AGENT_DURATION: Final = "gen_ai.invoke_agent.duration"
+"""Names of metrics; what the conventions have none for begins with `agiwo`."""
 
 Attributes = dict[str, Any]
 
@@ -35,7 +49,7 @@ def agent(run: str, spec: RunSpec) -> Attributes:
     found: Attributes = {
         OPERATION: "invoke_agent",
         "gen_ai.agent.id": spec.agent,
-        "gen_ai.agent.name": spec.agent,
+        AGENT_NAME: spec.agent,
         **_conversation(spec),
         "agiwo.run.id": run,
     }
@@ -56,7 +70,7 @@ def chat(spec: RunSpec, step: str, answer: Mapping[str, Any]) -> Attributes:
     provider, model = answer.get("provider"), answer.get("modelId") or answer.get("model") or spec.plan.get("model")
     found: Attributes = {OPERATION: "chat", "gen_ai.request.stream": True, **_conversation(spec), "agiwo.step": step}
     if provider:
-        found["gen_ai.provider.name"] = provider
+        found[PROVIDER] = provider
     if model:
         found[MODEL] = model
     if reason := answer.get("finishReason"):
@@ -65,6 +79,11 @@ def chat(spec: RunSpec, step: str, answer: Mapping[str, Any]) -> Attributes:
     if started is not None and first is not None:
         found["gen_ai.response.time_to_first_chunk"] = max(0.0, first - started)
     return found | (_usage(Usage.from_json(answer["usage"])) if "usage" in answer else {})
+
+
+def model_labels(answer: Mapping[str, Any]) -> tuple[str, str, str]:
+    """By what the numbers of a model call are kept apart: operation, provider, model."""
+    return "chat", str(answer.get("provider") or ""), str(answer.get("modelId") or answer.get("model") or "")
 
 
 def _usage(usage: Usage) -> Attributes:
@@ -92,7 +111,7 @@ def tool(spec: RunSpec, step: str, name: str, call: str, told: Mapping[str, Any]
     """What a tool call's span says; `told` is what the plan tells of the tool, if it knows it."""
     found: Attributes = {
         OPERATION: "execute_tool",
-        "gen_ai.tool.name": name,
+        TOOL: name,
         "gen_ai.tool.type": "function",
         "gen_ai.tool.call.id": call,
         **_conversation(spec),
@@ -129,7 +148,7 @@ def retry(spec: RunSpec, told: Mapping[str, Any]) -> Attributes:
 
 def approval(spec: RunSpec, tool: str) -> Attributes:
     """What the span of a wait for somebody's word says."""
-    return {**_conversation(spec), "gen_ai.tool.name": tool}
+    return {**_conversation(spec), TOOL: tool}
 
 
 def outcome(told: Mapping[str, Any]) -> Attributes:

@@ -8,7 +8,10 @@ from agiwod.runtime.events import Events
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client that has shaken hands. `runs` are those that it follows; `pid` and `uid` are None where unknown."""
+    """A client that has shaken hands. `runs` are those that it follows; `pid` and `uid` are None where unknown.
+
+    `lag` is how many events of those runs it has yet to be sent.
+    """
 
     id: str
     name: str
@@ -18,6 +21,7 @@ class Client:
     version: str | None = None
     pid: int | None = None
     uid: int | None = None
+    lag: Callable[[], int] = lambda: 0
 
 
 class Clients:

@@ -32,6 +32,7 @@ from agiwod.runtime.events import Events
 from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.hosts import Hosts
 from agiwod.runtime.identity import Identity
+from agiwod.runtime.metrics import Metrics
 from agiwod.runtime.milestones import Milestones
 from agiwod.runtime.models import NO_MODELS, Models
 from agiwod.runtime.programs import DaemonPrograms
@@ -131,6 +132,8 @@ class Daemon:
         programs.own[CRON] = self.crons.program
         self.replays = Replays(self.engine, agents, self.check_open)
         self.clients = Clients(self.events)
+        self.metrics = Metrics(journal, self.clients, self.count_runs, export)
+        self.engine.storage.on_commit = self.metrics.committed
         self.config = ConfigState(self.started_at)
         self.exposure = exposure or Exposure()
         self.ended = asyncio.Event()
@@ -289,6 +292,7 @@ class Daemon:
 
     def _on_run(self, head: RunHead) -> None:
         self.traces.follow(head)
+        self.metrics.follow(head)
         self._milestones.follow(head)
         self._observers.follow(self.engine, head)
         self._approvers.follow(self.engine, head)

@@ -90,6 +90,11 @@ class Fanout:
         """The runs that are followed, those below others included."""
         return tuple(self._followed)
 
+    @property
+    def lag(self) -> int:
+        """How many durable events of these runs are yet to be sent."""
+        return sum(max(0, each.cursor.head - each.cursor.seq) for each in self._followed.values())
+
     def follows(self, run: str) -> bool:
         """Whether the run is followed."""
         return run in self._followed

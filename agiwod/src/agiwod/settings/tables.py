@@ -242,13 +242,14 @@ class StorageSettings(Table):
 
 
 class TelemetrySettings(Table):
-    """`[telemetry]`: where traces go, and whether they hold what was said."""
+    """`[telemetry]`: where traces and metrics go, and whether traces hold what was said."""
 
     otlp_endpoint: Url | None = None
     otlp_protocol: Literal["http", "grpc"] | None = None
     otlp_headers: Mapping[str, SecretStr] = {}
     sampling_rate: Annotated[float, Field(ge=0, le=1)] | None = None
     capture_content: bool = False
+    metrics: bool = True
 
 
 class Settings(Table):

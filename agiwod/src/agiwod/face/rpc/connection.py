@@ -143,6 +143,7 @@ class Connection:
             version=info.version,
             pid=peer.pid if peer else None,
             uid=peer.uid if peer else None,
+            lag=lambda: self.fanout.lag,
         )
 
     def started(self, run: str) -> None:
