@@ -14,17 +14,31 @@ from engine_lab import Lab, Registry, open_lab
 ENGINES = {
     "embedded-memory": {"kind": "memory"},
     "embedded-sqlite": {"kind": "sqlite"},
+    "embedded-mongodb": {"kind": "mongodb"},
 }
 """The journals that the embedded engine is tested over. Temporal keeps its own."""
+
+
+ANY_ENGINE = [
+    "embedded-memory",
+    "embedded-sqlite",
+    pytest.param("embedded-mongodb", marks=pytest.mark.mongo),
+    pytest.param("temporal", marks=pytest.mark.temporal),
+]
+"""What the suite that holds over every engine runs on; what only one engine promises is not tested over a server."""
 
 
 def config_of(engine_kind: str, folder: Path) -> dict[str, Any]:
     """What opens the journal of this engine."""
     config: dict[str, Any] = dict(ENGINES[engine_kind])
+    if config["kind"] == "mongodb":
+        from mongo_lab import database_of  # which starts a server
+
+        return config | database_of(folder)
     return config | {"db_path": folder / "journal.db"} if config["kind"] == "sqlite" else config
 
 
-@pytest.fixture(params=sorted(ENGINES))
+@pytest.fixture(params=sorted(set(ENGINES) - {"embedded-mongodb"}))
 def engine_kind(request: pytest.FixtureRequest) -> str:
     """The name of an engine; the test runs once for each."""
     return request.param
@@ -57,7 +71,7 @@ def temporal_address() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=[*sorted(ENGINES), pytest.param("temporal", marks=pytest.mark.temporal)])
+@pytest.fixture(params=ANY_ENGINE)
 async def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[AnyEngine]:
     """Each engine there is, on the machine's own clock."""
     opened = _temporal(request) if request.param == "temporal" else _embedded(request.param, tmp_path)

@@ -15,11 +15,14 @@ from agiwo.schema.record import Batch, Change, Record, Session, StateChange
 _GROUP: Final = 512
 """Appends in one commit at most, so that the first of them does not wait long for the last."""
 
+_GROUP_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of records above which a commit takes no further append: some stores hold all of it in memory."""
+
 _QUEUED: Final = 1024
 """Appends that may wait for a commit; more wait for room."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Append:
     """One caller's changes, written down, and the future that the caller awaits."""
 
@@ -68,8 +71,16 @@ class Group:
         self._is_busy = not self._queue.empty()
         if not self._is_busy:
             return
-        group = [self._queue.get_nowait() for _ in range(min(_GROUP, self._queue.qsize()))]
+        group = self._next_group()
         self._commit(group).add_done_callback(partial(self._settle, group))
+
+    def _next_group(self) -> list[Append]:
+        group, size = list[Append](), 0
+        while len(group) < _GROUP and size < _GROUP_BYTES and not self._queue.empty():
+            append = self._queue.get_nowait()
+            size += sum(len(body.raw) for body in append.bodies)
+            group.append(append)
+        return group
 
     def _settle(self, group: Sequence[Append], future: asyncio.Future[list[Outcome]]) -> None:
         error = future.exception()

@@ -10,8 +10,8 @@ from agiwo.journal.mongo_server import MongoServer
 _PIECE: Final = 4 * 1024 * 1024
 """Bytes of a piece; a document may have 16 MB."""
 
-_BODY: Final = 8 * 1024 * 1024
-"""Bytes of a body above which it is kept in pieces, and its document only names it."""
+_BODY: Final = 256 * 1024
+"""Bytes of a body above which it is kept in pieces, and its document only names it: a transaction has to be small."""
 
 
 class MongoBlobs:
@@ -75,14 +75,14 @@ class MongoBlobs:
         await self._blobs.update_one({"_id": name}, {"$set": {"whole": True}})
 
 
-def set_aside(raw: bytes) -> dict[str, Any]:
+def set_aside(raw: bytes, limit: int = _BODY) -> dict[str, Any]:
     """The members by which a document keeps this body: one that is too large for it is named, and kept as a blob."""
-    return {"large": blob_name(raw)} if is_too_large(raw) else {"body": raw.decode()}
+    return {"large": blob_name(raw)} if is_too_large(raw, limit) else {"body": raw.decode()}
 
 
-def is_too_large(raw: bytes) -> bool:
+def is_too_large(raw: bytes, limit: int = _BODY) -> bool:
     """Whether a body is kept as a blob."""
-    return len(raw) > _BODY
+    return len(raw) > limit
 
 
 def _piece(name: str, number: int) -> str:

@@ -1,13 +1,12 @@
 """Commits of appends to a MongoDB journal: a group is one transaction, and what became of it is always found out."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
-from pymongo.read_concern import ReadConcern
 
 from agiwo import ids
 from agiwo.errors import StorageError
@@ -28,7 +27,7 @@ from agiwo.journal.mongo_documents import (
 )
 from agiwo.journal.mongo_owner import MongoOwner
 from agiwo.journal.mongo_server import Document, MongoServer
-from agiwo.schema.record import RunHead, Session, StateChange
+from agiwo.schema.record import Record, RunHead, Session, StateChange
 from agiwo.schema.run import TERMINAL, RunStatus
 
 _UNFINISHED: Final = {"status": {"$in": [str(status) for status in RunStatus if status not in TERMINAL]}}
@@ -61,7 +60,7 @@ class MongoCommits(Group):
         self._server, self._owner, self._blobs, self._told = server, owner, blobs, listeners
         self._door = asyncio.Lock()
         self._doubt: _Doubt | None = None
-        self._unheard: list[tuple[Append, Outcome]] = []
+        self._unheard: list[tuple[Append, list[Record]]] = []
         self._forget_at = 0.0
 
     async def claim(self) -> list[RunHead]:
@@ -75,12 +74,11 @@ class MongoCommits(Group):
     async def _commit_documents(self, group: Sequence[Append]) -> list[Outcome]:
         async with self._door:
             await self._end_doubt()
-            known = [self._recalled(append) for append in group]
-            new = [append for append, outcome in zip(group, known, strict=True) if outcome is None]
+            new = [append for append in group if not self._was_made(append)]
             await self._blobs.put_all(_contents(new))
             outcomes = iter(await self._commit_new(new))
-            self._unheard = [each for each in self._unheard if each[1] not in known]
-            return [next(outcomes) if outcome is None else outcome for outcome in known]
+            # Of what was made before, its caller has the records and the listeners have been told.
+            return [next(outcomes) if append in new else list[Record]() for append in group]
 
     async def _commit_new(self, group: Sequence[Append]) -> list[Outcome]:
         commit, decided = ids.fresh("commit"), list[Decision]()
@@ -98,12 +96,10 @@ class MongoCommits(Group):
             raise
         return decided[0].outcomes
 
-    async def _transact(self, attempt: Callable[[Any], Any]) -> None:
-        concern = ReadConcern("snapshot")
+    async def _transact(self, attempt: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
         for tries in range(_TRIES):
             try:
-                async with self._server.session() as session:
-                    await session.with_transaction(attempt, read_concern=concern)
+                await self._server.transact(attempt)
                 return
             except StorageError as error:
                 # Two who make the same document at once: the second one looks again, and sees it.
@@ -116,16 +112,22 @@ class MongoCommits(Group):
                 self._unheard = []
             return
         made = await self._owner.last_commit() == self._doubt.commit
-        self._unheard = [each for each in self._doubt.outcomes if made and isinstance(each[1], list)]
+        taken = [(append, outcome) for append, outcome in self._doubt.outcomes if isinstance(outcome, list)]
+        self._unheard = taken if made else []
         self._forget_at = asyncio.get_running_loop().time() + _MEMORY
         self._doubt = None
         for _, records in self._unheard:
-            if isinstance(records, list):
-                self._told.tell(records)
+            self._told.tell(records)
 
-    def _recalled(self, append: Append) -> Outcome | None:
-        found = (outcome for unheard, outcome in self._unheard if unheard.changes == append.changes)
-        return next(found, None)
+    def _was_made(self, append: Append) -> bool:
+        """Whether it was made unheard before; then its caller gets the records of that."""
+        for each in self._unheard:
+            if each[0].changes == append.changes:
+                self._unheard.remove(each)
+                if not append.done.done():
+                    append.done.set_result(each[1])
+                return True
+        return False
 
     async def _decide(self, session: Any, group: Sequence[Append]) -> Decision:
         ledger, gone = await self._ledger(session, Named.by(group))

@@ -54,21 +54,24 @@ class MongoOwner:
     async def last_commit(self) -> str | None:
         """The name of our last commit, once it is certain that no earlier one is still on its way.
 
-        A transaction that is not over has touched the document, so this write waits for it.
+        What is written in our session ends a transaction of it that is not over.
         """
         with self._server.translated():
-            known = await self._owners.find_one_and_update({"_id": self.name}, self._sign(), upsert=True)
+            known = await self._owners.find_one_and_update(
+                {"_id": self.name}, self._sign(), upsert=True, session=self._server.session
+            )
         return known.get("commit") if known else None
 
     async def living(self, session: Any, owners: Sequence[str]) -> Mapping[str, int]:
-        """The pids of those among these other owners who live."""
+        """The pids of those among these other owners who live; what the others had begun is ended."""
         if not owners:
             return {}
         heard = {"$lt": [{"$subtract": ["$$NOW", "$seen"]}, int(_EXPIRY * 1000)]}
-        found = self._owners.find(
-            {"_id": {"$in": list(owners)}}, {"pid": 1, "place": 1, "heard": heard}, session=session
-        )
-        return {known["_id"]: known["pid"] async for known in found if self._lives(known)}
+        members = {"pid": 1, "place": 1, "session": 1, "heard": heard}
+        found = [each async for each in self._owners.find({"_id": {"$in": list(owners)}}, members, session=session)]
+        if gone := [known["session"] for known in found if not self._lives(known)]:
+            await self._server.end_sessions(gone)
+        return {known["_id"]: known["pid"] for known in found if known["session"] not in gone}
 
     async def bury(self, session: Any, owners: Sequence[str]) -> None:
         """Forget owners that are gone, in the transaction that takes over what they had."""
@@ -89,7 +92,8 @@ class MongoOwner:
         return bool(known["heard"])
 
     def _sign(self) -> Document:
-        return {"$set": {"pid": os.getpid(), "place": self._place}, "$currentDate": {"seen": True}}
+        who = {"pid": os.getpid(), "place": self._place, "session": self._server.session.session_id["id"]}
+        return {"$set": who, "$currentDate": {"seen": True}}
 
     async def _beat(self) -> None:
         while True:

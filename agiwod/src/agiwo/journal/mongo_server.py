@@ -1,13 +1,16 @@
 """A MongoDB database as stores here use it: how it is reached, and what its refusals mean. Knows no collection."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+import logging
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from agiwo.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
+    from pymongo.asynchronous.client_session import AsyncClientSession
     from pymongo.asynchronous.database import AsyncDatabase
 
 Document = dict[str, Any]
@@ -21,6 +24,9 @@ _SELECTION: Final = 5.0
 
 _FAREWELL: Final = 2.0
 """Seconds to say goodbye to a server that may be gone."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class MongoServer:
@@ -49,7 +55,9 @@ class MongoServer:
                 db_name, write_concern=WriteConcern("majority", j=True), read_concern=ReadConcern("majority")
             )
         except (PyMongoError, InvalidName, ValueError, TypeError) as error:
-            raise ConfigError(f"the address of the MongoDB database {self.place} cannot be used: {error}") from error
+            # Of an address with a password the driver may quote a part that is the password's.
+            why = "user and password must be percent-encoded, and the rest as usual" if "@" in uri else str(error)
+            raise ConfigError(f"the address of the MongoDB database {self.place} cannot be used: {why}") from None
 
     async def require_transactions(self) -> None:
         """Return when the server can commit changes to several documents as one.
@@ -69,14 +77,32 @@ class MongoServer:
             todo = "start mongod with --replSet rs0 and run rs.initiate() in mongosh once; one server is enough"
         raise ConfigError(f"the MongoDB server of {self.place} {what}; {todo}")
 
-    @asynccontextmanager
-    async def session(self) -> AsyncGenerator[Any]:
-        """A session for a transaction, which is done with all its retries within the patience."""
+    @cached_property
+    def session(self) -> "AsyncClientSession":
+        """The one session of this process: what is begun in it ends what was begun before and never came to an end."""
+        return self._client.start_session()
+
+    async def transact(self, attempt: Callable[["AsyncClientSession"], Coroutine[Any, Any, None]]) -> None:
+        """Do a transaction in our session, with all its retries within the patience; one at a time.
+
+        Raises:
+            StorageError: the server refuses, or nobody knows whether it committed.
+        """
         import pymongo
+        from pymongo.read_concern import ReadConcern
 
         with self.translated(), pymongo.timeout(self._patience):
-            async with self._client.start_session() as session:
-                yield session
+            await self.session.with_transaction(attempt, read_concern=ReadConcern("snapshot"))
+
+    async def end_sessions(self, sessions: Sequence[Any]) -> None:
+        """End what other processes had begun in these sessions when they died; else it would be in our way."""
+        from pymongo.errors import OperationFailure
+
+        try:
+            await self._client.admin.command({"killSessions": [{"id": session} for session in sessions]})
+        except OperationFailure as error:
+            # They are another user's; a minute later the server ends them by itself.
+            logger.warning("the sessions of processes that are gone cannot be ended: %s", _said(error))
 
     @contextmanager
     def translated(self) -> Generator[None]:
@@ -100,14 +126,17 @@ class MongoServer:
 
     async def close(self) -> None:
         """Close the connections."""
+        if "session" in self.__dict__:
+            await self.session.end_session()
         await self._client.close()
 
 
 def place_of(uri: str) -> str:
     """The servers that an address names, without the user, the password and the options."""
-    scheme, _, rest = uri.partition("://")
-    hosts = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
-    return f"{scheme}://{hosts}"
+    scheme, colon, rest = uri.partition("://") if "://" in uri else ("mongodb", "://", uri)
+    # The last "@" first: a password that should have been quoted may have a "/" in it.
+    hosts = rest.rpartition("@")[2].partition("/")[0].partition("?")[0]
+    return f"{scheme}{colon}{hosts}"
 
 
 def _said(error: Exception) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -14,6 +14,9 @@ from agiwo.observability.sqlite import trace_from
 from agiwo.observability.storage import BaseTraceStorage
 from agiwo.observability.trace import Trace, TraceQuery
 from agiwo.observability.tree import merged
+
+_BODY: Final = 8 * 1024 * 1024
+"""Bytes of a trace above which it is kept in pieces; a document may have 16 MB."""
 
 _OLDEST_LAST = [("started_at", -1), ("saved", -1)]
 
@@ -44,13 +47,13 @@ class MongoTraceStorage(BaseTraceStorage):
         """As `BaseTraceStorage.keep`."""
         server, blobs = await self._open()
         raw = orjson.dumps(trace)
-        if is_too_large(raw):
+        if is_too_large(raw, _BODY):
             await blobs.put(raw)
         with server.translated():
             before = await server.db[self._name].find_one_and_replace(
                 {"_id": trace.root_span_id}, _document(trace, raw), upsert=True
             )
-        if before and before.get("large") not in (None, set_aside(raw).get("large")):
+        if before and before.get("large") not in (None, set_aside(raw, _BODY).get("large")):
             await blobs.remove([before["large"]])
         if self._size is not None:
             await self._keep_newest(self._size)
@@ -114,7 +117,7 @@ def _document(trace: Trace, raw: bytes) -> Document:
         "status": str(trace.status),
         "started_at": trace.start_time,
         "duration": trace.duration_ms,
-        **set_aside(raw),
+        **set_aside(raw, _BODY),
     }
 
 
