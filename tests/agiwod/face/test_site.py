@@ -1,9 +1,10 @@
 """What is served over HTTP: to whom, and to whom not."""
 
 import pytest
+from agiwo.observability.prometheus import CONTENT_TYPE
 from agiwod.face.gate import names_of
 from agiwod.face.site import FREE
-from daemon_lab import running
+from daemon_lab import calling, running
 from http_lab import TOKEN, on_the_web
 
 pytestmark = pytest.mark.anyio
@@ -52,6 +53,24 @@ async def test_health_is_told_to_everybody_and_nothing_else_is() -> None:
         daemon.drain(60)
         answer = await stranger.get("/healthz")
         assert (answer.status_code, answer.json()) == (503, {"status": "draining"})
+
+
+async def test_the_numbers_are_told_in_the_text_of_prometheus_to_who_has_the_token() -> None:
+    async with running() as daemon, calling(daemon) as caller, on_the_web(daemon) as web, web.stranger() as stranger:
+        await caller.call("run/wait", runId=await caller.start())
+        answer = await stranger.get("/metrics", headers=GOOD)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, CONTENT_TYPE)
+        lines = answer.text.splitlines()
+        assert {line.rpartition(" ")[0] for line in lines} >= {
+            'gen_ai_invoke_agent_duration_seconds_count{gen_ai_agent_name="echo",agiwo_status="completed"}',
+            'gen_ai_client_inference_usage_output_tokens_total{gen_ai_operation_name="chat",'
+            'gen_ai_provider_name="scripted",gen_ai_request_model="scripted"}',
+            "agiwo_store_commit_duration_seconds_sum",
+            "agiwo_client_lag",
+        }
+        assert "agiwo_clients 1" in lines
+        assert 'agiwo_runs{state="running"} 0' in lines
+        assert (await stranger.post("/metrics", headers=GOOD)).status_code == 405
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ FACES: Final = {
 
 ENDPOINTS: Final = {
     "/healthz": "agiwod.face.health:HealthEndpoint",
+    "/metrics": "agiwod.face.metrics:MetricsEndpoint",
     "/mcp": "agiwod.face.mcp.endpoint:McpEndpoint",
 }
 """What is served over HTTP, by path. Loaded when HTTP is on."""
