@@ -63,8 +63,8 @@ async def test_the_numbers_are_told_in_the_text_of_prometheus_to_who_has_the_tok
         lines = answer.text.splitlines()
         assert {line.rpartition(" ")[0] for line in lines} >= {
             'gen_ai_invoke_agent_duration_seconds_count{gen_ai_agent_name="echo",agiwo_status="completed"}',
-            'gen_ai_client_inference_usage_output_tokens_total{gen_ai_operation_name="chat",'
-            'gen_ai_provider_name="scripted",gen_ai_request_model="scripted"}',
+            'gen_ai_client_inference_duration_seconds_count{gen_ai_operation_name="chat",'
+            'gen_ai_provider_name="scripted",gen_ai_request_model="script"}',
             "agiwo_store_commit_duration_seconds_sum",
             "agiwo_client_lag",
         }
