@@ -9,6 +9,7 @@ from agiwo_protocol.paths import Paths, locate
 
 from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.listing import AsJson
+from agiwod.cli.trust import project_here
 
 if TYPE_CHECKING:
     from agiwod.cli.draft import Draft
@@ -32,7 +33,7 @@ def show_config(
     """Print every setting. Keys and other secrets are never shown."""
     from agiwod.cli.table import show_table
 
-    found = _entries(load_or_fail(locate()))
+    found = _entries(load_or_fail(locate(), with_project=True))
     if as_json:
         print(json.dumps({"file": str(locate().config_file), "settings": found}))
     elif with_origin:
@@ -60,8 +61,8 @@ def edit_config() -> None:
     print(f"saved {paths.config_file}{told}")
 
 
-def load_or_fail(paths: Paths, file: Path | None = None) -> "Settings":
-    """The settings.
+def load_or_fail(paths: Paths, file: Path | None = None, *, with_project: bool = False) -> "Settings":
+    """The settings; also those of the project of the current directory, if they are wanted and it is trusted.
 
     Raises:
         CommandFailed: they cannot work; the message says where.
@@ -71,7 +72,7 @@ def load_or_fail(paths: Paths, file: Path | None = None) -> "Settings":
     from agiwod.settings import load_settings
 
     try:
-        return load_settings(paths.home, file=file)
+        return load_settings(paths.home, file=file, project=project_here(paths) if with_project else None)
     except ConfigError as error:
         raise CommandFailed(str(error), code=ExitCode.USAGE) from error
 

@@ -23,6 +23,7 @@ from agiwod.cli.sessions import sessions
 from agiwod.cli.skills import skills
 from agiwod.cli.tools import tools
 from agiwod.cli.traces import traces
+from agiwod.cli.trust import trust
 
 app = typer.Typer(
     help="Run LLM agents in a daemon of your own, and watch them from anywhere.",
@@ -58,6 +59,7 @@ app.command()(status)
 app.command()(logs)
 app.command()(doctor)
 app.command()(stdio)
+app.command()(trust)
 runs.command()(replay)
 app.add_typer(runs, name="runs")
 app.add_typer(sessions, name="sessions")

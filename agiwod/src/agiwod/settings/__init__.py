@@ -3,6 +3,7 @@
 from agiwod.settings.idle import idle_settings
 from agiwod.settings.layer import Origin
 from agiwod.settings.load import load_settings
+from agiwod.settings.project import Project, find_project, read_project
 from agiwod.settings.tables import (
     AgentSettings,
     ApprovalSettings,
@@ -28,6 +29,7 @@ __all__ = [
     "McpSettings",
     "ModelSettings",
     "Origin",
+    "Project",
     "PythonSettings",
     "SchedulerSettings",
     "ServeSettings",
@@ -36,6 +38,8 @@ __all__ = [
     "StorageSettings",
     "TelemetrySettings",
     "TimeoutSettings",
+    "find_project",
     "idle_settings",
     "load_settings",
+    "read_project",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 Path = tuple[str, ...]
-Source = Literal["command line", "environment", "file", "default"]
+Source = Literal["command line", "environment", "project", "file", "default"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """From a file, variables and the command line to settings, or to an error that names the place. Keeps nothing."""
 
+import copy
 import difflib
 import json
 import os
@@ -14,6 +15,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from agiwod.settings.layer import Layer, merged
+from agiwod.settings.project import Project
 from agiwod.settings.tables import Provider, Settings
 from agiwod.settings.toml import TomlFile
 
@@ -34,20 +36,22 @@ def load_settings(
     overrides: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
     file: Path | None = None,
+    project: Project | None = None,
 ) -> Settings:
     """The settings of the daemon at `home` (without it: where `AGIWOD_HOME` or the system says).
 
     `file` is read in the place of its `config.toml`.
 
     The command line (`overrides`, by dotted path; None says nothing) is stronger than the environment (`AGIWOD_…`, with
-    `__` between table and key), which is stronger than `config.toml`, which is stronger than the defaults.
+    `__` between table and key), which is stronger than the file of a `project` that is trusted, which is stronger than
+    `config.toml`, which is stronger than the defaults.
 
     Raises: ConfigError, with a line for every fault.
     """
     environ = os.environ if environ is None else environ
     written = _file_layer(file or locate(home, environ).config_file)
     environment = _environment_layer(environ, written.values)
-    layers = (_command_line_layer(overrides or {}), environment, written)
+    layers = (_command_line_layer(overrides or {}), environment, *_project_layers(project, written), written)
     try:
         settings = Settings.model_validate_json(json.dumps(merged(layers), default=str), strict=True)
     except ValidationError as error:
@@ -62,6 +66,22 @@ def _file_layer(path: Path) -> Layer:
     file = TomlFile(path)
     _anchor(file.values, path.parent)
     return Layer("file", file.values, file.where)
+
+
+def _project_layers(project: Project | None, below: Layer) -> tuple[Layer, ...]:
+    """What a project adds. Its agents work in it, and of a server of the same name below nothing is left."""
+    if project is None:
+        return ()
+    values = copy.deepcopy(dict(project.values))
+    _anchor(values, project.root)
+    own = _table(below.values, "agents")
+    for name, agent in _table(values, "agents").items():
+        if isinstance(agent, dict) and name not in own:
+            cast(dict[str, Any], agent).setdefault("workspace", str(project.root))
+    servers = _table(_table(below.values, "mcp"), "servers")
+    for name in _table(_table(values, "mcp"), "servers"):
+        servers.pop(name, None)  # else a command of the project would get the secrets of that of the user
+    return (Layer("project", values, project.file.where),)
 
 
 def _anchor(values: Mapping[str, Any], folder: Path) -> None:

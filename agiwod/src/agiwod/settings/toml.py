@@ -15,18 +15,20 @@ _CLOSERS = ('"""', "'''", "]", "}")
 
 
 class TomlFile:
-    """A file's values and lines. A missing file is an empty one.
+    """A file's values and lines. A missing file is an empty one. `text` is what stands in it, if somebody has read it.
 
     Raises: ConfigError, with the place, when the file cannot be read or is not TOML.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
         self.path = path
-        self._text = _read(path)
+        self._text = _read(path) if text is None else text
         try:
             self.values: dict[str, Any] = tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path}{_place(str(error), self._text)}") from error
+        except RecursionError:
+            raise ConfigError(f"{path} is nested too deeply") from None
 
     def where(self, key: tuple[str, ...]) -> str:
         """`FILE:LINE` of that key, or of the nearest table around it that has a line.

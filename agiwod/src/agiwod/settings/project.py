@@ -1,0 +1,158 @@
+"""A project with settings of its own: where it is, what it wants, and whose it is. Trusts none, and runs nothing."""
+
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from agiwo.errors import ConfigError
+
+from agiwod.settings.toml import TomlFile
+
+FILE: Final = ".agiwod.toml"
+"""The settings of a project, in its topmost directory."""
+
+_SKILLS: Final = ("skills", ".agiwo/skills", ".agents/skills")
+"""Where a project has skills."""
+
+_MARKS: Final = (FILE, *_SKILLS[1:])
+"""What makes a directory a project. A folder `skills` alone may be anything."""
+
+_LARGEST: Final = 64 * 1024
+"""Bytes of a project's file. Whoever wrote it may be a stranger."""
+
+_ALLOWED: Final = ("agents", "skills", "mcp")
+
+_KEYS: Final = "a project may set no keys and no addresses of models; [models] stands in config.toml alone"
+
+_REFUSED: Final[Mapping[str, str]] = {
+    "models": _KEYS,
+    "trust": "whom you trust is for you to say, with `agiwod trust`",
+    "python": "a project may bring no code into the daemon; [python] stands in config.toml alone",
+}
+"""Tables of which it must be said why a project may not have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A directory with settings or skills of its own. `root` is free of links, `values` are as they are written."""
+
+    root: Path
+    file: TomlFile
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What the project's file says."""
+        return self.file.values
+
+    @property
+    def digest(self) -> str:
+        """Names what the project may do once it is trusted: another agent, tool or server is another digest.
+
+        A comment is none, and neither are the skills: they are texts that are edited all day, and reach no further than
+        the tools of the agents that read them.
+        """
+        text = json.dumps(self.values, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def skill_directories(self) -> tuple[Path, ...]:
+        """Where its skills are, the one that counts least first. A directory that is a link out of it is none."""
+        found = [self.root / name for name in _SKILLS]
+        return tuple(path for path in found if path.is_dir() and path.resolve().is_relative_to(self.root))
+
+
+def find_project(place: Path, trusts: frozenset[Path] = frozenset()) -> Path | None:
+    """The nearest directory that is a project, from that place upwards; also one of those that somebody `trusts`."""
+    here = place.resolve()
+    return next((each for each in (here, *here.parents) if each in trusts or _is_marked(each)), None)
+
+
+def _is_marked(directory: Path) -> bool:
+    # The skills in a home are the user's own, and no project's.
+    marks = _MARKS[:1] if directory == Path.home().resolve() else _MARKS
+    return any(os.path.lexists(directory / mark) for mark in marks)
+
+
+def read_project(root: Path) -> Project:
+    """The project in that directory, whose file need not be there.
+
+    Raises:
+        ConfigError: it belongs to somebody else, or its file cannot be read, or wants what no project may.
+    """
+    root = root.resolve()
+    if not root.is_dir():
+        raise ConfigError(f"{root} is no directory")
+    _check_owner(root, root.stat())
+    file = TomlFile(root / FILE, _read(root / FILE))
+    _check(file)
+    return Project(root, file)
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if sys.platform == "win32":
+        return
+    if found.st_uid != os.geteuid():
+        raise ConfigError(f"{path} belongs to another user (uid {found.st_uid}), and is not to be trusted")
+    if found.st_mode & stat.S_IWOTH:
+        raise ConfigError(f"{path} can be changed by anybody, and is not to be trusted; see its permissions")
+
+
+def _read(path: Path) -> str:
+    """The text of the file, read once, so that what is looked at is what holds. Waits for nobody, follows no link."""
+    try:
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        if path.is_symlink():
+            raise ConfigError(f"{path} is a link; the file of a project has to be a file in it") from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigError(f"{path} is no plain file")
+        _check_owner(path, found)
+        with open(number, "rb", closefd=False) as opened:
+            data = opened.read(_LARGEST + 1)
+    finally:
+        os.close(number)
+    if len(data) > _LARGEST:
+        raise ConfigError(f"{path} has more than {_LARGEST // 1024} KiB, which no project's settings need")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: {error}") from error
+
+
+def _check(file: TomlFile) -> None:
+    for key in file.values:
+        if key not in _ALLOWED:
+            why = _REFUSED.get(key, "it may have [agents], [skills] and [mcp.servers]")
+            raise ConfigError(f"{file.where((key,))}: the file of a project may not have {key!r}: {why}")
+    mcp = _table(file.values, "mcp")
+    if beside := next((key for key in mcp if key != "servers"), None):
+        where = file.where(("mcp", beside))
+        raise ConfigError(f"{where}: the file of a project may have [mcp.servers] alone, and not {beside!r} in [mcp]")
+    _check_places(file)
+
+
+def _check_places(file: TomlFile) -> None:
+    """What a project adds stands and works in the project."""
+    root, skills = file.path.parent, _table(file.values, "skills").get("path")
+    named = [(("skills", "path"), each) for each in cast("list[Any]", skills)] if isinstance(skills, list) else []
+    agents = _table(file.values, "agents")
+    named += [(("agents", name, "workspace"), _table(agents, name).get("workspace")) for name in agents]
+    for key, place in named:
+        if isinstance(place, str) and not (root / Path(place).expanduser()).resolve().is_relative_to(root):
+            raise ConfigError(f"{file.where(key)}: {place!r} is outside of the project")
+
+
+def _table(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    table = values.get(key)
+    return cast("dict[str, Any]", table) if isinstance(table, dict) else {}
