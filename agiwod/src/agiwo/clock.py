@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from agiwo.alarms import alarms_of_this_loop
+
 
 class Timer(Protocol):
     """A call that is due later."""
@@ -22,12 +24,16 @@ class Clock(Protocol):
         ...
 
     def call_at(self, when: float, call: Callable[[], object]) -> Timer:
-        """Make `call` on the event loop when `now()` has reached `when`."""
+        """Make `call` on the event loop when `now()` has reached `when`; a machine that slept then makes it at once."""
+        ...
+
+    def call_after(self, seconds: float, call: Callable[[], object]) -> Timer:
+        """Make `call` on the event loop after so many seconds in which the machine was awake."""
         ...
 
 
 class SystemClock:
-    """The machine's clock. Timers follow the monotonic clock, so a jump of the wall clock delays none."""
+    """The machine's clock. A wall clock that is set back delays nothing."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -35,4 +41,8 @@ class SystemClock:
 
     def call_at(self, when: float, call: Callable[[], object]) -> Timer:
         """Make `call` on the running event loop once `when` has passed."""
-        return asyncio.get_running_loop().call_later(max(0.0, when - time.time()), call)
+        return alarms_of_this_loop().at(when, call, self.now)
+
+    def call_after(self, seconds: float, call: Callable[[], object]) -> Timer:
+        """Make `call` on the running event loop after so many seconds, of which the machine's sleep is none."""
+        return asyncio.get_running_loop().call_later(max(0.0, seconds), call)

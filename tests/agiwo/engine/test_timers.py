@@ -101,6 +101,10 @@ class LoopClock:
         """Make the call then."""
         return self._loop.call_at(when, call)
 
+    def call_after(self, seconds: float, call: Callable[[], object]) -> Timer:
+        """Make the call after so many seconds."""
+        return self._loop.call_later(seconds, call)
+
 
 async def _turns_of_a_sleep(loop: JumpingLoop, seconds: float, warm: int) -> int:
     """How many turns the event loop makes while a run sleeps that long."""

@@ -145,7 +145,7 @@ class Parking:
             return
         log.error("run %s is to wake and cannot; it is tried again", run, exc_info=error)
         if parked := self._parked.get(run):
-            parked.timer = self._clock.call_at(self._clock.now() + _AGAIN, partial(self.wake, run))
+            parked.timer = self._clock.call_after(_AGAIN, partial(self.wake, run))
 
     async def awake(self, run: str) -> None:
         """Have a parked run whole again.

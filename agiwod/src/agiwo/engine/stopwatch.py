@@ -105,7 +105,7 @@ class Stopwatch:
         if self._since is None:
             self._since = self._clock.now()
             if self._limit is not None:
-                self._timer = self._clock.call_at(self._since + self._limit - self._used, self._on_limit)
+                self._timer = self._clock.call_after(self._limit - self._used, self._on_limit)
 
     def _stop(self) -> None:
         if self._since is not None:

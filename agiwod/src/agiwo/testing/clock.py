@@ -35,6 +35,10 @@ class FrozenClock:
         heapq.heappush(self._due, due)
         return due
 
+    def call_after(self, seconds: float, call: Callable[[], object]) -> _Due:
+        """Make `call` in the `advance` that reaches that time."""
+        return self.call_at(self._now + seconds, call)
+
     def advance(self, seconds: float) -> None:
         """Move the clock, and make the calls that come due on the way, each at its own time and in order."""
         end = self._now + seconds

@@ -251,7 +251,7 @@ class ToolExecutor:
         """None once the task is done, or the result that stands for it when it has to be stopped."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task.add_done_callback(lambda _: _settle(ended))
-        timer = None if limit is None else self._clock.call_at(self._clock.now() + limit, lambda: _settle(ended))
+        timer = None if limit is None else self._clock.call_after(limit, lambda: _settle(ended))
         aborted = None if outer is None else asyncio.create_task(outer.wait(), name="tool abort")
         if aborted:
             aborted.add_done_callback(lambda _: _settle(ended))
