@@ -20,7 +20,7 @@ HOUR = 3600.0
 
 
 class Laptop:
-    """A machine whose lid can be closed: time goes by, its loop stands still, and then it says that its clock jumped."""
+    """A machine with a lid: when that is opened again, time has gone by, and the clock is said to have jumped."""
 
     def __init__(self) -> None:
         self.time = 1_700_000_000.0
