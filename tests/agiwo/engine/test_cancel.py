@@ -1,6 +1,7 @@
 """Cancels and deadlines: every state of a run has a way out, and it is recorded before anything is stopped."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from agiwo.durable import INTERRUPTED, DurableContext, Outcome, StepResult, Step
 from agiwo.engine.operation import INTERRUPTION
 from agiwo.errors import Interrupted, NotFound, StorageError
 from agiwo.schema.event import CHILD_FINISHED, RUN_CANCELLED, RUN_COMPLETED, RUN_QUEUED, RUN_STARTED
+from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec, RunStatus
 from engine_lab import Lab, echo, hang
 from engine_tape import batches
@@ -152,6 +154,34 @@ async def test_a_run_that_goes_on_working_after_its_cancel_does_nothing_more(lab
     await lab.settle()
     assert (await lab.cancel(run)).status == RunStatus.CANCELLED
     assert lab.ran == [(run, "one")]
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_whoever_cancels_a_run_that_comes_to_its_end_is_told_what_becomes_of_it(lab: Lab, turns: int) -> None:
+    done = asyncio.Event()
+
+    async def loop(ctx: DurableContext) -> Any:
+        return await ctx.step("one", "effect", None)
+
+    async def effect(scope: StepScope, arg: Any) -> StepResult:
+        return StepResult("done")
+
+    def hear(records: Sequence[Record]) -> None:
+        if any(record.key == "one" for record in records):
+            done.set()
+
+    lab.is_replayable = False  # whether the cancel or the end is first, the records do not say
+    lab.program(loop, effect=effect)
+    run = await lab.submit()
+    unwatch = lab.tape.journal.watch(run, hear, internal=True)
+    await done.wait()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    is_cancelled = await lab.engine.cancel(run, "at the last moment")
+    result = await lab.result(run)
+    unwatch()
+    assert result.status == (RunStatus.CANCELLED if is_cancelled else RunStatus.COMPLETED)
+    assert (result.reason == "at the last moment") is is_cancelled
 
 
 async def test_parallel_operations_are_all_interrupted(lab: Lab) -> None:

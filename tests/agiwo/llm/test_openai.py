@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agiwo import Agent
 from agiwo.config import AgiwoSettings, use_settings
 from agiwo.errors import ConfigError, ModelError
 from agiwo.llm.base import Timeouts
@@ -101,6 +102,30 @@ async def test_reasoning_is_told_apart_from_the_answer() -> None:
 
     told = [(chunk.reasoning_content, chunk.content) for chunk in chunks]
     assert told == [("hm", None), ("so", None), (None, "yes"), (None, None)]
+
+
+async def test_a_refusal_is_what_the_model_says_and_why_it_ended() -> None:
+    answer = Answer([START, delta(refusal="I can"), delta(content=None, refusal="not."), FINISH, DONE])
+    async with FakeProvider(answer) as provider:
+        chunks = await chunks_of(model_at(provider))
+
+    assert chunks == [
+        StreamChunk(content="I can"),
+        StreamChunk(content="not."),
+        StreamChunk(finish_reason="content_filter"),
+    ]
+
+
+async def test_an_object_that_is_refused_is_not_asked_for_again() -> None:
+    refusal = Answer([START, delta(refusal="I cannot help with that."), FINISH, DONE])
+    async with FakeProvider(refusal, says('{"city": "Paris"}')) as provider:
+        agent = Agent("agent", "", model_at(provider), [])
+        output = await agent.run("Where?", output_type={"type": "object", "properties": {"city": {"type": "string"}}})
+        await agent.close()
+
+    assert output.error
+    assert output.error["message"].endswith("(content_filter): I cannot help with that.")
+    assert (output.response, output.output, len(provider.requests)) == ("I cannot help with that.", None, 1)
 
 
 async def test_tool_calls_come_as_fragments_that_name_their_index() -> None:

@@ -95,7 +95,6 @@ async def test_after_two_corrections_the_run_fails_and_says_what_was_wrong_and_k
         ({"text": ""}, "The answer cannot be read: it is empty."),
         ({"text": "   \n"}, "The answer cannot be read: it is empty."),
         ({"text": '{"name": "Par', "finishReason": "length"}, "it was cut off at the limit of its tokens"),
-        ({"text": "I cannot", "finishReason": "content_filter"}, "the model refused, or its provider stopped it"),
         ({"text": "[" * 2000}, "The answer cannot be read: "),
         ({"text": '{"a":' * 150 + "1" + "}" * 150}, "it is JSON that cannot be kept"),
         ({"text": '{"name": "x", "population": 18446744073709551617}'}, "it is JSON that cannot be kept"),
@@ -110,6 +109,24 @@ async def test_what_cannot_be_an_answer_is_told_in_a_few_words(lab: Lab, turn: d
     run = await start(lab, agent)
     assert (await lab.result(run)).output == VALUE
     assert said in (await rejections(lab, run))[0]
+
+
+@pytest.mark.parametrize("text", ["I cannot help with that.", ""])
+async def test_a_model_that_refuses_is_not_asked_again_and_the_run_tells_what_it_said(lab: Lab, text: str) -> None:
+    agent = agent_in(lab, {"text": text, "finishReason": "content_filter"}, RIGHT)
+    run = await start(lab, agent)
+    result = await lab.result(run)
+    assert (result.status, result.termination) == (RunStatus.FAILED, TerminationReason.ERROR_WITH_CONTEXT)
+    assert result.error
+    assert result.error["kind"] == "output_invalid"
+    assert "the model refused, or its provider stopped it" in result.error["message"]
+    assert text in result.error["message"]
+    assert (result.response or "", result.output, len(requests_of(agent))) == (text, None, 1)
+
+
+async def test_an_answer_that_fits_is_one_whatever_its_provider_says_of_it(lab: Lab) -> None:
+    agent = agent_in(lab, {**RIGHT, "finishReason": "content_filter"})
+    assert (await lab.result(await start(lab, agent))).output == VALUE
 
 
 async def test_tools_may_be_called_first_and_between_two_answers(lab: Lab) -> None:

@@ -23,13 +23,14 @@ class OutputStep:
     async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
         """The value that the text in `arg` is; or its fault, and the correction that the model is told.
 
+        Of a refusal there is the fault alone, and it `isFinal`: the model is asked no more.
         With a value no more messages are taken, unless some wait: then there is `more`.
         """
         output = self.types.find(scope.run.spec.plan["output"])
         try:
             value = read_json(arg["text"], output.schema.get("type"))
         except ValueError as error:
-            return _rejected(_unreadable(arg, error))
+            return _refused(arg) if arg["finishReason"] == "content_filter" else _rejected(_unreadable(arg, error))
         if isinstance(output, OutputSchema):
             faults = await in_thread(lambda: output.faults(value))
         else:
@@ -42,9 +43,14 @@ class OutputStep:
 def _unreadable(arg: Mapping[str, Any], error: ValueError) -> str:
     if arg["finishReason"] == "length":
         return "The answer cannot be read: it was cut off at the limit of its tokens (max_tokens)."
-    if arg["finishReason"] == "content_filter":
-        return "There is no answer to be read: the model refused, or its provider stopped it (content_filter)."
     return f"The answer cannot be read: {error}."
+
+
+def _refused(arg: Mapping[str, Any]) -> StepResult:
+    """The end: who refuses once is not asked again."""
+    said = f": {arg['text']}" if arg["text"].strip() else ""
+    fault = f"There is no answer to be read: the model refused, or its provider stopped it (content_filter){said}"
+    return StepResult({"fault": fault, "isFinal": True}, [NewEvent(OUTPUT_REJECTED, {"message": fault})])
 
 
 def _rejected(fault: str) -> StepResult:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from agiwo import ids
@@ -266,6 +267,10 @@ class Driver:
         if execution.ending:
             return
         execution.ending = True
+        stop = execution.interruptions.latest
+        if stop and execution.interruptions.is_cancelled and outcome.status != RunStatus.CANCELLED:
+            # Whoever cancelled was told that it will be so, also when the loop had come to its end by then.
+            outcome = replace(outcome, status=RunStatus.CANCELLED, reason=stop.reason)
         base = execution.keyed.get(BASE)
         event = terminal_event(outcome, round(1000 * (self._clock.now() - base.at)) if base else 0)
         status, told = outcome.status, self._tell_parent(execution, outcome)

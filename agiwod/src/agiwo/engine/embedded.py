@@ -176,9 +176,7 @@ class EmbeddedEngine:
         return await asyncio.shield(self._tasks.start(self._conclude(run, reason, scope), f"{run} shutdown"))
 
     async def _cancel(self, run: str, reason: str, scope: CancelScope) -> bool:
-        if is_going := await self._is_going(run):
-            await self._stopping.cancel(run, reason, scope)
-        return is_going
+        return await self._is_going(run) and await self._stopping.cancel(run, reason, scope)
 
     async def _conclude(self, run: str, reason: str, scope: CancelScope) -> bool:
         if is_going := await self._is_going(run):

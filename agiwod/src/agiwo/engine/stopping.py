@@ -47,8 +47,10 @@ class Stopping:
     def __init__(self, storage: Storage, driver: Driver, tasks: Tasks, clock: Clock) -> None:
         self._storage, self._driver, self._tasks, self._clock = storage, driver, tasks, clock
 
-    async def cancel(self, run: str, reason: str, scope: CancelScope) -> None:
+    async def cancel(self, run: str, reason: str, scope: CancelScope) -> bool:
         """Record the wish and see to it; returns once it is recorded. Who is parked stays so until then.
+
+        False when the run had come to its end by then.
 
         Raises:
             StorageError: the store refuses writes; the wish stands, and is recorded when it takes them.
@@ -56,8 +58,9 @@ class Stopping:
         async with self._driver.steady(partial(self._runs, run, scope)) as runs:
             going = [each for each in runs if not self._is_cancelled(each)]
             stops = [self._cancelled(each, reason or "cancelled", scope) for each in going]
-            wish = self._begin(run, stops, RunStatus.CANCELLING, self._stop)
+            wish, was_going = self._begin(run, stops, RunStatus.CANCELLING, self._stop), run in runs
         await self._recorded(wish)
+        return was_going
 
     def _is_cancelled(self, run: str) -> bool:
         execution = self._driver.executions.get(run)

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from agiwo.llm.base import Message, Structured, wanted_schema
+from agiwo.llm.chat_events import ChatEvents
 from agiwo.llm.conversation import Repair
 from agiwo.llm.endpoint import Endpoint, Vendor
 from agiwo.llm.hosted import HostedModel
 from agiwo.llm.parts import Attachment, part_of
 from agiwo.llm.reading import Decode
 from agiwo.llm.strict import strict_schema
-from agiwo.schema.chunk import StreamChunk
-from agiwo.schema.run import Usage
 
 _LEGAL_ID = re.compile(r"[!-~]{1,40}")
 """Ids of tool calls that every server takes. Some servers make sense of their own, so those are left alone."""
@@ -93,7 +92,7 @@ class OpenAIModel(HostedModel):
 
     def decoder(self) -> Decode:
         """What reads the events of one answer."""
-        return read_event
+        return ChatEvents().read
 
     def _sampling(self, *, is_openai: bool) -> dict[str, Any]:
         # OpenAI's newer models refuse the older name, which is the only one that other servers know.
@@ -139,57 +138,3 @@ def _shown(part: str | Attachment) -> dict[str, Any]:
     if part.is_text and part.data:
         return {"type": "text", "text": part.text()}
     return {"type": "file", "file": {"filename": part.name or "file.pdf", "file_data": part.data_url}}
-
-
-def read_event(event: Any) -> StreamChunk | None:
-    """One event of the wire as a chunk; None when it says nothing (the role, an empty delta)."""
-    content = reasoning = calls = finish = None
-    usage = event.get("usage")
-    if choices := event.get("choices"):
-        choice = choices[0]
-        finish = choice.get("finish_reason")
-        if delta := choice.get("delta"):
-            content = delta.get("content")
-            if type(content) is str and content and len(delta) == 1 and not finish and not usage:
-                return StreamChunk(content)  # nearly every event of an answer
-            content = content or delta.get("refusal")
-            reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-            calls = delta.get("tool_calls")
-    if not (content or reasoning or calls or finish or usage):
-        return None
-    return StreamChunk(
-        _text(content),
-        _text(reasoning),
-        _indexed(calls) if calls else None,
-        read_usage(usage) if usage else None,
-        _text(finish),
-    )
-
-
-def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """The tokens of a request, from what the wire calls prompt and completion."""
-    prompt: Mapping[str, Any] = usage.get("prompt_tokens_details") or {}
-    completion: Mapping[str, Any] = usage.get("completion_tokens_details") or {}
-    cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
-    return Usage(
-        input_tokens=int(usage.get("prompt_tokens") or 0),
-        output_tokens=int(usage.get("completion_tokens") or 0),
-        cached_tokens=int(cached or 0),
-        reasoning_tokens=int(completion.get("reasoning_tokens") or 0),
-        cache_write_tokens=int(prompt.get("cache_write_tokens") or 0),
-    )
-
-
-def _text(value: Any) -> str | None:
-    if not value:
-        return None
-    if not isinstance(value, str):
-        raise TypeError("text is expected here")
-    return value
-
-
-def _indexed(calls: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Fragments with an index each; servers that send calls whole may leave it out."""
-    if all(call.get("index") is not None for call in calls):
-        return calls
-    return [{**call, "index": place} for place, call in enumerate(calls)]

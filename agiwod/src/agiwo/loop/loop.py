@@ -217,6 +217,9 @@ class AgentLoop:
         if "fault" not in checked:
             return not checked["more"]
         limit = self._limit()
+        if checked.get("isFinal"):
+            self._turn += 1
+            raise EffectFailed(OUTPUT_INVALID, checked["fault"])
         if limit or self._corrections == _CORRECTIONS:
             why = _REASONS[limit] if limit else f"it was asked for again {_CORRECTIONS} times"
             self._turn += 1  # what was answered is an answer, though not the one that was wanted
