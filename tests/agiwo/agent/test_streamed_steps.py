@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ async def test_each_answer_is_one_step_with_what_it_thought_called_and_took(agen
     streamed = steps_of(await drain(handle.stream()))
     stored = await agent.run_step_storage.get_steps(handle.session_id)
 
-    assert streamed == [replace(step, sequence=0) for step in stored]
+    assert streamed == stored
     assert [str(step.role) for step in streamed] == [
         "user",
         *("assistant", "tool"),
@@ -45,6 +44,21 @@ async def test_each_answer_is_one_step_with_what_it_thought_called_and_took(agen
     assert (pondered.content, pondered.reasoning_content) == ("I look.", "What is there?")
     assert [call["function"]["name"] for call in pondered.tool_calls or ()] == ["record"]
     assert None not in (pondered.metrics.duration_ms, pondered.metrics.first_token_latency_ms)
+
+
+async def test_steps_are_numbered_through_a_session_and_by_each_reader_alike(agents: Any) -> None:
+    agent = agents.make(PONDERED, calls("record"), DONE, tools=[RecordingTool()])
+    first = await drain(agent.run_stream("go", session_id="s"))
+    handle = await agent.start("go on", session_id="s")
+    live = steps_of(await drain(handle.stream()))
+    afterwards = steps_of(await drain((await agent.attach(handle.run_id)).stream()))
+    fork = await agent.fork("s", at=first[0].run_id)
+    beside = steps_of(await drain(agent.run_stream("or", session_id=fork)))
+
+    assert [step.sequence for step in steps_of(first)] == [1, 2, 3, 4, 5, 6]
+    assert [step.sequence for step in live] == [7, 8, 9, 10, 11, 12]
+    assert afterwards == live
+    assert [step.sequence for step in beside] == [7, 8, 9, 10, 11, 12]
 
 
 async def test_a_step_that_only_calls_is_told_before_its_tools_have_ended(agents: Any) -> None:

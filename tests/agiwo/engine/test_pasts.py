@@ -1,5 +1,6 @@
 """The pasts of sessions: what was read once is not read again, and what was folded once is folded on."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ class Counted(MemoryJournal):
 
     async def load(self, run: str) -> list[Record]:
         self.loaded[run] += 1
+        await asyncio.sleep(0)
         return await super().load(run)
 
 
@@ -110,3 +112,13 @@ async def test_a_fold_goes_on_from_the_one_before() -> None:
     past = await known.up_to(Point("c"))
     assert past.fold(names, list[str]) == past.fold(names, list[str]) == ["a", "b", "c"]
     assert folded == ["a", "b", "c"]
+
+
+async def test_two_who_ask_for_a_past_at_once_both_have_all_of_it_and_read_nothing_old_again() -> None:
+    journal = Counted()
+    points = [await add(journal, "a", None), await add(journal, "b", "a"), await add(journal, "c", "b")]
+    known = Pasts(journal)
+    await known.up_to(points[1])
+    both = await asyncio.gather(known.up_to(points[2]), known.up_to(points[2]))
+    assert [[records[0].run for records in past] for past in both] == [["a", "b", "c"]] * 2
+    assert journal.loaded == {"a": 1, "b": 1, "c": 2}

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agiwo.agent.steps import MODEL_KEY
+from agiwo.agent.steps import MODEL_KEY, is_silent
 from agiwo.durable import STEP, RunView
 from agiwo.journal.base import Journal
 from agiwo.schema.record import Record
@@ -12,7 +12,7 @@ from agiwo.schema.record import Record
 _MOST = 64
 """Answers that are kept for a reader that does not read; one that is further behind has them read again."""
 
-_OPENING = 3
+OPENING = 3
 """Public records that come before any answer: the run was queued, was started, and what the user said."""
 
 
@@ -26,8 +26,7 @@ class _Answer:
     @property
     def is_silent(self) -> bool:
         """Whether it is nothing but calls, and completed no item of its own."""
-        value = self.record.data["value"]
-        return bool(value["toolCalls"]) and not (value["text"] or value["reasoning"])
+        return is_silent(self.record)
 
 
 class Answers:
@@ -42,7 +41,7 @@ class Answers:
         self._after, self._head = after, head
         self._told = 0
         self._waiting: deque[_Answer] = deque()
-        self._is_behind = head >= _OPENING
+        self._is_behind = head >= OPENING
         self._unwatch = journal.watch(run.id, self._hear, internal=True)
 
     def close(self) -> None:

@@ -10,12 +10,11 @@ from itertools import takewhile
 from typing import Any, cast
 
 from agiwo.agent.execution_context import run_context
-from agiwo.agent.history import steps_before
 from agiwo.agent.hooks import AgentHooks, call_hook
 from agiwo.agent.output_type import OutputTypes, made
 from agiwo.agent.program import AgentProgram
 from agiwo.agent.reader import TreeReader
-from agiwo.agent.steps import MODEL_KEY, Steps, whole_text
+from agiwo.agent.steps import MODEL_KEY, Steps, steps_in, whole_text
 from agiwo.clock import SystemClock
 from agiwo.durable import SPEC, STEP, Programs, RunView
 from agiwo.engine.embedded import EmbeddedEngine
@@ -111,9 +110,8 @@ class Observer:
 
     async def _count(self, steps: Steps, records: Iterable[Record]) -> None:
         """Begin with the number of steps that the session had before this run, if somebody is told numbers."""
-        base = next((record for record in records if record.key == BASE), None)
-        if base and (self._hooks.on_step or self._hooks.on_after_llm_call):
-            steps.count += await steps_before(self._engine.journal, base)
+        if (self._hooks.on_step or self._hooks.on_after_llm_call) and any(each.key == BASE for each in records):
+            steps.count += steps_in(await self._engine.past(self._head.run))
 
     def _take_input(self, record: Record) -> None:
         if record.key == BEFORE_RUN and record.type == STEP and record.data["value"] is not None:

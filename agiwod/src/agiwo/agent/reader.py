@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from agiwo.agent.answers import Answers
+from agiwo.agent.answers import OPENING, Answers
 from agiwo.agent.llm_call import llm_call
+from agiwo.agent.steps import steps_in, steps_up_to
 from agiwo.agent.telling import Telling
 from agiwo.durable import RunView
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import Conflict
-from agiwo.schema.event import CHILD_FINISHED, CHILD_SPAWNED, ITEM_DELTA, Event
+from agiwo.schema.event import CHILD_FINISHED, CHILD_SPAWNED, ITEM_COMPLETED, ITEM_DELTA, Event
 from agiwo.schema.llm_call import LLMCallContext
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec
@@ -30,6 +31,7 @@ class Branch:
     cursor: Cursor
     answers: Answers
     telling: Telling
+    begins_at: int
     recorded: tuple[RunView, Mapping[str, Record]] | None = None
     """What the run's loop sees, as long as this process drives it."""
 
@@ -58,7 +60,7 @@ class TreeReader:
 
     def _branch(self, run: RunView, cursor: Cursor) -> Branch:
         answers = Answers(self._engine.journal, run, cursor.seq, cursor.head, self._news.set)
-        return Branch(run, cursor, answers, Telling(run))
+        return Branch(run, cursor, answers, Telling(run), cursor.seq)
 
     def close(self) -> None:
         """Nothing more will come here: end with what is there."""
@@ -91,8 +93,12 @@ class TreeReader:
         """Everything that the run has said since, with what its children said in its place."""
         events: list[StreamEvent] = []
         await branch.answers.catch_up()
+        if branch.telling.count is None and branch.begins_at >= OPENING:
+            await self._count(branch)
         branch.recorded = self._engine.recorded(branch.run.id) or branch.recorded
         while page := await branch.cursor.pull(merge=False):
+            if branch.telling.count is None and any(event.type == ITEM_COMPLETED for event in page):
+                await self._count(branch)
             for event in page:
                 if event.type == ITEM_DELTA:
                     events.append(branch.telling.delta(event))
@@ -114,6 +120,12 @@ class TreeReader:
         elif event.is_terminal:
             branch.answers.close()
         return events
+
+    async def _count(self, branch: Branch) -> None:
+        """Begin with the number of steps that the session had by then. The run has started."""
+        branch.telling.count = steps_in(await self._engine.past(branch.run.id))
+        if branch.begins_at:
+            branch.telling.count += steps_up_to(await self._engine.journal.load(branch.run.id), branch.begins_at)
 
     def _answers(self, branch: Branch, before: int) -> list[StreamEvent]:
         """The answers until then that completed no item."""

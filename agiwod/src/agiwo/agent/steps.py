@@ -8,6 +8,7 @@ from agiwo.durable import SPEC, STEP, RunView
 from agiwo.loop.history import assistant_message, partial_text
 from agiwo.schema.event import ITEM_COMPLETED
 from agiwo.schema.metrics import StepMetrics
+from agiwo.schema.past import Past
 from agiwo.schema.record import Record
 from agiwo.schema.run import RunSpec, Usage
 from agiwo.schema.step import MessageRole, StepRecord
@@ -24,18 +25,50 @@ class Steps:
 
     def take(self, record: Record) -> StepRecord | None:
         """The step that this record completes, if it does."""
-        if record.type == ITEM_COMPLETED and record.data["kind"] in ("userMessage", "toolCall"):
-            self.count += 1
+        if not is_step(record):
+            return None
+        self.count += 1
+        if record.type == ITEM_COMPLETED:
             return item_step(self._run, record.item or "", record.data, record.at, self.count)
-        if record.key and (turn := MODEL_KEY.fullmatch(record.key)):
-            if record.type == STEP:
-                self.count += 1
-                return answer_step(self._run, record, self.count)
-            if text := partial_text(record):
-                self.count += 1
-                id = f"{self._run.id}.{turn[1]}.message"
-                return _step(self._run, MessageRole.ASSISTANT, id, record.at, sequence=self.count, content=text)
-        return None
+        if record.type == STEP:
+            return answer_step(self._run, record, self.count)
+        text, id = partial_text(record), _message_of(self._run, record)
+        return _step(self._run, MessageRole.ASSISTANT, id, record.at, sequence=self.count, content=text)
+
+
+def steps_in(past: Past) -> int:
+    """How many steps a session has."""
+    return past.fold(_counted, int)
+
+
+def steps_up_to(records: Sequence[Record], seq: int) -> int:
+    """How many steps of a run are told by its events up to that seq; an answer is, by the last of its items."""
+    count = head = 0
+    for record in records:
+        head = record.seq or head
+        if head > seq:
+            break
+        if is_step(record):
+            count += record.seq is not None or head < seq or (record.type == STEP and not is_silent(record))
+    return count
+
+
+def is_silent(answer: Record) -> bool:
+    """Whether an answer is nothing but calls, and completed no item of its own."""
+    value = answer.data["value"]
+    return bool(value["toolCalls"]) and not (value["text"] or value["reasoning"])
+
+
+def _counted(count: int, records: Sequence[Record]) -> int:
+    return count + sum(map(is_step, records))
+
+
+def is_step(record: Record) -> bool:
+    """Whether this record completes a step."""
+    if record.type == ITEM_COMPLETED:
+        return record.data["kind"] in ("userMessage", "toolCall")
+    is_answer = record.key is not None and MODEL_KEY.fullmatch(record.key) is not None
+    return is_answer and (record.type == STEP or bool(partial_text(record)))
 
 
 def answer_step(run: RunView, record: Record, sequence: int = 0) -> StepRecord:
@@ -44,7 +77,7 @@ def answer_step(run: RunView, record: Record, sequence: int = 0) -> StepRecord:
     return _step(
         run,
         MessageRole.ASSISTANT,
-        f"{run.id}.{(record.key or '').partition('/')[0]}.message",
+        _message_of(run, record),
         record.at,
         sequence=sequence,
         content=answer["text"],
@@ -99,6 +132,11 @@ def whole_text(text: Any) -> str:
     if isinstance(text, Mapping):
         return f"{text['head']}\n…\n{text['tail']}"
     return text or ""
+
+
+def _message_of(run: RunView, record: Record) -> str:
+    """The item that holds what the answer to a model call says."""
+    return f"{run.id}.{(record.key or '').partition('/')[0]}.message"
 
 
 def _said(content: Sequence[Mapping[str, Any]]) -> Any:

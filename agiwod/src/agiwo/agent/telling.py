@@ -38,16 +38,23 @@ _TYPES = {
 
 
 class Telling:
-    """The events of one run, each told once; keeps only where in the trace its items stand."""
+    """The events of one run, each told once; keeps only where in the trace its items stand, and counts its steps.
+
+    `count` is the number of the session's steps so far; None until somebody has set it.
+    """
 
     def __init__(self, run: RunView) -> None:
         self._run = run
+        self.count: int | None = None
         self._spans: dict[str | None, TraceContext] = {}
 
     def event(self, event: Event, answer: Record | None = None, llm: MadeAgain | None = None) -> StreamEvent:
         """An event that is no delta; the last one of a model's answer with the whole of it, and what makes its call."""
         spec, span = self._run.spec, self._span(event.item)
-        step = answer_step(self._run, answer) if answer else _step(self._run, event)
+        number = (self.count or 0) + 1
+        step = answer_step(self._run, answer, number) if answer else _step(self._run, event, number)
+        if step:
+            self.count = number
         return StreamEvent(
             EventType.STEP_COMPLETED if step else _type(event),
             event.run,
@@ -119,11 +126,11 @@ class Telling:
         return above and above.span_id
 
 
-def _step(run: RunView, event: Event) -> StepRecord | None:
+def _step(run: RunView, event: Event, number: int) -> StepRecord | None:
     """What a user or a tool said, or a model before it was cut off; thoughts are part of an answer."""
     if event.type != ITEM_COMPLETED or event.data["kind"] == "reasoning":
         return None
-    return item_step(run, event.item or "", event.data, event.at)
+    return item_step(run, event.item or "", event.data, event.at, number)
 
 
 def _type(event: Event) -> EventType:

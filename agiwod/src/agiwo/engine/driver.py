@@ -17,7 +17,7 @@ from agiwo.engine.feed import Feed
 from agiwo.engine.feeds import Feeds
 from agiwo.engine.lineage import Lineage
 from agiwo.engine.parking import Parking
-from agiwo.engine.pasts import BASE, Pasts
+from agiwo.engine.pasts import BASE, Pasts, point_of
 from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
 from agiwo.engine.start import head_of_sleeper, spec_in, start_run
@@ -27,6 +27,7 @@ from agiwo.engine.tasks import Tasks
 from agiwo.engine.terminal import terminal_event
 from agiwo.errors import Conflict, Interrupted, NotFound, ReplayMismatch
 from agiwo.schema.event import CHILD_FINISHED, LOG, TERMINAL_EVENTS
+from agiwo.schema.past import Past
 from agiwo.schema.record import Batch, Entry, Record, RunHead
 from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
 
@@ -144,6 +145,13 @@ class Driver:
     def session(self, run: str) -> str:
         """The session of a run that is not over."""
         return self.executions[run].session if run in self.executions else self.parking.session(run)
+
+    async def past(self, run: str) -> Past:
+        """What the run's session had said before it; nothing, before the run has started."""
+        execution = self.executions.get(run)
+        records = () if execution else await self._storage.journal.load(run)
+        base = execution.keyed.get(BASE) if execution else next((each for each in records if each.key == BASE), None)
+        return await self._pasts.up_to(point_of(base))
 
     def team(self, run: str) -> list[str]:
         """The run, and those below it that it only waits for, with theirs."""

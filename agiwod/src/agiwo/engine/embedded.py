@@ -27,6 +27,7 @@ from agiwo.engine.tasks import Tasks
 from agiwo.errors import CursorExpired, NotFound, StorageError
 from agiwo.journal.base import Journal
 from agiwo.schema.event import LOG, NewEvent
+from agiwo.schema.past import Past
 from agiwo.schema.record import Record, RunHead, StateChange
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
@@ -291,6 +292,10 @@ class EmbeddedEngine:
         """The run as its loop sees it, and its records by key, which grow; None while no loop drives it here."""
         execution = self._executions.get(run)
         return (execution.view, execution.keyed) if execution and execution.is_looping else None
+
+    async def past(self, run: str) -> Past:
+        """What the run's session had said before it; nothing, before the run has started."""
+        return await self._driver.past(run)
 
     def learn_secrets(self, secrets: Mapping[str, str]) -> None:
         """Replace these secrets too in everything that is recorded or streamed from now on."""

@@ -30,6 +30,8 @@ class Pasts:
         place = point
         while place and place not in self._kept:
             missing.append((place, await self._journal.load(place.run)))
+            if point in self._kept:  # somebody else was faster, and took what this one would have begun with
+                return self._kept[point][0]
             place = point_of(next((record for record in missing[-1][1] if record.key == BASE), None))
         past, count = self._take(place)
         for place, records in reversed(missing):

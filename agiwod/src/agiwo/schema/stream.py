@@ -48,7 +48,7 @@ class StreamEvent:
 
     Durable ones have `seq`; `timestamp` is in seconds since the epoch, `data` the event's own. `step` is what a
     completed step said: each answer of a model is one, also when it only calls tools, and then the event has no seq.
-    Its `sequence` is 0, since a stream does not count the session's steps. `partial` is what of the output is there so
+    Its `sequence` counts the steps of the session. `partial` is what of the output is there so
     far, when the run is to have one and this event brings more of it. `span_id` names the span of the model or tool
     call that it comes from, else the run's.
     """
