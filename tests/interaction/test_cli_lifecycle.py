@@ -112,7 +112,7 @@ def test_restart_now_does_not_wait_for_a_run_and_its_reader_gets_every_word(home
     [
         ("log_levle = 1", "1: unknown key 'log_levle'"),
         ('[agents.a]\ntools = ["hammer"]', "2: no tool 'hammer'"),
-        ('[storage]\nkind = "mongodb"\nuri = "mongodb://here"', "2: no journal of the kind 'mongodb'"),
+        ('[storage]\nkind = "mongodb"', "1: [storage] needs uri"),
     ],
 )
 def test_a_fault_in_the_settings_takes_no_daemon_away_from_who_restarts_it(home: Home, config: str, fault: str):

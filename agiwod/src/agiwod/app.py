@@ -5,14 +5,12 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 from agiwo.config import AgiwoSettings, use_settings
 from agiwo.engine.redact import Redactor
-from agiwo.journal import open_journal
-from agiwo.journal.base import Journal
 from agiwo.scheduler.config import SchedulerConfig, TaskLimits
 from agiwo.skill import SkillManager
 from agiwo_protocol.paths import Paths
@@ -33,6 +31,7 @@ from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
 from agiwod.settings import SchedulerSettings, Settings, idle_settings
 from agiwod.shelf import skill_sources
+from agiwod.stores import open_store
 from agiwod.telemetry import Sending, measuring, metric_options, sending, telemetry_options
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
@@ -119,7 +118,7 @@ async def _daemon(
     skills = SkillManager(skill_sources(settings), is_watched=True, attic=paths.data_dir / "skills")
     agents = build_agents(settings, skills)
     daemon = Daemon(
-        await _open_journal(settings, paths),
+        await open_store(settings, paths),
         agents,
         skills=skills,
         models=offered_models(settings, keys),
@@ -150,15 +149,6 @@ async def _daemon(
 def _scheduling(table: SchedulerSettings) -> SchedulerConfig:
     limits = TaskLimits(**table.model_dump(exclude={"max_concurrent"}))
     return SchedulerConfig(max_concurrent=table.max_concurrent, task_limits=limits)
-
-
-async def _open_journal(settings: Settings, paths: Paths) -> Journal:
-    if settings.storage.kind != "sqlite":
-        return await open_journal(settings.storage.kind)
-    path = paths.data_dir / "agiwod.db"
-    with suppress(OSError):  # what is wrong with it is said by who opens it
-        path.touch(mode=0o600)  # nobody else's, also where its directory is open to others
-    return await open_journal("sqlite", db_path=path, durability=settings.storage.durability)
 
 
 def _heed_signals(daemon: Daemon, reload: Callable[[], None]) -> None:

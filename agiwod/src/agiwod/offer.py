@@ -14,6 +14,7 @@ from agiwo.schema.chunk import StreamChunk
 
 from agiwod.runtime.models import KnownModel, Models
 from agiwod.settings import ModelSettings, Settings
+from agiwod.stores import storage_secrets
 from agiwod.telemetry import telemetry_secrets
 
 
@@ -113,5 +114,5 @@ def secrets(settings: Settings, keys: AgiwoSettings) -> dict[str, str]:
     for model in settings.models.values():
         if model.api_key_env:
             found[model.api_key_env] = variable(model.api_key_env)
-    found |= telemetry_secrets(settings, keys)
+    found |= telemetry_secrets(settings, keys) | storage_secrets(settings)
     return {name: value for name, value in found.items() if value}

@@ -1,7 +1,8 @@
 """Whether a daemon could begin with certain settings, found out without one. Opens nothing, and asks no model."""
 
+from importlib.util import find_spec
+
 from agiwo.errors import ConfigError
-from agiwo.journal import JOURNALS
 
 from agiwod.roster import build_agents
 from agiwod.runtime.agents import Agents
@@ -14,8 +15,7 @@ def rehearse(settings: Settings) -> Agents:
     Raises:
         ConfigError: it could not begin; the message says where the fault stands.
     """
-    kind = settings.storage.kind
-    if kind not in JOURNALS:
+    if settings.storage.kind == "mongodb" and find_spec("pymongo") is None:
         where = settings.origin("storage", "kind")
-        raise ConfigError(f"{where}: no journal of the kind {kind!r} in this version; there are {', '.join(JOURNALS)}")
+        raise ConfigError(f"{where}: MongoDB needs the package pymongo: pip install 'agiwod[mongo]'")
     return build_agents(settings)

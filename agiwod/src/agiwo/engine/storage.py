@@ -40,7 +40,7 @@ class Storage:
             try:
                 return await self._commit(changes)
             except StorageError as error:
-                self._refused(error)
+                self.refused(error)
 
     async def put_blob(self, data: bytes) -> str:
         """Keep the bytes, however long the store refuses, and give their name."""
@@ -49,7 +49,7 @@ class Storage:
             try:
                 return await self.journal.put_blob(data)
             except StorageError as error:
-                self._refused(error)
+                self.refused(error)
 
     async def append_now(self, *changes: Change) -> list[Record]:
         """Append, or raise `StorageError` while the store refuses."""
@@ -58,7 +58,7 @@ class Storage:
         try:
             return await self._commit(changes)
         except StorageError as error:
-            self._refused(error)
+            self.refused(error)
             raise
 
     async def _commit(self, changes: Sequence[Change]) -> list[Record]:
@@ -85,7 +85,8 @@ class Storage:
         if not work.done():
             raise StorageError(self.trouble or "the store refuses writes")
 
-    def _refused(self, error: StorageError) -> None:
+    def refused(self, error: StorageError) -> None:
+        """Hold appends back from now on, until a probe says that the store takes them."""
         if self.trouble is None:
             log.error("the store refuses writes; runs are suspended until it takes them again: %s", error)
             self.trouble = str(error)

@@ -181,7 +181,7 @@ class MongoJournal:
 
 
 async def open_mongo(
-    uri: str, db_name: str = "agiwo", *, lock_dir: str | PathLike[str] | None = None, patience: float = 10.0
+    uri: str, db_name: str = "agiwo", *, lock_dir: str | PathLike[str] | None = None, patience: float = 5.0
 ) -> MongoJournal:
     """The journal in this database, which is made when it is missing.
 

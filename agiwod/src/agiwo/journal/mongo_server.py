@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 """A document of a collection."""
 
-_PATIENCE: Final = 10.0
-"""Seconds that an operation may take with all its retries; an election of a replica set takes less."""
+_PATIENCE: Final = 5.0
+"""Seconds that an operation may take with all its retries; when an election takes longer, runs wait as for a disk."""
 
-_SELECTION: Final = 5.0
+_SELECTION: Final = 3.0
 """Seconds to find a server that takes writes."""
 
 _FAREWELL: Final = 2.0
@@ -76,6 +76,16 @@ class MongoServer:
             what = "is a standalone server, which has no transactions, so that an append could be recorded in part"
             todo = "start mongod with --replSet rs0 and run rs.initiate() in mongosh once; one server is enough"
         raise ConfigError(f"the MongoDB server of {self.place} {what}; {todo}")
+
+    async def version(self) -> str:
+        """The server's version.
+
+        Raises:
+            StorageError: it does not answer, or does not let us in.
+        """
+        with self.translated():
+            await self.db.command("dbStats")  # which asks for the right to read, too
+            return (await self._client.server_info())["version"]
 
     @cached_property
     def session(self) -> "AsyncClientSession":
@@ -140,5 +150,8 @@ def place_of(uri: str) -> str:
 
 
 def _said(error: Exception) -> str:
-    # What follows the first sentence describes the driver's view of all servers, over many lines.
-    return str(error).partition(", Timeout:")[0].partition(", full error:")[0]
+    # What follows is settings of the driver, and its view of all servers, over many lines.
+    said = str(error)
+    for end in (" (configured timeouts", ", Timeout:", ", full error:"):
+        said = said.partition(end)[0]
+    return said

@@ -12,7 +12,7 @@ from agiwo.agent.observers import Observers
 from agiwo.clock import Clock, SystemClock
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.rerun import Reruns
-from agiwo.errors import AgiwoError
+from agiwo.errors import AgiwoError, StorageError
 from agiwo.journal.base import Journal
 from agiwo.observability.otlp import OtlpExport
 from agiwo.scheduler.config import SchedulerConfig
@@ -197,8 +197,12 @@ class Daemon:
             raise Draining(self._deadline)
 
     async def count_runs(self) -> Counter[RunStatus]:
-        """How many unfinished runs stand where."""
-        counts = Counter(head.status for head in await self._unfinished())
+        """How many unfinished runs stand where; none, when the store cannot even be read, which is trouble then."""
+        try:
+            counts = Counter(head.status for head in await self._unfinished())
+        except StorageError as error:
+            self.engine.storage.refused(error)
+            return Counter()
         return Counter({RunStatus.SUSPENDED: counts.total()}) if self.engine.storage.trouble else counts
 
     async def _unfinished(self) -> list[RunHead]:

@@ -232,6 +232,7 @@ class StorageSettings(Table):
 
     kind: Literal["sqlite", "memory", "mongodb"] = "sqlite"
     uri: SecretStr | None = None
+    db_name: Name = "agiwod"
     durability: Literal["full", "normal"] = "full"
 
     @model_validator(mode="after")

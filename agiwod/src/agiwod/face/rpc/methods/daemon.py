@@ -18,6 +18,7 @@ from agiwod.runtime.daemon import Daemon, State
 async def tell_status(connection: Connection, params: Empty) -> daemon.Status:
     """How the daemon is."""
     own = connection.daemon
+    counts = await _counts(own)  # first, since it may find the store in trouble
     return daemon.Status(
         state=_state(own),
         id=own.id,
@@ -35,7 +36,7 @@ async def tell_status(connection: Connection, params: Empty) -> daemon.Status:
         config=_config(own),
         telemetry=_telemetry(own),
         clients=len(own.clients),
-        runs=await _counts(own),
+        runs=counts,
     )
 
 
