@@ -14,6 +14,7 @@ from agiwo.journal.memory import MemoryJournal
 from agiwo.llm.base import Message, Model
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import RunSpec
+from agiwo.skill.manager import SkillManager
 from agiwo.testing import ScriptedModel
 from agiwo_protocol.channel import MemoryChannel, memory_pair
 from agiwo_protocol.jsonrpc import Notification
@@ -97,10 +98,11 @@ async def running(
     journal: Journal | None = None,
     clock: Clock | None = None,
     programs: Mapping[str, Program] | None = None,
+    skills: SkillManager | None = None,
 ) -> AsyncGenerator[Daemon]:
     """A daemon that is ready, with these agents, else with one called `echo`."""
     registry = OwnPrograms(agents or [scripted("echo")], programs or {})
-    daemon = Daemon(journal or MemoryJournal(), registry, clock=clock)
+    daemon = Daemon(journal or MemoryJournal(), registry, clock=clock, skills=skills)
     await daemon.start()
     try:
         yield daemon

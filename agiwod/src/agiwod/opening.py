@@ -50,7 +50,7 @@ class Opening:
 
     def refuse(self, error: RpcError) -> None:
         """Answer all requests that came with that error: there will be no daemon."""
-        if self._has_come(0.0):
+        if self._has_come(_PATIENCE):
             self.frames += self.framing.feed(os.read(self.source, _LAST_WORDS))
         for frame in self.frames:
             message = jsonrpc.read(frame) if isinstance(frame, bytes) else None
