@@ -2,11 +2,14 @@
 
 from pydantic import Field
 
-from agiwo_protocol.contract import Method, Page, Wire
+from agiwo_protocol.contract import Count, Method, Page, Wire
 
 
 class Client(Wire):
-    """A connection whose client has shaken hands. `runs` are those that it follows; `pid` and `uid` where known."""
+    """A connection whose client has shaken hands. `runs` are those that it follows; `pid` and `uid` where known.
+
+    `lag` is how many events of those runs it has yet to be sent.
+    """
 
     connection_id: str
     name: str
@@ -16,6 +19,7 @@ class Client(Wire):
     runs: list[str] = Field(default_factory=list[str])
     pid: int | None = None
     uid: int | None = None
+    lag: Count = 0
 
 
 class ListResult(Wire):

@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agiwo_protocol.contract import Count, Empty, Event, Method, Seconds, Wire
+from agiwo_protocol.client import Client
+from agiwo_protocol.contract import Count, Empty, Event, Limit, Method, Seconds, Wire
+from agiwo_protocol.run import RunStatus
 
 
 class Storage(Wire):
@@ -70,6 +72,51 @@ class Status(Wire):
     runs: RunCounts
 
 
+class ActivityParams(Wire):
+    """How many unfinished runs to tell of, the newest first."""
+
+    limit: Limit = 200
+
+
+class ActiveRun(Wire):
+    """An unfinished run. `doing` names the tool that is called, or says what is made; not told of one that waits.
+
+    Tokens and cost are those since this daemon began to drive it; what is streaming is counted by its letters.
+    """
+
+    run_id: str
+    parent_run_id: str | None = None
+    session_id: str
+    agent_id: str
+    state_id: str | None = None
+    status: RunStatus
+    created_at: str
+    elapsed_ms: float
+    input_tokens: Count
+    output_tokens: Count
+    cost_usd: float
+    doing: str | None = None
+
+
+class Activity(Wire):
+    """What goes on at the moment `at`. Tokens and cost are those of all runs since the daemon began.
+
+    `omitted` tells that there are more unfinished runs than those.
+    """
+
+    at: str
+    state: Literal["ready", "draining", "degraded"]
+    version: str
+    uptime_seconds: float
+    input_tokens: Count
+    output_tokens: Count
+    cost_usd: float
+    counts: RunCounts
+    runs: list[ActiveRun]
+    omitted: Count
+    clients: list[Client]
+
+
 class DrainParams(Wire):
     """How long runs may go on at most; without it the daemon's own setting counts."""
 
@@ -100,6 +147,7 @@ class Draining(Wire):
 
 
 STATUS = Method("daemon/status", Empty, Status, "How the daemon is.", early=True, urgent=True)
+ACTIVITY = Method("daemon/activity", ActivityParams, Activity, "What goes on at this moment: runs, tokens, clients.")
 DRAIN = Method("daemon/drain", DrainParams, DrainResult, "Take no new runs, let the present ones end.")
 STOP = Method("daemon/stop", DrainParams, DrainResult, "Drain, then end.")
 DISCOVER = Method("rpc/discover", Empty, OpenRpc, "This protocol as an OpenRPC document.", early=True)

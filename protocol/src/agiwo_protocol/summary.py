@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:c29f882ab0485d538ba7ff0db4dfa566a5655a17650b6d667d138f05aed932ad"
+SCHEMA_HASH: Final = "sha256:dc3a023f99d480ccb64ae3b16cc986214e32f125f8dd03657c259507815f812b"
 
 CAPABILITIES: Final = (
     "agent",

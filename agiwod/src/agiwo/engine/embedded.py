@@ -13,6 +13,7 @@ from agiwo.engine.cursor import Cursor
 from agiwo.engine.driver import Driver
 from agiwo.engine.ending import Ending
 from agiwo.engine.execution import Execution
+from agiwo.engine.feed import OpenItem
 from agiwo.engine.feeds import Feeds
 from agiwo.engine.intake import Intake
 from agiwo.engine.interruption import CANCEL
@@ -253,6 +254,11 @@ class EmbeddedEngine:
         """The state that a run works for which is driven here; None for all others."""
         execution = self._executions.get(run)
         return execution and execution.spec.state
+
+    def open_items(self, run: str) -> list[OpenItem]:
+        """What a run is making at this moment, oldest first; nothing of a run that nobody drives or follows here."""
+        feed = self._feeds.at_hand(run)
+        return list(feed.items.values()) if feed else []
 
     # The life of the engine
 

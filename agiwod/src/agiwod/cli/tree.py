@@ -22,6 +22,7 @@ from agiwod.cli.schema import schema
 from agiwod.cli.sessions import sessions
 from agiwod.cli.skills import skills
 from agiwod.cli.tools import tools
+from agiwod.cli.top import top
 from agiwod.cli.traces import traces
 from agiwod.cli.trust import trust
 
@@ -56,6 +57,7 @@ app.command()(start)
 app.command()(stop)
 app.command()(restart)
 app.command()(status)
+app.command()(top)
 app.command()(logs)
 app.command()(doctor)
 app.command()(stdio)

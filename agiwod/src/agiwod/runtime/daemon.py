@@ -21,6 +21,7 @@ from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunStatus
 from agiwo.skill.manager import SkillManager
 
+from agiwod.runtime.activity import Activity
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.approvals import Approvals
 from agiwod.runtime.clients import Clients
@@ -132,6 +133,7 @@ class Daemon:
         programs.own[CRON] = self.crons.program
         self.replays = Replays(self.engine, agents, self.check_open)
         self.clients = Clients(self.events)
+        self.activity = Activity(self.engine)
         self.metrics = Metrics(journal, self.clients, self.count_runs, export)
         self.engine.storage.on_commit = self.metrics.committed
         self.config = ConfigState(self.started_at)
@@ -297,6 +299,7 @@ class Daemon:
     def _on_run(self, head: RunHead) -> None:
         self.traces.follow(head)
         self.metrics.follow(head)
+        self.activity.follow(head)
         self._milestones.follow(head)
         self._observers.follow(self.engine, head)
         self._approvers.follow(self.engine, head)

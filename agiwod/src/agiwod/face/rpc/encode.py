@@ -297,4 +297,5 @@ def client_object(value: Client) -> client.Client:
         runs=list(value.runs()),
         pid=value.pid,
         uid=value.uid,
+        lag=value.lag(),
     )

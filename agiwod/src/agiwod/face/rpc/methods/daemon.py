@@ -1,6 +1,6 @@
 """daemon/… and rpc/discover: how the daemon is, how it ends, what it speaks."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from agiwo.schema.run import RunStatus
 from agiwo_protocol import daemon
@@ -8,10 +8,15 @@ from agiwo_protocol.contract import Empty
 from agiwo_protocol.schema import open_rpc
 from agiwo_protocol.version import PROTOCOL_VERSION
 
+from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.dispatch import Answer, methods
+from agiwod.face.rpc.encode_activity import active_run
 from agiwod.face.rpc.moment import moment
 from agiwod.runtime.daemon import Daemon, State
+
+_CLIENTS: Final = 200
+"""Clients that are told of beside the runs; `client/list` has all."""
 
 
 @methods.on(daemon.STATUS)
@@ -81,6 +86,26 @@ async def _counts(own: Daemon) -> daemon.RunCounts:
         waiting=counts[RunStatus.WAITING],
         sleeping=counts[RunStatus.SLEEPING],
         suspended=counts[RunStatus.SUSPENDED],
+    )
+
+
+@methods.on(daemon.ACTIVITY)
+async def tell_activity(connection: Connection, params: daemon.ActivityParams) -> daemon.Activity:
+    """What goes on at this moment."""
+    own = connection.daemon
+    look, now = await own.activity.look(params.limit), own.clock.now()
+    return daemon.Activity(
+        at=moment(now),
+        state=_state(own),
+        version=own.facts.version,
+        uptime_seconds=round(now - own.started_at, 3),
+        input_tokens=look.input_tokens,
+        output_tokens=look.output_tokens,
+        cost_usd=look.cost_usd,
+        counts=await _counts(own),
+        runs=[active_run(each, now) for each in look.runs],
+        omitted=look.omitted,
+        clients=[encode.client_object(each) for each in own.clients.list()[:_CLIENTS]],
     )
 
 
