@@ -168,7 +168,7 @@ class World:
         actor, limits = job.agent, self.limits
         if actor.depth >= limits.max_depth:
             return f"Error: agents may start each other {limits.max_depth} levels deep, and that depth is reached"
-        beside = [call.id for call in before if isinstance(call, Spawn)]
+        beside = [child for child in actor.known.values() if child.name in job_names(before)]
         earlier = [child for child in actor.known.values() if child.name not in job_names(before)]
         going = len(beside) + sum(not child.is_over for child in earlier)
         if going >= limits.max_children_per_agent:

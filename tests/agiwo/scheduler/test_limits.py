@@ -41,6 +41,16 @@ async def test_an_agent_has_so_many_others_at_a_time_also_when_it_starts_them_in
     await desk.supervisor.cancel("root")
 
 
+async def test_calls_that_start_nobody_take_no_room_from_those_beside_them(lab: Lab) -> None:
+    wrong = spawn("a", agent="nobody"), spawn("b", child_id="root"), ("spawn_agent", {"child_id": "c"})
+    parts = {"go": [calls(*wrong, spawn("d"), spawn("e"), spawn("f")), calls(nap()), DONE]}
+    desk = Desk(lab, [agent_with(parts)], limited(max_children_per_agent=2))
+    assert (await desk.run()).response == "Done."
+    assert [told.startswith("Started") for told in desk.model.told("go")[:6]] == [False] * 3 + [True, True, False]
+    assert "2 agents that you started have not ended" in desk.model.told("go")[5]
+    assert set(await desk.finished()) == {"root", "d", "e"}
+
+
 async def test_an_agent_wakes_so_often_in_a_task_and_is_told_to_finish_then(lab: Lab) -> None:
     desk = Desk(
         lab, [agent_with({"go": [calls(nap("timer", delay_seconds=1))] * 4 + [DONE]})], limited(max_wake_count=3)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from agent_lab import calls
+from agiwo.scheduler import SchedulerConfig, TaskLimits
 from agiwo.schema.run import RunStatus
 from agiwo.schema.state import AgentStateStatus
 from engine_lab import Lab
@@ -59,6 +60,14 @@ async def test_an_agent_that_ended_while_its_parent_was_gone_is_told_once(any_la
 async def test_a_tree_ends_the_same_whichever_of_its_commits_was_the_last_one(replayed_lab: Lab) -> None:
     desk = Desk(replayed_lab, [agent_with(FAMILY | {"aa": [{"text": "Deep."}], "b": [{"text": "Side."}]})])
     assert (await desk.run()).response == "Together."
+
+
+async def test_limits_count_the_same_whichever_commit_was_the_last_one(replayed_lab: Lab) -> None:
+    wrong = spawn("x", agent="nobody"), spawn("y", child_id="root")
+    parts = {"go": [calls(*wrong, spawn("a"), spawn("b"), spawn("c"), nap()), DONE]}
+    desk = Desk(replayed_lab, [agent_with(parts)], SchedulerConfig(task_limits=TaskLimits(max_children_per_agent=2)))
+    assert (await desk.run()).response == "Done."
+    assert [told.startswith("Started") for told in desk.model.told("go")] == [False, False, True, True, False, False]
 
 
 async def test_periods_and_sleeps_end_the_same_whichever_commit_was_the_last_one(replayed_lab: Lab) -> None:

@@ -182,6 +182,28 @@ async def test_stopping_waits_for_those_at_work_and_not_for_those_asleep() -> No
     assert time.monotonic() - begin < 5
 
 
+async def test_who_was_stopped_takes_nothing_more_until_it_is_started_again(storage: AgentStateStorageConfig) -> None:
+    agent = agent_with({})
+    scheduler = Scheduler(SchedulerConfig(storage))
+    async with scheduler:
+        await scheduler.run(agent, "anything")
+    asked = (
+        scheduler.submit(agent, "more"),
+        scheduler.run(agent, "more"),
+        scheduler.submit_task("root", "more"),
+        scheduler.wait_for("root"),
+        scheduler.cancel("root"),
+        scheduler.list(),
+        scheduler.store.list_states(),
+    )
+    for each in asked:
+        with pytest.raises(Conflict, match="the scheduler was stopped"):
+            await each
+    await scheduler.stop()
+    async with scheduler:
+        assert (await scheduler.run(agent, "anything")).response == "did anything"
+
+
 async def test_what_is_in_a_file_goes_on_in_the_next_scheduler(tmp_path: Path) -> None:
     config = SchedulerConfig(AgentStateStorageConfig("sqlite", {"db_path": tmp_path / "new" / "folder" / "s.db"}))
     parts = {"go": [calls(spawn("a"), spawn("b"), nap()), DONE], "a": [calls(nap("timer", delay_seconds=0.5)), DONE]}

@@ -52,6 +52,7 @@ class Batch:
         self._allowed, self._newly_allowed = set[str]() if allowed is None else allowed, set[str]()
         self._calls = list(calls)
         self._results: dict[int, Result] = {}
+        self._over = [asyncio.Event() for _ in calls]
         self.stop: Interrupted | None = None
 
     async def run(self) -> list[Result]:
@@ -105,6 +106,16 @@ class Batch:
         return None
 
     async def _run_call(self, index: int) -> Result:
+        """Run one call, and let those know that wait for it."""
+        try:
+            return await self._call(index)
+        except Interrupted as stop:
+            self.stop = self.stop or stop
+            raise
+        finally:
+            self._over[index].set()
+
+    async def _call(self, index: int) -> Result:
         """Run one call; a call whose step failed gives the model an error."""
         key = f"{self._turn}.{index}"
         try:
@@ -133,7 +144,8 @@ class Batch:
                 target, purse, share = carried, self._purse, self._share
                 output, milliseconds = await delegate(self._ctx, self._plan, key, call, target, purse, share)
             elif isinstance(carried, Spawn):
-                output = await self._children.spawn(key, call, carried, self._share, self._beside(index))
+                beside = await self._beside(index, carried)
+                output = await self._children.spawn(key, call, carried, self._share, beside)
             elif isinstance(carried, Hosted):
                 output, milliseconds = await ask_host(self._ctx, key, call, carried)
             else:
@@ -143,10 +155,22 @@ class Batch:
         told = {"item": key, "call": dict(call), "output": dict(output), "durationMs": milliseconds}
         return await self._ctx.step(f"{key}/run", "told", told)
 
-    def _beside(self, index: int) -> Mapping[str, Any]:
-        """The agents that are at work beside the one that this call starts."""
-        before = (self._plan.carried.get(call["name"]) for call in self._calls[:index])
-        return {"going": self._going, "starting": sum(isinstance(each, Spawn) for each in before)}
+    async def _beside(self, index: int, spawn: Spawn) -> Mapping[str, Any]:
+        """The agents that are at work beside the one that this call starts.
+
+        Where the limit is near, the calls before it come first: those that started nobody do not count.
+        """
+        before = [i for i in range(index) if i not in self._results and self._spawns(i)]
+        if len(self._going) + len(before) >= spawn.limits.max_children_per_agent:
+            for each in before:
+                await self._over[each].wait()
+            if self.stop:
+                raise self.stop
+            before = [each for each in before if self._children.has_started(f"{self._turn}.{each}")]
+        return {"going": self._going, "starting": len(before)}
+
+    def _spawns(self, index: int) -> bool:
+        return isinstance(self._plan.carried.get(self._calls[index]["name"]), Spawn)
 
     async def _tell(self, index: int, content: str) -> Result:
         """Have it recorded as what the call gave."""

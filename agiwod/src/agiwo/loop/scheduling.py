@@ -78,6 +78,10 @@ class Children:
         content = f"Started the agent {id!r}. It works on its own; sleep_and_wait tells you how it ended."
         return {"content": content, "isError": False, "value": {"child_id": id, "status": "pending"}}
 
+    def has_started(self, key: str) -> bool:
+        """Whether this call, which nobody has joined yet, started an agent."""
+        return key in self._started
+
     def join(self, keys: Iterable[str]) -> None:
         """Know those that these calls have started; in their order, and not in that in which they came to be."""
         for key in keys:

@@ -12,7 +12,7 @@ from agiwo.agent.agent import Agent
 from agiwo.agent.home import Home, home_for
 from agiwo.agent.observers import has_seen
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.errors import AgiwoError, NotFound
+from agiwo.errors import AgiwoError, Conflict, NotFound
 from agiwo.scheduler.config import SchedulerConfig
 from agiwo.scheduler.portrait import AgentTree
 from agiwo.scheduler.store import AgentStateStorage
@@ -27,9 +27,10 @@ from agiwo.schema.stream import RunOutput, StreamEvent
 class Scheduler:
     """Runs agents that can start others and sleep until these have ended or a time has come.
 
-    It is started by its first use or by `async with`, and goes on with what an earlier process left in its store; for
-    that it must know the agents, so they are given here. Agents that are submitted become known, too. None of them is
-    changed: the scheduler works with copies, which share their model. `spawn_agent` can name each of them.
+    It is started by its first use or by `async with`, until it is stopped, and goes on with what an earlier process
+    left in its store; for that it must know the agents, so they are given here. Agents that are submitted become known,
+    too. None of them is changed: the scheduler works with copies, which share their model. `spawn_agent` can name each
+    of them.
     """
 
     def __init__(self, config: SchedulerConfig | None = None, agents: Iterable[Agent] = ()) -> None:
@@ -37,12 +38,13 @@ class Scheduler:
         self._agents: dict[str, Agent] = {agent.id: agent for agent in agents}
         self._home: Home | None = None
         self._supervisor: Supervisor | None = None
+        self._is_stopped = False
         self._watches: set[asyncio.Task[None]] = set()
 
     @property
     def store(self) -> AgentStateStorage:
         """The agents that are kept where this scheduler's are, for reading."""
-        return AgentStateStorage(self.start)
+        return AgentStateStorage(self._opened)
 
     def family(self) -> Iterator[Agent]:
         """The agents as they run here, with those behind their tools."""
@@ -58,10 +60,16 @@ class Scheduler:
         Raises:
             ConfigError, StorageError: the store cannot be opened.
         """
+        self._is_stopped = False
         home = self._home = self._home or home_for(self.config.state_storage)
         await home.enter(self, self.config.state_storage, self._meet)
         assert self._supervisor
         return self._supervisor
+
+    async def _opened(self) -> Supervisor:
+        if self._is_stopped:
+            raise Conflict("the scheduler was stopped: start it again with start() or `async with`")
+        return await self.start()
 
     def _meet(self, engine: EmbeddedEngine) -> None:
         self._supervisor = Supervisor(engine, self._find, self.config)
@@ -74,8 +82,11 @@ class Scheduler:
     async def stop(self, wait: float | None = None) -> None:
         """Wait for agents that are at work (`wait` seconds, else as configured), and close the store.
 
+        From its beginning on nothing more is taken; what is asked for is a `Conflict`, until `start` is called again.
+
         What is kept in a file goes on when a scheduler over it is started again: sleepers sleep on meanwhile.
         """
+        self._is_stopped = True
         seconds = self.config.graceful_shutdown_wait_seconds if wait is None else wait
         if self._supervisor and seconds:
             with suppress(TimeoutError):
@@ -116,7 +127,7 @@ class Scheduler:
         budget: Budget | None = None,
     ) -> RunOutput:
         """Submit, and wait for the end; cancelling the caller cancels the agent. See `submit` and `wait_for`."""
-        supervisor, task = await self.start(), ids.fresh("run")
+        supervisor, task = await self._opened(), ids.fresh("run")
         try:
             state = await self.submit(
                 agent,
@@ -158,7 +169,7 @@ class Scheduler:
             StateConflict: it is at work, or sleeps, or waits for tasks; a `RuntimeError`, too.
             BudgetExhausted: the input alone has more tokens than the budget.
         """
-        supervisor = await self.start()
+        supervisor = await self._opened()
         is_new = self._agents.get(agent.id) is not agent
         self._agents[agent.id] = agent
         if is_new and self._home:
@@ -192,7 +203,7 @@ class Scheduler:
             NotFound: there is no such agent.
             StateConflict: it takes no more tasks; a `RuntimeError`, too.
         """
-        return await (await self.start()).submit_task(state_id, task)
+        return await (await self._opened()).submit_task(state_id, task)
 
     async def wait_for(self, state_id: str, timeout: float | None = None, *, task: str | None = None) -> RunOutput:
         """How a task ended, once it has: this one, or the one that was submitted last when this is called.
@@ -203,7 +214,7 @@ class Scheduler:
             NotFound: there is no such agent, or it was given no such task.
             Conflict: the scheduler was stopped meanwhile.
         """
-        supervisor = await self.start()
+        supervisor = await self._opened()
         state = await supervisor.states.get(state_id)
         run = task or state.run
         observer = self._home and self._home.observers.of(run)
@@ -222,7 +233,7 @@ class Scheduler:
         Raises:
             NotFound: there is no such agent.
         """
-        return await (await self.start()).cancel(state_id, reason)
+        return await (await self._opened()).cancel(state_id, reason)
 
     async def shutdown(self, state_id: str) -> bool:
         """Let an agent and those below it finish without sleeping again and say a last word; False when it was over.
@@ -232,7 +243,7 @@ class Scheduler:
         Raises:
             NotFound: there is no such agent.
         """
-        return await (await self.start()).shutdown(state_id)
+        return await (await self._opened()).shutdown(state_id)
 
     # Looking
 
@@ -256,7 +267,7 @@ class Scheduler:
         Raises:
             NotFound: there is no agent `before`.
         """
-        supervisor = await self.start()
+        supervisor = await self._opened()
         return await supervisor.states.list(statuses=statuses, agent=agent_id, roots=roots, before=before, limit=limit)
 
     async def tree(self, state_id: str) -> AgentTree:
@@ -265,7 +276,7 @@ class Scheduler:
         Raises:
             NotFound: there is no such agent.
         """
-        return await (await self.start()).states.tree(state_id)
+        return await (await self._opened()).states.tree(state_id)
 
     async def events(self, state_id: str) -> AsyncGenerator[StreamEvent]:
         """The events of an agent and of all below it, as they happen, until it has nothing more to do.
@@ -274,5 +285,5 @@ class Scheduler:
             NotFound: there is no such agent.
             Conflict: the scheduler was stopped meanwhile.
         """
-        async for event in (await self.start()).events(state_id):
+        async for event in (await self._opened()).events(state_id):
             yield event
