@@ -11,6 +11,7 @@ from typing import Any
 
 from agiwo.config import AgiwoSettings, use_settings
 from agiwo.engine.redact import Redactor
+from agiwo.mcp import McpServers
 from agiwo.scheduler.config import SchedulerConfig, TaskLimits
 from agiwo.skill import SkillManager
 from agiwo_protocol.paths import Paths
@@ -21,6 +22,7 @@ from agiwod.entrance import Entrances, HttpWay, Places, entrances
 from agiwod.face.door import Door
 from agiwod.face.lock import Lock
 from agiwod.face.rpc.greeting import Greeting
+from agiwod.foreign import foreign_servers
 from agiwod.logs import logging_to
 from agiwod.offer import offered_models, secrets
 from agiwod.opening import Opening
@@ -29,7 +31,7 @@ from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
 from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
-from agiwod.settings import SchedulerSettings, Settings, idle_settings
+from agiwod.settings import SchedulerSettings, Settings
 from agiwod.shelf import skill_sources
 from agiwod.stores import open_store
 from agiwod.telemetry import Sending, measuring, metric_options, sending, telemetry_options
@@ -77,8 +79,6 @@ def _run(
         enter(settings) as entered,
     ):
         redactor.learn(entered.secrets)
-        for sentence in idle_settings(settings):
-            log.warning(sentence)
 
         def reloading(daemon: Daemon) -> Reload:
             return Reload(daemon, settings, read, keys=keys, file=file, redactor=redactor)
@@ -116,11 +116,15 @@ async def _daemon(
     identity: Identity | None,
 ) -> AsyncGenerator[Daemon]:
     skills = SkillManager(skill_sources(settings), is_watched=True, attic=paths.data_dir / "skills")
-    agents = build_agents(settings, skills)
+    servers, left_out = foreign_servers(settings)
+    foreign = McpServers(*servers)
+    agents = build_agents(settings, skills, foreign)
     daemon = Daemon(
         await open_store(settings, paths),
         agents,
         skills=skills,
+        foreign=foreign,
+        left_out=left_out,
         models=offered_models(settings, keys),
         secrets={**secrets(settings, keys), **entered.secrets},
         identity=identity,

@@ -12,6 +12,7 @@ from agiwo.llm.base import Message, Model
 from agiwo.llm.weights import SMOLLM2, find_weights
 from agiwo.schema.chunk import StreamChunk
 
+from agiwod.foreign import server_secrets
 from agiwod.runtime.models import KnownModel, Models
 from agiwod.settings import ModelSettings, Settings
 from agiwod.stores import storage_secrets
@@ -114,5 +115,9 @@ def secrets(settings: Settings, keys: AgiwoSettings) -> dict[str, str]:
     for model in settings.models.values():
         if model.api_key_env:
             found[model.api_key_env] = variable(model.api_key_env)
+<<<<<<< HEAD
     found |= telemetry_secrets(settings, keys) | storage_secrets(settings)
+=======
+    found |= telemetry_secrets(settings, keys) | server_secrets(settings)
+>>>>>>> eeb8df1 (Let agents of the settings use foreign servers, show clients how those stand, and look at them in doctor)
     return {name: value for name, value in found.items() if value}

@@ -9,13 +9,14 @@ from agiwo.config import AgiwoSettings
 from agiwo.engine.redact import Redactor
 from agiwo.errors import ConfigError
 
+from agiwod.foreign import foreign_servers
 from agiwod.logs import LogFile
 from agiwod.offer import offered_models, secrets
 from agiwod.roster import build_agents
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.exposure import Exposure
-from agiwod.settings import Settings, idle_settings
+from agiwod.settings import Settings
 from agiwod.shelf import skill_sources
 
 _FIXED: Final = ("scheduler.", "serve.", "storage.", "telemetry.")
@@ -46,17 +47,17 @@ class Reload:
         self._file.reopen()
         try:
             settings = self._reread()
-            agents = build_agents(settings, self._daemon.skills.manager)
+            agents = build_agents(settings, self._daemon.skills.manager, self._daemon.foreign.servers)
+            foreign, left_out = foreign_servers(settings)
         except ConfigError as error:
             self._refuse(str(error))
             return
-        for sentence in idle_settings(settings):
-            log.warning(sentence)
         hidden = secrets(settings, self._keys)
         self._redactor.learn(hidden)
         self._file.set_level(settings.log_level)
         self._daemon.skills.look_in(skill_sources(settings))
         self._daemon.exposure = Exposure(**settings.mcp.expose.model_dump())
+        self._daemon.foreign.adopt(foreign, left_out)
         self._daemon.adopt(agents, offered_models(settings, self._keys), hidden)
         self._accept(tuple(sorted(key for key, _ in _fixed(settings) ^ self._fixed)))
 

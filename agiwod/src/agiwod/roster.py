@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from agiwo.agent import Agent, AgentOptions, Budget
 from agiwo.errors import ConfigError, NotFound
+from agiwo.mcp import McpServers
 from agiwo.skill import SkillManager
 
 from agiwod.offer import find_model
@@ -21,23 +22,26 @@ from agiwod.toolbox import Toolbox
 _DEFAULT = "assistant"
 
 
-def build_agents(settings: Settings, skills: SkillManager | None = None) -> Agents:
+def build_agents(settings: Settings, skills: SkillManager | None = None, foreign: McpServers | None = None) -> Agents:
     """Every agent there is: configured ones, Python ones, or `assistant` when there is neither.
 
-    Those of tables get what they name of `skills`.
+    Those of tables get what they name of `skills`, and of the tools of `foreign` servers.
 
     Raises:
         ConfigError: one of them cannot be made; the message says where it stands and what is wrong.
     """
     shelf = skills or SkillManager(skill_sources(settings))
     python = list(_python_agents(settings))
-    team = Team(settings.agents, python)
+    toolbox = Toolbox(settings, Team(settings.agents, python), foreign or McpServers())
     registered = [
-        *(Registered(_agent(name, table, settings, team, shelf), "config") for name, table in settings.agents.items()),
+        *(
+            Registered(_agent(name, table, settings, toolbox, shelf), "config")
+            for name, table in settings.agents.items()
+        ),
         *(Registered(agent, "python") for agent in python),
     ]
     if not registered:
-        registered = [Registered(_agent(_DEFAULT, _ASSISTANT, settings, team, shelf), "builtin")]
+        registered = [Registered(_agent(_DEFAULT, _ASSISTANT, settings, toolbox, shelf), "builtin")]
     return Agents(registered, default=settings.default_agent, resolve=lambda name: find_model(name, settings))
 
 
@@ -46,12 +50,12 @@ _ASSISTANT = AgentSettings(
 )
 
 
-def _agent(name: str, table: AgentSettings, settings: Settings, team: Team, shelf: SkillManager) -> Agent:
+def _agent(name: str, table: AgentSettings, settings: Settings, toolbox: Toolbox, shelf: SkillManager) -> Agent:
     try:
         model = find_model(table.model, settings)
     except NotFound as error:
         raise ConfigError(f"{settings.origin('agents', name, 'model')}: {error}") from None
-    tools = Toolbox(settings, team).tools_of(name, table)
+    tools = toolbox.tools_of(name, table)
     options = AgentOptions(
         max_steps=table.max_steps,
         run_timeout=table.run_timeout,
@@ -66,7 +70,7 @@ def _agent(name: str, table: AgentSettings, settings: Settings, team: Team, shel
         agent = Agent(name, table.description, model, tools, table.system_prompt, options, skills=skills)
     except ConfigError as error:
         raise ConfigError(f"{settings.origin('agents', name, 'tools')}: {error}") from None
-    team.join(agent)
+    toolbox.team.join(agent)
     return agent
 
 

@@ -5,22 +5,26 @@ from fnmatch import fnmatchcase
 
 from agiwo.errors import ConfigError
 from agiwo.tool import BaseTool, Policy, Rule
+from agiwo.tool.toolset import Toolset
 
 from agiwod.settings import AgentSettings, Settings
 from agiwod.toolbox import near
 
 
-def policy_of(agent: str, table: AgentSettings, tools: Sequence[BaseTool], settings: Settings) -> Policy:
-    """The rules of the table, in its order.
+def policy_of(agent: str, table: AgentSettings, tools: Sequence[BaseTool | Toolset], settings: Settings) -> Policy:
+    """The rules of the table, in its order. What foreign servers have is not known yet: no rule about it is wrong.
 
     Raises:
         ConfigError: one names a tool, or an argument, that there is not; the message has its place.
     """
+    own = [tool for tool in tools if isinstance(tool, BaseTool)]
     for number, rule in enumerate(table.approvals):
+        if len(own) < len(tools) and rule.tool.startswith("mcp"):
+            continue
         at = ("agents", agent, "approvals", str(number))
-        concerned = [tool for tool in tools if fnmatchcase(tool.name, rule.tool)]
+        concerned = [tool for tool in own if fnmatchcase(tool.name, rule.tool)]
         if not concerned and not _is_pattern(rule.tool):
-            hint = near(rule.tool, [tool.name for tool in tools])
+            hint = near(rule.tool, [tool.name for tool in own])
             where = settings.origin(*at, "tool")
             raise ConfigError(f"{where}: [agents.{agent}] has no tool {rule.tool!r} that a rule could be about; {hint}")
         known = [name for tool in concerned for name in tool.get_parameters().get("properties", {})]

@@ -12,7 +12,8 @@ Effect = Literal["read", "idempotent", "once"]
 class Tool(Wire):
     """A tool. `effect` says what a second call would do; `asks`, that some of its calls need somebody's approval first.
 
-    `source` is the package that adds it, or `agiwo`.
+    `source` is the package that adds it, `agiwo`, or the MCP server that has it. `modelName` is what models call it,
+    when that is another name.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Tool(Wire):
     effect: Effect
     asks: bool
     source: str
+    model_name: str | None = None
 
 
 class Fault(Wire):

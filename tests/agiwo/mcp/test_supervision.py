@@ -176,8 +176,8 @@ async def test_the_span_of_the_call_goes_along():
     ("options", "error"),
     [
         ({"command": "no-such-program"}, "there is no program 'no-such-program'"),
-        ({"cwd": "/no/such/place"}, "the directory of the MCP server 'raw' is not there: /no/such/place"),
-        ({"env": {"KEY": "${NO_SUCH_VARIABLE}"}}, "needs the variable NO_SUCH_VARIABLE, which is not set"),
+        ({"cwd": "/no/such/place"}, "its directory is not there: /no/such/place"),
+        ({"env": {"KEY": "${NO_SUCH_VARIABLE}"}}, "it needs the variable NO_SUCH_VARIABLE, which is not set"),
     ],
 )
 async def test_a_server_that_cannot_be_started_says_why(options: dict[str, Any], error: str):

@@ -171,7 +171,7 @@ class ServerProcess:
 
 def _program(server: McpServer, environment: Mapping[str, str]) -> str:
     if server.cwd is not None and not Path(server.cwd).is_dir():
-        raise ConfigError(f"the directory of the MCP server {server.name!r} is not there: {server.cwd}")
+        raise ConfigError(f"its directory is not there: {server.cwd}")
     assert server.command is not None
     path = environment.get("PATH", os.defpath)
     command = str(Path(server.command).expanduser()) if server.command.startswith("~") else server.command
@@ -179,7 +179,7 @@ def _program(server: McpServer, environment: Mapping[str, str]) -> str:
         command = str(Path(server.cwd) / command)
     found = shutil.which(command, path=path)
     if found is None:
-        raise ConfigError(f"the MCP server {server.name!r} cannot be started: there is no program {server.command!r}")
+        raise ConfigError(f"there is no program {server.command!r}")
     return os.path.abspath(found) if os.sep in command else found
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from agiwo.errors import ConfigError
@@ -45,7 +45,7 @@ class McpServer:
             raise ConfigError(f"the timeout of the MCP server {self.name!r} is {self.timeout!r}; it must be above 0")
 
     @property
-    def transport(self) -> str:
+    def transport(self) -> Literal["stdio", "http"]:
         """`stdio` or `http`."""
         return "http" if self.command is None else "stdio"
 
@@ -69,7 +69,7 @@ class McpServer:
             headers={name: self._fill(value) for name, value in self.headers.items()},
         )
         if found.url is not None and urlsplit(found.url).scheme not in ("http", "https"):
-            raise ConfigError(f"the url of the MCP server {self.name!r} must be an http:// or https:// address")
+            raise ConfigError("its url must be an http:// or https:// address")
         return found
 
     def environment(self) -> dict[str, str]:
@@ -89,5 +89,5 @@ class McpServer:
 
         value: str | None = variable(name) or otherwise
         if value is None:
-            raise ConfigError(f"the MCP server {self.name!r} needs the variable {name}, which is not set")
+            raise ConfigError(f"it needs the variable {name}, which is not set")
         return value

@@ -29,7 +29,7 @@ class McpServers:
     """
 
     def __init__(self, *servers: McpServer, on_change: OnChange | None = None) -> None:
-        self._on_change = on_change
+        self.on_change = on_change
         self._kept: dict[str, Supervision] = {}
         self._tools: dict[tuple[str, str], McpTool] = {}
         self._retiring: set[asyncio.Task[None]] = set()
@@ -37,7 +37,7 @@ class McpServers:
         for server in servers:
             if server.name in self._kept:
                 raise ConfigError(f"two MCP servers are named {server.name!r}; give one of them another name")
-            self._kept[server.name] = Supervision(server, on_change)
+            self._kept[server.name] = Supervision(server, self._tell)
 
     async def __aenter__(self) -> Self:
         """Start all servers, and return when all are ready.
@@ -74,7 +74,7 @@ class McpServers:
                 self._retire(self._kept.pop(name))
         for name, server in wanted.items():
             if name not in self._kept:
-                self._kept[name] = Supervision(server, self._on_change)
+                self._kept[name] = Supervision(server, self._tell)
         self._tools.clear()
         if self._is_started:
             self.start()
@@ -112,16 +112,20 @@ class McpServers:
         ]
         return list({tool.model_name: self._tool(tool, kept) for kept, tool in offered}.values())
 
-    async def settled(self, concerned: Callable[[str], bool]) -> None:
+    async def settled(self, concerned: Callable[[str], bool], seconds: float = _PATIENCE) -> None:
         """Return once those servers have begun, or that takes too long."""
         waiting = [kept for name, kept in self._kept.items() if concerned(name) and kept.state.status == "starting"]
         if waiting:
-            await asyncio.gather(*(kept.settled(_PATIENCE) for kept in waiting))
+            await asyncio.gather(*(kept.settled(seconds) for kept in waiting))
 
     async def close(self) -> None:
         """End all servers; nothing of them is left."""
         self._is_started = False
         await asyncio.gather(*(kept.close() for kept in self._kept.values()), *self._retiring)
+
+    def _tell(self, before: ServerState, after: ServerState) -> None:
+        if self.on_change is not None:
+            self.on_change(before, after)
 
     def _retire(self, kept: Supervision) -> None:
         task = asyncio.create_task(kept.close(), name=f"end MCP server {kept.server.name}")

@@ -1,10 +1,11 @@
-"""`agiwod tools`: which ones agents may name, and what is wrong with others."""
+"""`agiwod tools`: which ones agents may name, what is wrong with others, and the servers that have some."""
 
 import json
 import sys
 from typing import TYPE_CHECKING
 
 from agiwod.cli.listing import MOST, AsJson, group_that_lists
+from agiwod.cli.servers import list_servers, restart_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,3 +39,5 @@ def _rows(found: "tool.ListResult") -> "Iterator[tuple[str, ...]]":
 
 tools = group_that_lists("The tools that agents may name.", list_tools)
 tools.command("list")(list_tools)
+tools.command("servers")(list_servers)
+tools.command("restart")(restart_server)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.rerun import Reruns
 from agiwo.errors import AgiwoError, StorageError
 from agiwo.journal.base import Journal
+from agiwo.mcp import McpServers
 from agiwo.observability.otlp import OtlpExport
 from agiwo.scheduler.config import SchedulerConfig
 from agiwo.scheduler.supervisor import Supervisor
@@ -31,6 +32,7 @@ from agiwod.runtime.crons import Crons
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
 from agiwod.runtime.exposure import Exposure
+from agiwod.runtime.foreign import Foreign, LeftOut
 from agiwod.runtime.hosts import Hosts
 from agiwod.runtime.identity import Identity
 from agiwod.runtime.metrics import Metrics
@@ -89,6 +91,8 @@ class Daemon:
         *,
         models: Models = NO_MODELS,
         skills: SkillManager | None = None,
+        foreign: McpServers | None = None,
+        left_out: Sequence[LeftOut] = (),
         facts: Facts | None = None,
         secrets: Mapping[str, str] | None = None,
         clock: Clock | None = None,
@@ -127,6 +131,7 @@ class Daemon:
         self.hosts = Hosts(self.engine, self.clock)
         self.sessions = Sessions(self.engine, agents, self.clock)
         self.skills = Skills(skills or SkillManager(), self.events)
+        self.foreign = Foreign(foreign or McpServers(), self.events, left_out)
         self.runs = Runs(self.engine, agents, self.check_open, self.skills.ready)
         self.scheduled = Scheduled(journal, agents, self.supervisor, self.check_open, self.skills.ready)
         self.crons = Crons(self.engine, agents, self.clock, self.events, self.scheduled.begin)
@@ -155,6 +160,7 @@ class Daemon:
     async def start(self) -> list[str]:
         """Go on with the runs that the last process left unfinished, and be ready; return their ids."""
         self.skills.start()
+        self.foreign.start()
         if await self.journal.runs(statuses=_UNFINISHED, limit=1):
             await self.skills.ready()  # they may start runs of other agents at once
         resumed = await self.engine.recover()
@@ -286,6 +292,7 @@ class Daemon:
         self.ended.set()
         retiring = list(self._retiring)
         await self.engine.close()
+        await self.foreign.close()
         await self.skills.close()
         await self._approvers.close()
         await self._observers.close()

@@ -10,11 +10,15 @@ from agiwo.tool.catalog import Fault, load_tools, offers
 
 @dataclass(frozen=True, slots=True)
 class KnownTool:
-    """A tool; `asks` when some of its calls need somebody's approval. `package` is who adds it, None for agiwo."""
+    """A tool; `asks` when some of its calls need somebody's approval. `package` is who adds it, None for agiwo.
+
+    `model_name` is what models call it, when that is another name.
+    """
 
     definition: ToolDefinition
     asks: bool
     package: str | None = None
+    model_name: str | None = None
 
 
 async def known_tools() -> tuple[list[KnownTool], Sequence[Fault]]:

@@ -1,6 +1,5 @@
 """The daemon's settings: read once, frozen, and each able to say where it came from."""
 
-from agiwod.settings.idle import idle_settings
 from agiwod.settings.layer import Origin
 from agiwod.settings.load import load_settings
 from agiwod.settings.project import Project, find_project, read_project
@@ -39,7 +38,6 @@ __all__ = [
     "TelemetrySettings",
     "TimeoutSettings",
     "find_project",
-    "idle_settings",
     "load_settings",
     "read_project",
 ]

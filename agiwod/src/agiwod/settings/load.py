@@ -12,6 +12,7 @@ from typing import Any, Union, cast, get_args, get_origin
 from agiwo.errors import ConfigError
 from agiwo_protocol.paths import locate
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from agiwod.settings.layer import Layer, merged
@@ -92,6 +93,13 @@ def _anchor(values: Mapping[str, Any], folder: Path) -> None:
     skills = _table(values, "skills")
     if isinstance(paths := skills.get("path"), list):
         skills["path"] = [_absolute(entry, folder) for entry in cast(list[Any], paths)]
+    mcp = _table(values, "mcp")
+    if isinstance(paths := mcp.get("import"), list):
+        mcp["import"] = [_absolute(entry, folder) for entry in cast(list[Any], paths)]
+    servers = _table(mcp, "servers")
+    for server in (_table(servers, name) for name in servers):
+        if "cwd" in server:
+            server["cwd"] = _absolute(server["cwd"], folder)
     models = _table(values, "models")
     for model in (_table(models, name) for name in models):
         if model.get("provider") == "scripted" and "id" in model:
@@ -222,7 +230,7 @@ def _expected(detail: ErrorDetails) -> str:
 def _unknown(path: tuple[str, ...]) -> str:
     kinds = map(_element, _options(_kind_at(path[:-1])))
     tables = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    known = [name for table in tables for name in table.model_fields]
+    known = [name for table in tables for name in _fields_of(table)]
     return f"unknown key {path[-1]!r}{_in(path)}{_did_you_mean(path[-1], known)}"
 
 
@@ -254,7 +262,12 @@ def _element(kind: Any) -> Any:
 
 def _inside(kind: Any, key: str) -> Iterator[Any]:
     kind = _element(kind)
-    if isinstance(kind, type) and issubclass(kind, BaseModel) and key in kind.model_fields:
-        yield kind.model_fields[key].annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and key in _fields_of(kind):
+        yield _fields_of(kind)[key].annotation
     elif get_origin(kind) in (dict, Mapping):
         yield get_args(kind)[1]
+
+
+def _fields_of(table: type[BaseModel]) -> dict[str, FieldInfo]:
+    """What a table holds, by the keys that people write."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}

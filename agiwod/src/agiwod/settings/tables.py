@@ -195,9 +195,12 @@ class McpExposeSettings(Table):
 
 
 class McpSettings(Table):
-    """`[mcp]`: the servers by name, and what clients are shown."""
+    """`[mcp]`: the servers by name, files of other programs that name more, and what clients are shown."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     servers: dict[Name, McpServerSettings] = {}
+    imports: tuple[Path, ...] = Field(default=(), alias="import")
     expose: McpExposeSettings = McpExposeSettings()
 
 
@@ -274,6 +277,11 @@ class Settings(Table):
     def workspace(self) -> Path:
         """Where agents work that have no workspace of their own. Nothing need be there."""
         return self._paths.data_dir / "workspace"
+
+    @property
+    def user_servers(self) -> Path:
+        """The file in which the user may name MCP servers as other programs do. Nothing need be there."""
+        return self._paths.config_dir / "mcp.json"
 
     @property
     def user_skills(self) -> tuple[Path, ...]:

@@ -22,7 +22,6 @@ def check_config(patient: Patient) -> Iterator[Finding]:
     from agiwo.errors import AgiwoError
 
     from agiwod.rehearsal import rehearse
-    from agiwod.settings import idle_settings
 
     try:
         agents = rehearse(patient.settings).list()
@@ -31,8 +30,6 @@ def check_config(patient: Patient) -> Iterator[Finding]:
         return
     what = str(file) if file.exists() else f"{file} is not there, so the defaults hold"
     yield ok("config", f"{what}; agents: {', '.join(each.agent.id for each in agents)}")
-    for sentence in idle_settings(patient.settings):
-        yield warning("config", sentence, "nothing; a newer version may heed it")
 
 
 def _how_to_mend(error: str, file: "Path") -> str:

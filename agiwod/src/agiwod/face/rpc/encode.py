@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agiwo.engine.approvals import Resolution
+from agiwo.mcp.supervision import ServerState
 from agiwo.schema.approval import Approval as OpenApproval
 from agiwo.schema.event import Event
 from agiwo.schema.record import Record
@@ -16,7 +17,7 @@ from agiwo.skill.finding import Finding, Severity
 from agiwo.skill.registry import Skipped
 from agiwo.skill.skill import SkillContent
 from agiwo.tool.catalog import Fault
-from agiwo_protocol import agent, approval, client, jsonrpc, model, run, session, skill, tool
+from agiwo_protocol import agent, approval, client, jsonrpc, mcp, model, run, session, skill, tool
 from agiwo_protocol.item import Usage as WireUsage
 
 from agiwod.face.rpc.moment import moment
@@ -237,6 +238,24 @@ def tool_object(value: KnownTool) -> tool.Tool:
         effect=definition.effect,
         asks=value.asks,
         source=value.package or _OURS,
+        model_name=value.model_name,
+    )
+
+
+def mcp_server(value: ServerState) -> mcp.Server:
+    """A foreign server."""
+    return mcp.Server(
+        name=value.server.name,
+        transport=value.server.transport,
+        status=value.status,
+        since=moment(value.since),
+        tools=[tool.full_name for tool in value.tools],
+        restarts=value.restarts,
+        error=value.error,
+        again_at=None if value.again_at is None else moment(value.again_at),
+        pid=value.pid,
+        title=value.title or None,
+        protocol_version=value.protocol,
     )
 
 

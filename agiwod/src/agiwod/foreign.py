@@ -1,0 +1,70 @@
+"""The MCP servers whose tools agents may use: those of the settings, and those of imported files. Starts none."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from agiwo.errors import ConfigError
+from agiwo.mcp import McpServer
+
+from agiwod.mcp_json import read_mcp_json
+from agiwod.runtime.foreign import LeftOut
+from agiwod.settings import McpServerSettings, Settings
+
+_SECRET: Final = re.compile(r"key|token|secret|passw|auth|credential|cookie", re.IGNORECASE)
+"""What the name of a variable or a header looks like whose value is not to be shown."""
+
+_SHORTEST: Final = 8
+"""Characters of a value that can be told from any other text."""
+
+
+def foreign_servers(settings: Settings) -> tuple[list[McpServer], list[LeftOut]]:
+    """The servers in the order in which they are found, and what was left out. Of two of one name the first counts."""
+    servers = {name: _server(name, table) for name, table in settings.mcp.servers.items()}
+    left_out: list[LeftOut] = []
+    for path in _files(settings):
+        found, faults = read_mcp_json(path)
+        left_out += faults
+        for server in found:
+            if server.name in servers:
+                left_out.append(LeftOut(str(path), "there is one of that name already", server.name))
+            else:
+                servers[server.name] = server
+    return list(servers.values()), left_out
+
+
+def server_secrets(settings: Settings) -> dict[str, str]:
+    """What servers are given that looks like a key, by the name that stands in its place wherever it would be shown."""
+    found: dict[str, str] = {}
+    for server in foreign_servers(settings)[0]:
+        try:
+            resolved = server.resolved()
+        except ConfigError:
+            continue  # it cannot be started, so nobody is given what it names
+        for name, value in (*resolved.env.items(), *resolved.headers.items()):
+            secret = value.removeprefix("Bearer ")
+            if _SECRET.search(name) and len(secret) >= _SHORTEST:
+                found[f"{server.name}.{name}"] = secret
+    return found
+
+
+def _files(settings: Settings) -> Iterator[Path]:
+    """The user's own file where it is there, then those that the settings name."""
+    if settings.user_servers.exists():
+        yield settings.user_servers
+    yield from (path for path in settings.mcp.imports if path != settings.user_servers)
+
+
+def _server(name: str, table: McpServerSettings) -> McpServer:
+    return McpServer(
+        name,
+        command=table.command,
+        args=table.args,
+        env={key: value.get_secret_value() for key, value in table.env.items()},
+        cwd=table.cwd,
+        url=table.url,
+        headers={key: value.get_secret_value() for key, value in table.headers.items()},
+        timeout=table.timeout,
+        tools=table.tools,
+    )
