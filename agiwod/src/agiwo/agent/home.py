@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -15,7 +16,7 @@ from agiwo.agent.reader import TreeReader
 from agiwo.agent.storage import RunStepStorageConfig
 from agiwo.durable import SPEC, Program
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.errors import AgiwoError
+from agiwo.errors import AgiwoError, NotFound, StorageError
 from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
 from agiwo.observability.collector import Keeping, TraceCollector
@@ -176,6 +177,12 @@ class Home:
         elif signal is not None:
             self._obey(engine, signal, run)
         return RunHandle(engine, self, cursor, spec, output)
+
+    async def forsake(self, run: str) -> None:
+        """Cancel a run whose caller was cancelled, if it was recorded at all."""
+        with suppress(NotFound, StorageError):
+            if self._engine:
+                await self._engine.cancel(run, "the caller was cancelled")
 
     async def attach(self, engine: EmbeddedEngine, run: str, output: OutputType | None = None) -> RunHandle:
         """The handle of a run that is there already.
