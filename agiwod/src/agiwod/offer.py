@@ -115,9 +115,5 @@ def secrets(settings: Settings, keys: AgiwoSettings) -> dict[str, str]:
     for model in settings.models.values():
         if model.api_key_env:
             found[model.api_key_env] = variable(model.api_key_env)
-<<<<<<< HEAD
-    found |= telemetry_secrets(settings, keys) | storage_secrets(settings)
-=======
-    found |= telemetry_secrets(settings, keys) | server_secrets(settings)
->>>>>>> eeb8df1 (Let agents of the settings use foreign servers, show clients how those stand, and look at them in doctor)
+    found |= telemetry_secrets(settings, keys) | storage_secrets(settings) | server_secrets(settings)
     return {name: value for name, value in found.items() if value}
