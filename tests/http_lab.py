@@ -11,6 +11,7 @@ from agiwod.face.site import Site
 from agiwod.runtime.daemon import Daemon
 from agiwod.transport.http import HttpTransport
 from daemon_lab import PATIENCE
+from starlette.types import ASGIApp
 
 TOKEN = "a-token-of-a-test"
 
@@ -29,11 +30,14 @@ class Web:
 
 
 @asynccontextmanager
-async def on_the_web(daemon: Daemon) -> AsyncGenerator[Web]:
-    """HTTP at a free port of this machine, for as long as it is needed; what is under way at the end is ended."""
+async def on_the_web(daemon: Daemon, app: ASGIApp | None = None) -> AsyncGenerator[Web]:
+    """HTTP at a free port of this machine, for as long as it is needed; what is under way at the end is ended.
+
+    `app` answers in the place of the daemon's own site.
+    """
     transport = HttpTransport("127.0.0.1:0")
     site = Site(daemon, TOKEN, names_of(transport.address))
-    serving = asyncio.create_task(transport.serve(site))
+    serving = asyncio.create_task(transport.serve(app or site))
     headers = {"Authorization": f"Bearer {TOKEN}"}
     try:
         async with httpx2.AsyncClient(

@@ -29,12 +29,14 @@ USAGE: Final[Schema] = {
 OUTCOME: Final[Schema] = {
     "type": "object",
     "properties": {
-        "response": {**_TEXT, "description": "What the agent answered."},
+        "response": {
+            **_TEXT,
+            "description": "What the agent answered. With an output schema there is also `output`, the same as data.",
+        },
         "runId": {**_TEXT, "description": "The run, which can be read as agiwo://run/{runId}."},
         "sessionId": {**_TEXT, "description": "The conversation; give it with the next call to go on with it."},
         "usage": USAGE,
         "terminationReason": {**_TEXT, "description": "Why it ended; `completed` when nothing cut it short."},
-        "output": {"description": "The answer as data, when an output schema was given."},
         "error": {
             "type": "object",
             "properties": {"kind": _TEXT, "message": _TEXT, "retryable": {"type": "boolean"}},
@@ -42,7 +44,7 @@ OUTCOME: Final[Schema] = {
     },
     "required": ["response", "runId", "sessionId", "usage", "terminationReason"],
 }
-"""What the call of an agent gives."""
+"""What the call of an agent gives. `output` may be any JSON, which a portable schema has no word for."""
 
 STATE: Final[Schema] = {
     "type": "object",
