@@ -66,13 +66,13 @@ class SubmitParams(Wire):
     `query_spawned_agent`.
 
     A `persistent` one stays when its task is done, and takes others (`scheduler/submitTask`) until it is shut down.
-    `stateId` may be chosen, and is a conflict while a state of that id is at work.
+    `stateId` may be chosen, of characters that can be printed, and is a conflict while a state of that id is at work.
     """
 
     agent: Name
     input: Input
     persistent: bool = False
-    state_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    state_id: Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
     session_id: Name | None = None
     idempotency_key: Key | None = None
 

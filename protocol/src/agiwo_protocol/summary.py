@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:c8dc9e51236e12a090ca5c93b7891cf193fcd439ebbd3df8f010ee562699759d"
+SCHEMA_HASH: Final = "sha256:efa6c1a3ccd4ddd66ffccc8bdb56612c60088b56c1b3988f68c5cc5af70e9541"
 
 CAPABILITIES: Final = (
     "agent",

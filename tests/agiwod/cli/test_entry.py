@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from agiwo_protocol.scheduler import CancelParams
 from agiwod.cli import main
 from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.tree import app
@@ -26,6 +27,21 @@ def test_an_internal_error_is_one_line_and_names_the_file_that_has_the_rest(
     assert main() == ExitCode.FAILED
     assert capsys.readouterr() == ("", f"agiwod: internal error: ZeroDivisionError\n  what happened is in {log}\n")
     assert "ZeroDivisionError: our fault" in log.read_text()
+
+
+@app.command(hidden=True)
+def overstate() -> None:
+    """A command whose user has given a reason that no request has room for."""
+    CancelParams(state_id="agent", reason="x" * 10_001)
+
+
+def test_what_no_request_can_say_is_a_fault_of_what_was_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("sys.argv", ["agiwod", "overstate"])
+    assert main() == ExitCode.USAGE
+    told = "agiwod: that cannot be asked for:\n  reason: String should have at most 10000 characters\n"
+    assert capsys.readouterr() == ("", told)
 
 
 def test_a_failure_says_what_happened_and_what_to_do(capsys: pytest.CaptureFixture[str]):

@@ -58,16 +58,30 @@ def _open_streams() -> None:
 
 
 def _unforeseen(error: Exception) -> CommandFailed:
-    """What the system refuses is told; anything else is our own fault, and the traceback goes to a file."""
+    """What the system refuses is told, and so is what no request can say; anything else is our own fault, and the
+    traceback goes to a file.
+    """
     if isinstance(error, OSError) and error.filename:
         return CommandFailed(f"{error.filename}: {error.strerror}", hint=DOCTOR)
     if isinstance(error, OSError) and error.errno in _UNWRITABLE:
         return CommandFailed(f"the output cannot be written: {error.strerror}")
+    if refused := _unaskable(error):
+        return refused
     try:
         file = _write_down(error)
     except OSError as unwritable:
         return CommandFailed(f"internal error: {error!r} (and no log could be written: {unwritable})")
     return CommandFailed(f"internal error: {type(error).__name__}", hint=f"what happened is in {file}")
+
+
+def _unaskable(error: Exception) -> CommandFailed | None:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError) or not error.title.endswith("Params"):
+        return None
+    faults = error.errors(include_url=False, include_context=False)
+    listed = "".join(f"\n  {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in faults)
+    return CommandFailed(f"that cannot be asked for:{listed}", code=ExitCode.USAGE)
 
 
 def _write_down(error: Exception) -> Path:
