@@ -66,13 +66,16 @@ async def test_a_run_of_an_earlier_process_gets_the_whole_of_its_trace_when_it_g
         run_step_storage=RunStepStorageConfig("sqlite", {"db_path": str(tmp_path / "runs.db")}),
         trace_storage=TraceStorageConfig("sqlite", {"db_path": str(tmp_path / "traces.db")}),
     )
-    first = agents.make(calls("note"), HANGING, tools=[RecordingTool("note")], options=options)
+    called = calls("note"), calls(("child", {"task": "x"}))
+    child = agents.make(DONE, id="child")
+    first = agents.make(*called, HANGING, tools=[RecordingTool("note"), child.as_tool()], options=options)
     handle = await first.start("Go.")
     async for event in handle.stream():
-        if event.delta and event.delta.content:
+        if event.delta and event.delta.content == "so far":
             break
     await first.close()
-    second = agents.make(calls("note"), DONE, tools=[RecordingTool("note")], options=options)
+    child = agents.make(DONE, id="child")
+    second = agents.make(*called, DONE, tools=[RecordingTool("note"), child.as_tool()], options=options)
     await (await second.attach(handle.run_id)).wait()
 
     [trace] = await second.trace_storage.get_recent()
@@ -82,6 +85,10 @@ async def test_a_run_of_an_earlier_process_gets_the_whole_of_its_trace_when_it_g
         "invoke_agent agent",
         "  chat script",
         "  execute_tool note",
+        "  chat script",
+        "  execute_tool child",
+        "    invoke_agent child",
+        "      chat script",
         "  invoke_agent agent",
         "    chat script",
     ]

@@ -181,15 +181,34 @@ class TraceCollector:
         except AgiwoError as error:
             log.warning("the trace of run %s lacks its beginning: %s", run, error)
             records = []
-        known = records[-1].position if records else 0
-        late, head, tree = self._late.pop(run), self._heads.pop(run), self._trees[run]
+        last = records[-1].position if records else 0
+        head, tree = self._heads.pop(run), self._trees[run]
         earlier = list(takewhile(lambda record: record.seq is None or record.seq <= head, records))
-        before = tree.fold.take(earlier)
-        if self._resends:
-            self._send(tree, before)
-        self._take(run, [*records[len(earlier) :], *(record for record in late if record.position > known)])
+        runs = len(tree.fold)
+        self._take_earlier(tree, earlier)
+        await self._take_ended(tree, runs)
+        late = self._late.pop(run)  # from here on what comes is taken as it comes
+        self._take(run, [*records[len(earlier) :], *(record for record in late if record.position > last)])
         if run == tree.fold.run and run in self._stops:
             self._save(tree)
+
+    async def _take_ended(self, tree: _Tree, place: int) -> None:
+        """Take up the runs of the tree, from that place on, that were over before anybody followed it."""
+        while place < len(tree.fold):
+            run = tree.fold[place]
+            place += 1
+            try:
+                head = None if run in self._trees else await self._journal.run(run)
+                if head and head.status.is_terminal:
+                    self._take_earlier(tree, await self._journal.load(run))
+            except AgiwoError as error:
+                log.warning("the trace of run %s lacks what its child %s did: %s", tree.fold.run, run, error)
+
+    def _take_earlier(self, tree: _Tree, records: Sequence[Record]) -> None:
+        """Take up what an earlier process recorded, and may have sent or not."""
+        ended = tree.fold.take(records)
+        if self._resends:
+            self._send(tree, ended)
 
     async def _save_traces(self) -> None:
         while True:

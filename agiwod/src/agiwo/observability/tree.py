@@ -14,7 +14,7 @@ from agiwo.schema.trace_context import TraceContext, span_id
 
 
 class TraceFold:
-    """A run's tree. Time and space grow with its records, and with nothing else.
+    """A run's tree, whose runs it has in the order of `walk`. Time and space grow with its records, and nothing else.
 
     Without `keep` it gives spans and keeps none that have ended, so its trace is only what goes on.
     """
@@ -43,6 +43,12 @@ class TraceFold:
     def walk(self) -> Iterator[str]:
         """The runs of the tree, each behind the one that started it, and those too that are added meanwhile."""
         yield from self._order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, place: int) -> str:
+        return self._order[place]
 
     def add(self, run: str, parent: str) -> None:
         """A run below one of the tree, for those that its parent has no record of."""
