@@ -1,9 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from agiwo.agent import Agent, AgentOptions
 from agiwo.errors import ConfigError, NotFound
 from agiwo.mcp import McpServer, McpServers, ServerUnavailable
+from agiwo.schema.approval import Answer, Approval
 from agiwo.schema.tool import ExecutionContext, ToolCall
 from agiwo.testing import ScriptedModel
 from agiwo.tool import Policy, Rule
@@ -13,7 +14,7 @@ from server_lab import raw_server
 pytestmark = pytest.mark.anyio
 
 
-def calling(*calls: tuple[str, dict[str, object]]) -> ScriptedModel:
+def calling(*calls: tuple[str, Mapping[str, object]]) -> ScriptedModel:
     turns = [{"toolCalls": [{"name": name, "arguments": arguments}]} for name, arguments in calls]
     return ScriptedModel(turns=[*turns, {"text": "done"}])
 
@@ -164,3 +165,25 @@ async def test_a_server_can_be_started_again_by_name():
 def test_a_server_that_cannot_be_is_refused(options: dict[str, object], error: str):
     with pytest.raises(ConfigError, match=error):
         McpServer("x", **options)  # pyright: ignore[reportArgumentType] - that is what is tried
+
+
+async def test_a_tool_that_was_allowed_for_the_session_asks_again_once_it_says_something_else_of_itself():
+    asked: list[Approval] = []
+
+    async def answer(approval: Approval) -> Answer:
+        asked.append(approval)
+        return Answer("allow_session") if len(asked) == 1 else Answer("deny", "it has changed")
+
+    echo = ("mcp__raw__echo", {"text": "x"})
+    model = calling(echo, echo, ("mcp__raw__change", {}), echo)
+    rules = AgentOptions(approval_policy=Policy((Rule("mcp:raw/echo", "ask"),)))
+    async with McpServers(raw_server()) as servers:
+        agent = Agent("a", "", model, tools=[servers.tools()], options=rules, on_approval=answer)
+        before = servers.states()[0].tools[0]
+        await agent.run("go")
+        await agent.close()
+
+    said = [message["content"] for message in model.requests[-1].messages if message["role"] == "tool"]
+    assert said == ["x", "x", "[no output]", "Error: this call of mcp__raw__echo was not allowed: it has changed"]
+    assert [each.version == before.version for each in asked] == [True, False]
+    assert [each.reason for each in asked] == ["", "it describes itself otherwise than when it was allowed"]

@@ -62,6 +62,8 @@ async def permit(ctx: DurableContext, plan: Plan, key: str, call: Call, allowed:
         return Permission(call, approval={})
     if not plan.asks:
         return Permission(call, f"this call of {name} needs somebody's approval, and there is nobody to ask")
+    if not verdict["reason"] and any(each.startswith(f"{name}@") for each in allowed):
+        verdict = {**verdict, "reason": "it describes itself otherwise than when it was allowed"}
     return await _ask(ctx, plan, key, call, verdict)
 
 

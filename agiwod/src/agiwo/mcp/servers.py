@@ -113,8 +113,8 @@ class McpServers:
         return list({tool.model_name: self._tool(tool, kept) for kept, tool in offered}.values())
 
     async def settled(self, concerned: Callable[[str], bool], seconds: float = _PATIENCE) -> None:
-        """Return once those servers have begun, or that takes too long."""
-        waiting = [kept for name, kept in self._kept.items() if concerned(name) and kept.state.status == "starting"]
+        """Return once it is known what those servers have, or that takes too long."""
+        waiting = [kept for name, kept in self._kept.items() if concerned(name) and kept.is_settling]
         if waiting:
             await asyncio.gather(*(kept.settled(seconds) for kept in waiting))
 
@@ -151,7 +151,7 @@ class _Selection(Toolset):
         return self._servers.matching(self._patterns)
 
     async def ready(self) -> None:
-        """Return once the servers concerned have begun, or that takes too long."""
+        """Return once it is known what the servers concerned have, or that takes too long."""
         await self._servers.settled(self._concerns)
 
     def _concerns(self, server: str) -> bool:

@@ -9,14 +9,14 @@ class Signs:
     """What is heard of a server beside its answers. `news` is set by each."""
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    is_changed: bool = False
+    changes: int = 0
     is_doubtful: bool = False
     ended: str | None = None
     pid: int | None = None
 
     def change(self) -> None:
         """Its tools are not the same any more."""
-        self.is_changed = True
+        self.changes += 1
         self.news.set()
 
     def doubt(self) -> None:

@@ -77,6 +77,7 @@ class Supervision:
         self._connection: Connection | None = None
         self._attempt: asyncio.Task[None] | None = None
         self._is_over = False
+        self._listed = 0
 
     @property
     def server(self) -> McpServer:
@@ -91,12 +92,18 @@ class Supervision:
             self._task = asyncio.create_task(self._keep(), name=f"MCP server {self.server.name}")
 
     async def settled(self, seconds: float | None = None) -> ServerState:
-        """How it stands once its first attempt is over, or that takes too long."""
+        """How it stands once an attempt is over and its tools are listed as they are, or that takes too long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.state.status == "starting":
+                while self.is_settling:
                     await self.moved()
         return self.state
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether it is about to stand otherwise: it begins, or has told of a change that is not known yet."""
+        connection = self._connection
+        return self.state.status == "starting" or (connection is not None and connection.signs.changes != self._listed)
 
     async def restart(self) -> None:
         """End it if it runs, and start it now; returns when that was begun."""
@@ -202,9 +209,9 @@ class Supervision:
     async def _converse(self, connected: Connect, resolved: McpServer, signs: Signs) -> None:
         async with asyncio.timeout(_GREETING) as greeting:
             async with connected(resolved, signs) as connection:
-                tools = await connection.tools()
+                changes, tools = signs.changes, await connection.tools()
                 greeting.reschedule(None)
-                self._connection = connection
+                self._connection, self._listed = connection, changes
                 about = {"protocol": connection.protocol, "title": connection.title, "pid": signs.pid}
                 self._move(status="ready", error=None, tools=self._merged(tools), **about)
                 log.info("MCP server %s is ready, with %d tools", self.server.name, len(tools))
@@ -224,9 +231,11 @@ class Supervision:
             if signs.is_doubtful:
                 signs.is_doubtful = False
                 await self._probe(connection)
-            if signs.is_changed:
-                signs.is_changed = False
-                self._move(tools=self._merged(await connection.tools()))
+            if signs.changes != self._listed:
+                changes, tools = signs.changes, await connection.tools()
+                self._listed = changes
+                self._move(tools=self._merged(tools))
+                self._wake()
                 await asyncio.sleep(_BETWEEN)
 
     async def _probe(self, connection: "Connection") -> None:
@@ -246,10 +255,13 @@ class Supervision:
         if moved == before:
             return
         self.state = replace(moved, since=time.time()) if moved.status != before.status else moved
-        self._moved.set()
-        self._moved = asyncio.Event()
+        self._wake()
         if self._on_change:
             self._on_change(before, self.state)
+
+    def _wake(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     async def moved(self) -> None:
         """Return when it stands otherwise than now."""

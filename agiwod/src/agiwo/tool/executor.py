@@ -86,8 +86,8 @@ class ToolExecutor:
         )
 
     async def ready(self, name: str | None = None) -> None:
-        """Return once it is known which tools there are, or that takes too long; at once if `name` is one of them."""
-        if self.toolsets and (name is None or name not in self._present()):
+        """Return once it is known which tools there are, or that takes too long; at once if `name` is an own one."""
+        if self.toolsets and name not in self._own:
             await asyncio.gather(*(each.ready() for each in self.toolsets))
 
     def is_ruled(self, name: str) -> bool:
