@@ -282,6 +282,33 @@ async def test_two_schedulers_and_an_agent_share_a_file_and_leave_each_other_alo
     await second.stop()
 
 
+async def test_what_another_process_is_at_is_seen_and_neither_waited_for_nor_ended(tmp_path: Path) -> None:
+    storage = AgentStateStorageConfig("sqlite", {"db_path": tmp_path / "s.db"})
+    agent = agent_with({"go": [HANGING]})
+
+    async def elsewhere() -> list[str]:
+        scheduler = Scheduler(SchedulerConfig(storage), agents=[agent_with({})])
+        refused: list[str] = []
+        async with scheduler:
+            assert (await scheduler.tree("root")).state.status == AgentStateStatus.RUNNING
+            for each in (scheduler.wait_for("root"), scheduler.cancel("root"), scheduler.shutdown("root")):
+                with pytest.raises(Conflict) as caught:
+                    await each
+                refused.append(str(caught.value))
+            with pytest.raises(Conflict, match="another process"):
+                await anext(scheduler.events("root"))
+            with pytest.raises(Conflict, match="running already"):
+                await scheduler.submit(agent_with({}), "go")
+        return refused
+
+    async with Scheduler(SchedulerConfig(storage)) as scheduler:
+        await scheduler.submit(agent, "go")
+        # Another event loop counts as another process.
+        refused = await asyncio.wait_for(asyncio.to_thread(asyncio.run, elsewhere()), 10)
+        assert await scheduler.cancel("root")
+    assert ["process" in each for each in refused] == [True] * 3
+
+
 async def test_agents_are_listed_newest_first_by_page_status_and_agent(storage: AgentStateStorageConfig) -> None:
     async with Scheduler(SchedulerConfig(storage)) as scheduler:
         await scheduler.run(agent_with(FAMILY), "go")

@@ -210,13 +210,14 @@ class EmbeddedEngine:
         Raises:
             TimeoutError: it was still going after `timeout` seconds.
             NotFound: no such run.
-            Conflict: the engine was closed before the run had ended.
+            Conflict: another process drives the run, or the engine was closed before it had ended.
         """
         async with asyncio.timeout(timeout):
             ending = Ending(self.journal, self._driver.ends, run)
             self._endings.add(ending)
             try:
                 await ending.look()
+                ending.refuse_foreign()
                 return await ending.result()
             finally:
                 self._endings.discard(ending)

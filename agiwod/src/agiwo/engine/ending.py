@@ -58,6 +58,15 @@ class Ending:
         if self._head.status.is_terminal:
             self._settle()
 
+    def refuse_foreign(self) -> None:
+        """Return unless the run goes on elsewhere.
+
+        Raises:
+            Conflict: another process drives it, so its end would never be seen here.
+        """
+        if self._head and not self.over.done() and self._head.owner != self._journal.owner:
+            raise Conflict(f"run {self._run} is driven by another process, which alone sees its end")
+
     async def result(self) -> RunResult:
         """How the run ended, once it has.
 

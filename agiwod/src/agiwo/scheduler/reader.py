@@ -8,6 +8,7 @@ from agiwo.agent.reader import TreeReader
 from agiwo.durable import RunView
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.errors import Conflict
 from agiwo.scheduler.states import States
 from agiwo.schema.record import State
 from agiwo.schema.run import RunSpec
@@ -33,9 +34,13 @@ class StateReader(TreeReader):
 
         Raises:
             NotFound: there is no such agent.
+            Conflict: another process is at its task.
         """
         found = await states.get(state)
-        tasks = [head.run for head in await states.unfinished(found)] or [found.run]
+        heads = await states.unfinished(found)
+        if any(head.owner != engine.journal.owner for head in heads):
+            raise Conflict(f"agent {state!r} is at work in another process, which alone sees what it does")
+        tasks = [head.run for head in heads] or [found.run]
         reader = cls(engine, states, state, await engine.events(tasks[0]), await spec_of(engine.journal, tasks[0]))
         reader.notice(found, *tasks, *await states.left_behind(found, tasks))
         return reader
@@ -78,6 +83,7 @@ class Readers:
 
         Raises:
             NotFound: there is no such agent.
+            Conflict: another process is at its task.
         """
         reader = await StateReader.of(self._engine, self._states, state)
         self._readers.add(reader)

@@ -212,7 +212,7 @@ class Scheduler:
 
         Raises:
             NotFound: there is no such agent, or it was given no such task.
-            Conflict: the scheduler was stopped meanwhile.
+            Conflict: another process is at it, or the scheduler was stopped meanwhile.
         """
         supervisor = await self._opened()
         state = await supervisor.states.get(state_id)
@@ -283,7 +283,7 @@ class Scheduler:
 
         Raises:
             NotFound: there is no such agent.
-            Conflict: the scheduler was stopped meanwhile.
+            Conflict: another process is at it, or the scheduler was stopped meanwhile.
         """
         async for event in (await self._opened()).events(state_id):
             yield event

@@ -168,7 +168,7 @@ class Supervisor:
         Raises:
             NotFound: there is no such agent, or it was given no such task.
             TimeoutError: it was still going after `timeout` seconds.
-            Conflict: the engine was closed before that.
+            Conflict: another process is at it, or the engine was closed before that.
         """
         root = await self.states.get(state)
         if task not in (None, root.run) and not await self.states.is_task(root, task):
@@ -251,7 +251,7 @@ class Supervisor:
 
         Raises:
             NotFound: there is no such agent.
-            Conflict: the engine was closed meanwhile.
+            Conflict: another process is at its task, or the engine was closed meanwhile.
         """
         async for events in await self._readers.of(state):
             for event in events:
@@ -272,7 +272,8 @@ class Supervisor:
                     each()
 
     async def _at_work(self) -> Sequence[RunHead]:
-        heads = await self.engine.journal.runs(statuses=_AT_WORK)
+        journal = self.engine.journal
+        heads = [head for head in await journal.runs(statuses=_AT_WORK) if head.owner == journal.owner]
         return [head for head in heads if await self.states.is_scheduled(head.run)]
 
     def close(self) -> None:
