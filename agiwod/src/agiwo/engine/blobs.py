@@ -13,6 +13,8 @@ from agiwo.tool.thread import in_thread
 _LIMIT = 1024 * 1024
 """Bytes of one text in an item; a longer one becomes `{blob, size, head, tail}`."""
 
+_CONTAINERS = frozenset({dict, list, tuple})
+
 _GLIMPSE = 2048
 """Characters of a long text that the item still shows, at each end."""
 
@@ -28,11 +30,18 @@ async def spilled(storage: Storage, data: Mapping[str, Any], redactor: Redactor)
 
 
 def _is_long(value: Any) -> bool:
+    # Each completed item comes by here, so it is one loop and no call for each member.
     if isinstance(value, str):
         return len(value) > _LIMIT // 4 and (len(value) > _LIMIT or len(value.encode(errors="replace")) > _LIMIT)
-    if isinstance(value, dict):
-        return any(map(_is_long, cast(dict[str, Any], value).values()))
-    return isinstance(value, (list, tuple)) and any(map(_is_long, cast(list[Any], value)))
+    members: Any = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    for member in members:
+        kind: type[Any] = type(member)
+        if kind is str:
+            if len(member) > _LIMIT // 4 and _is_long(member):
+                return True
+        elif kind in _CONTAINERS and _is_long(member):
+            return True
+    return False
 
 
 async def _spill(storage: Storage, value: Any, redactor: Redactor, known: dict[int, Any]) -> Any:
