@@ -13,6 +13,7 @@ from agent_lab import calls, requests_of
 from agiwo.agent import (
     AbortSignal,
     Agent,
+    AgentHooks,
     AgentOptions,
     EventType,
     RunError,
@@ -436,3 +437,33 @@ async def test_a_part_as_json_may_name_its_type_as_python_does(agents: Any) -> N
 
     (said,) = requests_of(agent)[0]
     assert said["content"] == [{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}]
+
+
+async def test_what_a_model_says_in_half_characters_is_recorded_with_the_sign_for_none() -> None:
+    turns = [{"text": "half \ud800", "toolCalls": [{"name": "look\ud800", "arguments": "\ud800"}]}, {"text": "done"}]
+    agent = Agent("agent", "", ScriptedModel(turns=turns), [])
+    events = [event async for event in agent.run_stream("go")]
+    await agent.close()
+
+    said = [event.step.content for event in events if event.step and event.step.role == "assistant"]
+    assert said == ["half \ufffd", "done"]
+    assert events[-1].name == "run/completed"
+
+
+@pytest.mark.parametrize("text", ["\ud800", "x"])
+async def test_a_hook_whose_error_cannot_say_what_is_wrong_fails_the_run_and_nothing_else(text: str) -> None:
+    class Speechless(Exception):
+        def __str__(self) -> str:
+            if text == "x":
+                raise RuntimeError
+            return text
+
+    async def before(messages: Any) -> None:
+        raise Speechless
+
+    agent = Agent("agent", "", ScriptedModel(turns=[{"text": "x"}]), [], hooks=AgentHooks(on_before_llm_call=before))
+    output = await agent.run("go")
+    await agent.close()
+
+    assert output.error
+    assert output.error["message"].startswith("Speechless: ")

@@ -208,3 +208,27 @@ def test_a_schema_that_says_little_is_that_of_an_object(parameters: dict[str, An
     careless = Careless(parameters)
     agent(tools=[careless])
     assert careless.to_openai_schema()["function"]["parameters"]["type"] == "object"
+
+
+ASKED: list[tuple[str, list[Any]]] = [
+    ("session_id", [5, b"x", "\ud800"]),
+    ("user_id", [5, object()]),
+    ("metadata", [5, [("a", 1)], {"a": object()}, {1: 2}]),
+    ("budget", [5, {"tokens": 5}]),
+    ("traceparent", [5]),
+    ("abort_signal", [5]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ASKED for value in values], ids=repr)
+@pytest.mark.anyio
+async def test_what_a_run_cannot_be_asked_is_refused_before_there_is_a_run(name: str, value: Any) -> None:
+    asked = agent()
+    with pytest.raises(ConfigError, match=name):
+        await asked.run("go", **{name: value})
+    with pytest.raises(ConfigError, match=name):
+        await asked.start("go", **{name: value})
+    with pytest.raises(ConfigError, match=name):
+        _ = [event async for event in asked.run_stream("go", **{name: value})]
+    assert await asked.run_step_storage.list_runs() == []
+    await asked.close()

@@ -20,6 +20,7 @@ from agiwo.llm.base import Timeouts
 from agiwo.llm.openai import OpenAIModel
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
+from agiwo.testing import RecordingTool
 from fake_provider import DONE, FINISH, START, Answer, FakeProvider, delta, event, refuses, says, usage
 
 pytestmark = pytest.mark.anyio
@@ -102,6 +103,41 @@ async def test_reasoning_is_told_apart_from_the_answer() -> None:
 
     told = [(chunk.reasoning_content, chunk.content) for chunk in chunks]
     assert told == [("hm", None), ("so", None), (None, "yes"), (None, None)]
+
+
+def called(**function: Any) -> bytes:
+    return delta(tool_calls=[{"index": 0, "id": 7, "function": {"name": "add", **function}}])
+
+
+async def test_arguments_that_a_server_gives_as_an_object_and_ids_as_numbers_are_taken_as_text() -> None:
+    add = RecordingTool(name="add")
+    first = Answer([called(arguments={"a": 1}), delta("tool_calls"), DONE])
+    async with FakeProvider(first, says("done")) as provider:
+        agent = Agent("agent", "", model_at(provider), [add])
+        output = await agent.run("go")
+        await agent.close()
+
+    assert output.response == "done"
+    _, asked, given = provider.requests[1].body["messages"]
+    assert asked["tool_calls"][0]["function"]["arguments"] == '{"a":1}'
+    assert (asked["tool_calls"][0]["id"], given["tool_call_id"]) == ("7", "7")
+
+
+async def test_a_call_that_is_none_is_a_body_that_cannot_be_used() -> None:
+    async with FakeProvider(Answer([delta(tool_calls=[{"index": 0, "function": "add"}]), FINISH, DONE])) as provider:
+        with pytest.raises(ModelError) as failed:
+            await chunks_of(model_at(provider))
+
+    assert failed.value.kind == "bad_body"
+
+
+@pytest.mark.parametrize(("told", "counted"), [(-5, 0), (10**300, 2**53), ("7", 7), (None, 0), (1.5, 1)])
+async def test_tokens_that_cannot_be_are_not_counted_with(told: Any, counted: int) -> None:
+    tokens = event({"choices": [], "usage": {"prompt_tokens": told, "completion_tokens": 2}})
+    async with FakeProvider(Answer([delta(content="x"), FINISH, tokens, DONE])) as provider:
+        chunks = await chunks_of(model_at(provider))
+
+    assert chunks[-1].usage == Usage(counted, 2)
 
 
 async def test_a_refusal_is_what_the_model_says_and_why_it_ended() -> None:

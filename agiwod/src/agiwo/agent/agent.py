@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from agiwo import ids
 from agiwo.abort import AbortSignal
 from agiwo.agent.as_tool import AgentTool
+from agiwo.agent.asked import Asked, require_asked
 from agiwo.agent.definition import AgentDefinition
 from agiwo.schema.budget import Budget
 from agiwo.schema.content import UserInput
 from agiwo.schema.run import RunSpec
+from agiwo.schema.setting import require_kind
 from agiwo.schema.stream import RunOutput, StreamEvent
 from agiwo.schema.tool import ExecutionContext
 from agiwo.schema.trace_context import TraceContext
@@ -25,16 +27,6 @@ if TYPE_CHECKING:
     from agiwo.engine.embedded import EmbeddedEngine
     from agiwo.journal.base import Journal
     from agiwo.observability import BaseTraceStorage
-
-
-class _Asked(TypedDict):
-    """What `start`, `run` and `run_stream` hand on as it is."""
-
-    session_id: str | None
-    user_id: str | None
-    metadata: Mapping[str, Any] | None
-    budget: Budget | None
-    traceparent: str | None
 
 
 class Agent(AgentDefinition):
@@ -182,8 +174,11 @@ class Agent(AgentDefinition):
         context: ExecutionContext | None = None,
         *,
         asks: bool = True,
-        **asked: Unpack[_Asked],
+        **asked: Unpack[Asked],
     ) -> "RunHandle":
+        require_asked(asked)
+        require_kind("abort_signal", abort_signal, AbortSignal, optional=True)
+        require_kind("context", context, ExecutionContext, optional=True)
         output = self._output(output_type)
         await self.ready()
         spec = self.spec(user_input, asks=asks, output=output, **asked)

@@ -11,6 +11,7 @@ from agiwo.loop.items import message_item, reasoning_item
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.event import NewEvent
 from agiwo.schema.run import Usage
+from agiwo.schema.text import decodable
 
 
 @dataclass(slots=True)
@@ -53,13 +54,15 @@ class Answer:
         if chunk.content:
             if not self._text:
                 self._scope.open(self._message, "agentMessage")
-            self._text.append(chunk.content)
-            self._scope.delta(self._message, "text", chunk.content)
+            said = decodable(chunk.content)
+            self._text.append(said)
+            self._scope.delta(self._message, "text", said)
         if chunk.reasoning_content:
             if not self._reasoning:
                 self._scope.open(self._thought, "reasoning")
-            self._reasoning.append(chunk.reasoning_content)
-            self._scope.delta(self._thought, "reasoning", chunk.reasoning_content)
+            thought = decodable(chunk.reasoning_content)
+            self._reasoning.append(thought)
+            self._scope.delta(self._thought, "reasoning", thought)
         for fragment in chunk.tool_calls or ():
             self._take_fragment(fragment)
         if chunk.usage is not None:
@@ -73,15 +76,17 @@ class Answer:
         if call is None:
             call = self._calls[index] = _Call(f"{self._prefix}.{len(self._calls)}")
         function: Mapping[str, Any] = fragment.get("function") or {}
-        call.id = call.id or fragment.get("id") or ""
-        call.name = call.name or function.get("name") or ""
+        call.id = call.id or _word(fragment.get("id"))
+        call.name = call.name or _word(function.get("name"))
         if call.name and not call.is_open:
             call.is_open = True
             self._scope.open(call.item, "toolCall", callId=call.id, name=call.name)
         if arguments := function.get("arguments"):
-            call.arguments.append(arguments)
+            # Some servers give them as the object that they are, and not as its text.
+            text = decodable(arguments) if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+            call.arguments.append(text)
             if call.is_open:
-                self._scope.delta(call.item, "toolArguments", arguments)
+                self._scope.delta(call.item, "toolArguments", text)
 
     def value(self, steering: list[dict[str, Any]]) -> dict[str, Any]:
         """The whole answer, as it is recorded."""
@@ -117,6 +122,11 @@ class Answer:
             text, usage = "".join(self._text), (self.usage or Usage()).to_json()
             items.append(message_item(self._message, text, self._finish_reason, usage))
         return items
+
+
+def _word(value: object) -> str:
+    """An id or a name, which a server may give as a number."""
+    return "" if value is None else decodable(str(value))
 
 
 def _is_object(text: str) -> bool:

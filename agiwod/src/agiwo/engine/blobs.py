@@ -1,6 +1,6 @@
 """Keeps items small: what is too long for an event is stored once and the event says where."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -33,9 +33,9 @@ def _is_long(value: Any) -> bool:
     # Each completed item comes by here, so it is one loop and no call for each member.
     if isinstance(value, str):
         return len(value) > _LIMIT // 4 and (len(value) > _LIMIT or len(value.encode(errors="replace")) > _LIMIT)
-    members: Any = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    members = cast(Iterable[Any], value.values() if isinstance(value, dict) else value)
     for member in members:
-        kind: type[Any] = type(member)
+        kind = member.__class__
         if kind is str:
             if len(member) > _LIMIT // 4 and _is_long(member):
                 return True
@@ -45,7 +45,7 @@ def _is_long(value: Any) -> bool:
 
 
 async def _spill(storage: Storage, value: Any, redactor: Redactor, known: dict[int, Any]) -> Any:
-    if not _is_long(value):
+    if not (isinstance(value, str | list | tuple | dict) and _is_long(value)):
         return redactor.data(value)
     if isinstance(value, str):
         # An item may hold a text twice, for the model and as a value.

@@ -16,6 +16,7 @@ from agiwo.errors import AgiwoError, EffectFailed, ModelError
 from agiwo.schema.event import NewEvent
 from agiwo.schema.record import Entry
 from agiwo.schema.run import RunResult, RunSpec
+from agiwo.schema.text import decodable
 
 log = logging.getLogger(__name__)
 
@@ -144,12 +145,20 @@ def as_failure(error: BaseException, items: Sequence[Mapping[str, Any]] = ()) ->
     """The failure that is recorded for what an effect raised; its detail holds the items that stood open."""
     detail: dict[str, Any] = {"items": list(items)} if items else {}
     if isinstance(error, EffectFailed):
-        return EffectFailed(error.kind, str(error), retryable=error.retryable, detail={**error.detail, **detail})
+        return EffectFailed(error.kind, _text_of(error), retryable=error.retryable, detail={**error.detail, **detail})
     if isinstance(error, ModelError):
         detail |= {"provider": error.provider, "httpStatus": error.status}
         if error.retry_after is not None:
             detail["retryAfter"] = error.retry_after
-        return EffectFailed(error.kind, str(error), retryable=error.retryable, detail=detail)
+        return EffectFailed(error.kind, _text_of(error), retryable=error.retryable, detail=detail)
     if isinstance(error, AgiwoError):
-        return EffectFailed(type(error).__name__, str(error), retryable=error.retryable, detail=detail)
-    return EffectFailed("internal", f"{type(error).__name__}: {error}", detail=detail)
+        return EffectFailed(type(error).__name__, _text_of(error), retryable=error.retryable, detail=detail)
+    return EffectFailed("internal", f"{type(error).__name__}: {_text_of(error)}", detail=detail)
+
+
+def _text_of(error: BaseException) -> str:
+    # What an exception of somebody else's says of itself may be no text, or go wrong.
+    try:
+        return decodable(str(error))
+    except Exception:
+        return "it cannot say what is wrong"

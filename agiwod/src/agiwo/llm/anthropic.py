@@ -13,6 +13,7 @@ from agiwo.llm.layout import Layout
 from agiwo.llm.messages import Writer, system_text, tool_definitions
 from agiwo.llm.reading import Decode
 from agiwo.llm.strict import closed_schema
+from agiwo.llm.told_tokens import told_tokens
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
 
@@ -240,13 +241,13 @@ def _text(value: Any) -> str:
 
 def read_usage(tokens: Mapping[str, Any]) -> Usage:
     """The tokens of a request; the wire leaves out of the input what was cached, and here it is part of it."""
-    cached = int(tokens.get("cache_read_input_tokens") or 0)
-    written = int(tokens.get("cache_creation_input_tokens") or 0)
+    cached = told_tokens(tokens.get("cache_read_input_tokens"))
+    written = told_tokens(tokens.get("cache_creation_input_tokens"))
     details: Mapping[str, Any] = tokens.get("output_tokens_details") or {}
     return Usage(
-        input_tokens=int(tokens.get("input_tokens") or 0) + cached + written,
-        output_tokens=int(tokens.get("output_tokens") or 0),
+        input_tokens=told_tokens(tokens.get("input_tokens")) + cached + written,
+        output_tokens=told_tokens(tokens.get("output_tokens")),
         cached_tokens=cached,
-        reasoning_tokens=int(details.get("thinking_tokens") or 0),
+        reasoning_tokens=told_tokens(details.get("thinking_tokens")),
         cache_write_tokens=written,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agiwo.llm.told_tokens import told_tokens
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
 
@@ -51,11 +52,11 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     completion: Mapping[str, Any] = usage.get("completion_tokens_details") or {}
     cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
     return Usage(
-        input_tokens=int(usage.get("prompt_tokens") or 0),
-        output_tokens=int(usage.get("completion_tokens") or 0),
-        cached_tokens=int(cached or 0),
-        reasoning_tokens=int(completion.get("reasoning_tokens") or 0),
-        cache_write_tokens=int(prompt.get("cache_write_tokens") or 0),
+        input_tokens=told_tokens(usage.get("prompt_tokens")),
+        output_tokens=told_tokens(usage.get("completion_tokens")),
+        cached_tokens=told_tokens(cached),
+        reasoning_tokens=told_tokens(completion.get("reasoning_tokens")),
+        cache_write_tokens=told_tokens(prompt.get("cache_write_tokens")),
     )
 
 
@@ -69,6 +70,8 @@ def _text(value: Any) -> str | None:
 
 def _indexed(calls: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Fragments with an index each; servers that send calls whole may leave it out."""
+    if not all(isinstance(call.get("function") or {}, Mapping) for call in calls):
+        raise TypeError("a function is expected here")
     if all(call.get("index") is not None for call in calls):
         return calls
     return [{**call, "index": place} for place, call in enumerate(calls)]

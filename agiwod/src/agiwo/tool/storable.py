@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from agiwo.errors import ToolError
 from agiwo.schema.slices import json_slices, texts
+from agiwo.schema.text import decodable
 from agiwo.tool.nesting import write_json
 
 _STORED = 64 * 1024 * 1024
@@ -17,7 +18,7 @@ def text_of(content: object) -> str:
 
     Raises: ToolError when the content is neither text nor JSON data.
     """
-    return bounded(_decodable(content) if isinstance(content, str) else json_of(content).decode())
+    return bounded(decodable(content) if isinstance(content, str) else json_of(content).decode())
 
 
 def json_of(value: object) -> bytes:
@@ -37,7 +38,7 @@ def long_text_of(content: object) -> str:
         return long_json_of(content)
     if all(map(_is_decodable, texts(content))):
         return bounded(content)
-    return _joined(map(_decodable, texts(content)))
+    return _joined(map(decodable, texts(content)))
 
 
 def long_json_of(value: object, plain: Callable[[Any], object] = lambda value: value) -> str:
@@ -79,10 +80,6 @@ def _is_decodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _decodable(text: str) -> str:
-    return text if _is_decodable(text) else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _joined(pieces: Iterable[str]) -> str:
