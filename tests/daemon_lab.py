@@ -119,6 +119,7 @@ class Caller:
         self.streams: dict[str, WireStream] = {}
         self.told: list[Notification] = []
         self.faults: list[AssertionError] = []
+        self.greeting: Any = None
         self._came = asyncio.Event()
 
     def _hear(self, peer: Peer, notification: Notification) -> None:

@@ -26,11 +26,13 @@ from agiwod.foreign import foreign_servers
 from agiwod.logs import logging_to
 from agiwod.offer import offered_models, secrets
 from agiwod.opening import Opening
+from agiwod.projects import ReadSettings, TrustedProjects
 from agiwod.reload import Reload
 from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
 from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
+from agiwod.runtime.projects import Finder
 from agiwod.settings import SchedulerSettings, Settings
 from agiwod.shelf import skill_sources
 from agiwod.stores import open_store
@@ -41,7 +43,7 @@ from agiwod.transport.stdio import StdioTransport
 log = logging.getLogger(__name__)
 
 
-def serve(read: Callable[[], Settings], paths: Paths, ready: Callable[[Places], None] = lambda _: None) -> None:
+def serve(read: ReadSettings, paths: Paths, ready: Callable[[Places], None] = lambda _: None) -> None:
     """Run the daemon in the foreground until it is told to stop. `ready` is told where, once clients can connect.
 
     SIGTERM and SIGINT drain, a second one ends at once; either way unfinished runs go on at the next start. SIGHUP
@@ -55,7 +57,7 @@ def serve(read: Callable[[], Settings], paths: Paths, ready: Callable[[Places], 
     _run(read, paths, lambda settings: entrances(settings, paths, ready))
 
 
-def serve_stdio(read: Callable[[], Settings], paths: Paths, opening: Opening) -> None:
+def serve_stdio(read: ReadSettings, paths: Paths, opening: Opening) -> None:
     """Go on with a conversation, with a daemon of this process alone, which ends with it.
 
     Raises: as `serve`.
@@ -65,7 +67,7 @@ def serve_stdio(read: Callable[[], Settings], paths: Paths, opening: Opening) ->
 
 
 def _run(
-    read: Callable[[], Settings],
+    read: ReadSettings,
     paths: Paths,
     enter: Callable[[Settings], AbstractContextManager[Entrances]],
     opening: Opening | None = None,
@@ -83,7 +85,8 @@ def _run(
         def reloading(daemon: Daemon) -> Reload:
             return Reload(daemon, settings, read, keys=keys, file=file, redactor=redactor)
 
-        asyncio.run(_serve(settings, paths, keys, entered, reloading, opening))
+        finder = TrustedProjects(paths, read)
+        asyncio.run(_serve(settings, paths, keys, entered, reloading, finder, opening))
 
 
 async def _serve(
@@ -92,13 +95,14 @@ async def _serve(
     keys: AgiwoSettings,
     entered: Entrances,
     reloading: Callable[[Daemon], Callable[[], None]],
+    finder: Finder,
     opening: Opening | None,
 ) -> None:
     identity = opening.identity if opening else None
     options = telemetry_options(settings, keys)
     async with (
         sending(options, paths.data_dir / "traces-sent") as sender,
-        _daemon(settings, paths, keys, entered, sender, identity) as daemon,
+        _daemon(settings, paths, keys, entered, sender, finder, identity) as daemon,
         measuring(metric_options(options, settings), daemon.metrics.read),
     ):
         _heed_signals(daemon, reloading(daemon))
@@ -113,6 +117,7 @@ async def _daemon(
     keys: AgiwoSettings,
     entered: Entrances,
     sender: Sending,
+    finder: Finder,
     identity: Identity | None,
 ) -> AsyncGenerator[Daemon]:
     skills = SkillManager(skill_sources(settings), is_watched=True, attic=paths.data_dir / "skills")
@@ -132,6 +137,7 @@ async def _daemon(
         export=sender.export,
         resends=sender.resends,
         exposure=Exposure(**settings.mcp.expose.model_dump()),
+        finder=finder,
         facts=Facts(
             version=__version__,
             storage=settings.storage.kind,

@@ -32,22 +32,25 @@ def build_agents(settings: Settings, skills: SkillManager | None = None, foreign
     """
     shelf = skills or SkillManager(skill_sources(settings))
     python = list(_python_agents(settings))
-    toolbox = Toolbox(settings, Team(settings.agents, python), foreign or McpServers())
+    tables = settings.agents
+    toolbox = Toolbox(settings, Team(tables, python), foreign or McpServers())
     registered = [
-        *(
-            Registered(_agent(name, table, settings, toolbox, shelf), "config")
-            for name, table in settings.agents.items()
-        ),
+        *(Registered(_agent(*each, settings, toolbox, shelf), _source(each[0], settings)) for each in tables.items()),
         *(Registered(agent, "python") for agent in python),
     ]
-    if not registered:
-        registered = [Registered(_agent(_DEFAULT, _ASSISTANT, settings, toolbox, shelf), "builtin")]
+    # A project adds agents: whoever had the one that comes with agiwod has it there, too.
+    if _DEFAULT not in tables and all(each.source == "project" for each in registered):
+        registered.append(Registered(_agent(_DEFAULT, _ASSISTANT, settings, toolbox, shelf), "builtin"))
     return Agents(registered, default=settings.default_agent, resolve=lambda name: find_model(name, settings))
 
 
 _ASSISTANT = AgentSettings(
     description="A helpful assistant", system_prompt="You are a helpful assistant.", skills=("*",)
 )
+
+
+def _source(name: str, settings: Settings) -> str:
+    return "project" if settings.is_of_project("agents", name) else "config"
 
 
 def _agent(name: str, table: AgentSettings, settings: Settings, toolbox: Toolbox, shelf: SkillManager) -> Agent:

@@ -23,6 +23,7 @@ def connect(
     patience: float = 60.0,
     on_approval: OnApproval | None = None,
     tools: Sequence[Tool | Function] = (),
+    workspace: str | os.PathLike[str] | None = None,
     address: str | None = None,
     token: str | None = None,
 ) -> Client:
@@ -43,6 +44,9 @@ def connect(
     more of one. An agent's own tool of the same name stays in its place. After a cut, calls come back while the run is
     iterated or waited for.
 
+    `workspace` is the directory that is worked in. Runs that are started here have the agents and skills of its
+    project, too, if the user trusts that; if not, `Client.server.workspace` has the notice for the user.
+
     Raises:
         DaemonNotFound: (when entered or awaited) no daemon runs, and none could be started.
         ValueError: the address is none, or one of the tools can be none.
@@ -51,7 +55,15 @@ def connect(
     there = _address(paths, remote_address() if address is None and home is None else address, token)
     is_here = isinstance(there, UnixAddress)
     service = Service(Questions(on_approval) if on_approval else None, Calls(tools) if tools else None)
-    door = Door(paths, there, name=name, autostart=autostart and is_here, timeout=timeout, service=service)
+    door = Door(
+        paths,
+        there,
+        name=name,
+        autostart=autostart and is_here,
+        timeout=timeout,
+        service=service,
+        workspace=None if workspace is None else os.path.abspath(workspace),
+    )
     return Client(door, patience=patience)
 
 

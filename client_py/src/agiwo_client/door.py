@@ -41,9 +41,11 @@ class Door:
         autostart: bool,
         timeout: float,
         service: Service,
+        workspace: str | None = None,
     ) -> None:
         self._paths, self._address = paths, address
         self.service = service
+        self._workspace = None if workspace is None else connection.Workspace(cwd=workspace)
         self._name = name
         self._autostart = autostart
         self._timeout = timeout
@@ -132,6 +134,7 @@ class Door:
                 capabilities=self.service.capabilities,
                 tools=self.service.tools,
                 token=self._address.token(),
+                workspace=self._workspace,
             )
             result, _ = await ask(channel, _HANDSHAKE, connection.INITIALIZE.name, params.to_wire())
             channel.write(jsonrpc.notification(connection.INITIALIZED.name))

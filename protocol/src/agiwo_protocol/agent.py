@@ -6,7 +6,7 @@ from agiwo_protocol.contract import Method, Name, Page, Wire
 
 
 class Agent(Wire):
-    """An agent as others see it. `source` says where it is defined: builtin, config, python."""
+    """An agent as others see it. `source` says where it is defined: builtin, config, python, project."""
 
     agent_id: str
     description: str

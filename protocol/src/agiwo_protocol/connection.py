@@ -28,9 +28,17 @@ class ClientCapabilities(Wire):
 
 
 class Workspace(Wire):
-    """Where the client works."""
+    """Where the client works. In a project that is trusted, its runs have the agents and skills of that, too."""
 
     cwd: Name
+
+
+class Workplace(Wire):
+    """The project that the client works in. One that is not `trusted` is left out; users should see the `notice`."""
+
+    root: str
+    trusted: bool
+    notice: str | None = None
 
 
 class Cursor(Wire):
@@ -117,6 +125,7 @@ class InitializeResult(Wire):
     capabilities: dict[str, Any]
     limits: Limits
     attached: list[Attached] = Field(default_factory=list[Attached])
+    workspace: Workplace | None = None
 
 
 class Pong(Wire):

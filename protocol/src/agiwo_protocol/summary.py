@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:efa6c1a3ccd4ddd66ffccc8bdb56612c60088b56c1b3988f68c5cc5af70e9541"
+SCHEMA_HASH: Final = "sha256:7d027b0df65d0c5a0b5b72c044e9709e92e739b3c115543af153d44b49b0e99d"
 
 CAPABILITIES: Final = (
     "agent",
@@ -11,7 +11,6 @@ CAPABILITIES: Final = (
     "client",
     "daemon",
     "event",
-    "mcp",
     "model",
     "rpc",
     "run",

@@ -19,7 +19,7 @@ def list_agents(as_json: AsJson = False) -> None:
     from agiwo_protocol.contract import Page
 
     head = ("agent", "model", "tools", "from", "description")
-    show_answer(agent.LIST, Page(limit=MOST), head, _rows, as_json=as_json)
+    show_answer(agent.LIST, Page(limit=MOST), head, _rows, as_json=as_json, works_here=True)
 
 
 def _rows(found: "agent.ListResult") -> "Iterator[tuple[str, ...]]":
@@ -41,7 +41,7 @@ def show_agent(
 
     from agiwod.cli.talk import talk
 
-    found = talk(lambda client: client.call(agent.GET, agent.AgentParams(agent_id=name))).to_wire()
+    found = talk(lambda client: client.call(agent.GET, agent.AgentParams(agent_id=name)), works_here=True).to_wire()
     print(json.dumps(found) if as_json else "\n".join(_lines(found)))
 
 

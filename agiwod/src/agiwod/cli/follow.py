@@ -117,7 +117,7 @@ def watch(begin: Callable[[Client], Awaitable[Run]], *, as_json: bool, has_outpu
         with view(as_json=as_json, has_output=has_output) as shown:
             return await follow(client, lambda: begin(client), shown, questions, has_output=has_output)
 
-    return talk(watching, on_approval=questions)
+    return talk(watching, on_approval=questions, works_here=True)
 
 
 async def follow(

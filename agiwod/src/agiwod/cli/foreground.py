@@ -11,7 +11,8 @@ from agiwod import app
 from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
 from agiwod.entrance import Places
 from agiwod.opening import Opening
-from agiwod.settings import Settings, load_settings
+from agiwod.projects import ReadSettings
+from agiwod.settings import load_settings
 
 
 def run_daemon(*, log_level: str | None, tcp: str | None, http: str | None) -> None:
@@ -43,10 +44,10 @@ def run_standalone(opening: Opening) -> None:
         raise
 
 
-def _guarded(serve: Callable[[Callable[[], Settings], Paths], None], overrides: Mapping[str, object]) -> None:
+def _guarded(serve: Callable[[ReadSettings, Paths], None], overrides: Mapping[str, object]) -> None:
     paths = locate()
     try:
-        serve(lambda: load_settings(paths.home, overrides), paths)
+        serve(lambda project=None: load_settings(paths.home, overrides, project=project), paths)
     except ConfigError as error:
         raise CommandFailed(str(error), code=ExitCode.USAGE) from error
     except Conflict as error:

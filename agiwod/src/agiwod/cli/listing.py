@@ -38,13 +38,19 @@ def group_that_lists(help: str, show: Callable[[bool], None]) -> typer.Typer:
 
 
 def show_answer(
-    method: "Method[P, R]", params: P, head: "Row", rows: Callable[[R], "Iterable[Row]"], *, as_json: bool
+    method: "Method[P, R]",
+    params: P,
+    head: "Row",
+    rows: Callable[[R], "Iterable[Row]"],
+    *,
+    as_json: bool,
+    works_here: bool = False,
 ) -> None:
     """Ask the daemon, and print what it answers: as it is, or as a table of those rows."""
     from agiwod.cli.table import show_table
     from agiwod.cli.talk import talk
 
-    found = talk(lambda client: client.call(method, params))
+    found = talk(lambda client: client.call(method, params), works_here=works_here)
     if as_json:
         print(json.dumps(found.to_wire()))
     else:

@@ -25,7 +25,7 @@ def list_skills(as_json: AsJson = False) -> None:
     from agiwod.cli.table import show_table
     from agiwod.cli.talk import talk
 
-    found = talk(lambda client: client.call(skill.LIST, Page(limit=MOST)))
+    found = talk(lambda client: client.call(skill.LIST, Page(limit=MOST)), works_here=True)
     if as_json:
         print(json.dumps(found.to_wire()))
         return
@@ -73,7 +73,7 @@ def show_skill(
 
     from agiwod.cli.talk import talk
 
-    found = talk(lambda client: client.call(skill.GET, skill.SkillParams(name=name))).to_wire()
+    found = talk(lambda client: client.call(skill.GET, skill.SkillParams(name=name)), works_here=True).to_wire()
     print(json.dumps(found) if as_json else _shown(found))
 
 
@@ -95,7 +95,7 @@ def reload_skills(as_json: AsJson = False) -> None:
 
     from agiwod.cli.talk import talk
 
-    found = talk(lambda client: client.call(skill.RELOAD, Empty())).to_wire()
+    found = talk(lambda client: client.call(skill.RELOAD, Empty()), works_here=True).to_wire()
     if as_json:
         print(json.dumps(found))
     else:

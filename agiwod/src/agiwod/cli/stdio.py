@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agiwo_protocol.paths import locate
 
@@ -13,6 +13,13 @@ from agiwod.transport.pump import Pump
 
 if TYPE_CHECKING:
     from agiwo_protocol.preface import Preface
+
+
+_PLAIN: Final = "/._-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+"""What stands for itself in an opening line."""
+
+_LONGEST: Final = 4000
+"""Characters of a place that fits into one."""
 
 
 def serve_stdio(*, standalone: bool, face: str | None = None) -> int:
@@ -27,13 +34,29 @@ def serve_stdio(*, standalone: bool, face: str | None = None) -> int:
     with socket.socket(socket.AF_UNIX) as far:
         try:
             far.connect(str(paths.socket))
-            if face is not None:
-                far.sendall(_preface(face).to_line())
+            far.sendall(_opening_line() if face is None else _preface(face).to_line())
         except OSError as error:
             raise _gone(f"{paths.socket}: {error.strerror}") from None
         if not Pump(sys.stdin.fileno(), sys.stdout.fileno(), far).run():
             raise _gone("the connection has ended")
     return ExitCode.OK
+
+
+def _opening_line() -> bytes:
+    """As `Preface.to_line`, which would have an editor wait for what it loads; empty when there is no place to tell."""
+    try:
+        place = os.fsencode(os.getcwd())
+    except OSError:
+        return b""  # it was removed
+    quoted = "".join(chr(each) if chr(each) in _PLAIN else f"%{each:02X}" for each in place)
+    return f"AGIWOD/1 face=rpc cwd={quoted}\n".encode() if len(quoted) < _LONGEST and _is_text(place) else b""
+
+
+def _is_text(place: bytes) -> bool:
+    try:
+        return bool(place.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _preface(face: str) -> "Preface":

@@ -1,7 +1,10 @@
 """A command's conversation with the daemon, from connecting to the words for what went wrong. Knows no command."""
 
 import math
+import os
+import sys
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Final, TypeVar, cast
 
 import anyio
@@ -10,6 +13,7 @@ from agiwo_protocol.paths import Paths, locate, remote_address
 
 from agiwod.cli.advice import advice_for
 from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.screen import without_controls
 from agiwod.cli.starter import start_daemon
 
 T = TypeVar("T")
@@ -27,12 +31,13 @@ def talk(
     is_own: bool = False,
     on_approval: OnApproval | None = None,
     is_looking_on: bool = False,
+    works_here: bool = False,
 ) -> T:
     """What `command` gets from the daemon, which is started if none runs, and which may ask `on_approval`.
 
     `AGIWOD_ADDRESS` may name one elsewhere; `is_own`: only the one of this home is meant, and only if it runs. One that
     goes away meanwhile is started again, and given up after a while; who only looks on leaves it alone,
-    and waits for it as long as it takes.
+    and waits for it as long as it takes. With `works_here` the project of the current directory counts.
 
     Raises:
         CommandFailed: there is no daemon, it refused, or it went away.
@@ -46,7 +51,11 @@ def talk(
     async def conversation() -> T:
         patience = math.inf if is_looking_on else _PATIENCE
         revives = autostart and not is_looking_on
-        async with _connect(address, autostart=revives, patience=patience, on_approval=on_approval) as client:
+        # Of a daemon elsewhere the directory would be another one.
+        cwd = _here() if works_here and not address else None
+        async with _connect(address, autostart=revives, patience=patience, on_approval=on_approval, cwd=cwd) as client:
+            if (place := client.server.workspace) and place.notice:
+                _tell_once(place.notice)
             return await command(client)
 
     try:
@@ -55,13 +64,33 @@ def talk(
         raise failure_of(error, paths) from error
 
 
-def _connect(address: str | None, *, autostart: bool, patience: float, on_approval: OnApproval | None) -> Client:
+def _connect(
+    address: str | None, *, autostart: bool, patience: float, on_approval: OnApproval | None, cwd: str | None
+) -> Client:
     try:
         return connect(
-            address=address or "", autostart=autostart, name="agiwod", patience=patience, on_approval=on_approval
+            address=address or "",
+            autostart=autostart,
+            name="agiwod",
+            patience=patience,
+            on_approval=on_approval,
+            workspace=cwd,
         )
     except ValueError as error:
         raise CommandFailed(f"AGIWOD_ADDRESS: {error}", code=ExitCode.USAGE) from None
+
+
+def _here() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None  # it was removed
+
+
+@cache
+def _tell_once(notice: str) -> None:
+    """Say it on stderr, however often this process connects."""
+    print(without_controls(notice), file=sys.stderr)
 
 
 def failure_of(error: BaseException, paths: Paths) -> BaseException:

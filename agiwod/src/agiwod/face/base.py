@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 class Face(Protocol):
     """One protocol. Serves any number of conversations at the same time."""
 
-    async def converse(self, channel: Channel) -> None:
-        """Hold one conversation to its end. Cancelling ends it; the channel is closed in either case."""
+    async def converse(self, channel: Channel, cwd: str | None = None) -> None:
+        """Hold one conversation to its end. Cancelling ends it; the channel is closed in either case.
+
+        `cwd` is where the client works, as far as its opening line says so.
+        """
         ...
 
 

@@ -33,7 +33,7 @@ class Door:
             await channel.close()
             return
         if face is not None:
-            await face.converse(channel)
+            await face.converse(channel, preface.values.get("cwd"))
             return
         refusal = InvalidRequest(f"there is no face {preface.face!r}; there are {', '.join(FACES)}")
         channel.write(jsonrpc.failure(None, refusal))

@@ -26,7 +26,7 @@ _FALLBACK = "assistant"
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """An agent and where it comes from: `builtin`, `config` or `python`."""
+    """An agent and where it comes from: `builtin`, `config`, `python` or `project`."""
 
     agent: Agent
     source: str = "config"
@@ -130,12 +130,17 @@ class Agents:
 
     def replace(self, others: "Agents") -> "Agents":
         """Have the agents of `others` in the place of these; return what is to be closed once no run uses it."""
-        here = {id(each.agent) for each in others.list()}
-        replaced = Agents([each for each in self.list() if id(each.agent) not in here])
-        replaced._variants = self._variants
+        replaced = self.apart_from(others)
         self._registered, self._default, self._resolve = others._registered, others._default, others._resolve
         self._variants = {}
         return replaced
+
+    def apart_from(self, others: "Agents") -> "Agents":
+        """Those that `others` do not hold, too: who closes these leaves theirs alone."""
+        shared = {id(each.agent) for each in others.list()}
+        apart = Agents([each for each in self.list() if id(each.agent) not in shared])
+        apart._variants = self._variants
+        return apart
 
     async def close(self) -> None:
         """Let go of what the agents hold: tools and models."""

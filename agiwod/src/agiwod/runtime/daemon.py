@@ -39,6 +39,7 @@ from agiwod.runtime.metrics import Metrics
 from agiwod.runtime.milestones import Milestones
 from agiwod.runtime.models import NO_MODELS, Models
 from agiwod.runtime.programs import DaemonPrograms
+from agiwod.runtime.projects import Finder, Projects
 from agiwod.runtime.replays import Replays
 from agiwod.runtime.runs import Runs
 from agiwod.runtime.scheduled import Scheduled
@@ -102,6 +103,7 @@ class Daemon:
         export: OtlpExport | None = None,
         resends: bool = True,
         exposure: Exposure | None = None,
+        finder: Finder | None = None,
     ) -> None:
         self.facts = facts or Facts()
         self.clock = clock or SystemClock()
@@ -109,7 +111,10 @@ class Daemon:
         self.id, self.pid, self.started_at = self.identity.id, self.identity.pid, self.identity.started_at
         self.journal, self.agents, self.models = journal, agents, models
         self.events = Events(self.clock.now)
-        self._programs = programs = DaemonPrograms(agents, lambda spec: self.supervisor.program(spec))
+        self.projects = Projects(finder, self.events, agents, self._retire_soon)
+        self._programs = programs = DaemonPrograms(
+            agents, lambda spec: self.supervisor.program(spec), self.projects.find
+        )
         self.engine = EmbeddedEngine(
             journal,
             Reruns(programs, journal),
@@ -177,6 +182,10 @@ class Daemon:
         present = {each.agent.id for each in self.agents.list()}
         new = present - known
         self.events.publish("agent", "agent/changed", {"added": sorted(new), "removed": sorted(known - present)})
+        self.projects.forget()
+        self._retire_soon(replaced, new)
+
+    def _retire_soon(self, replaced: Agents, new: set[str]) -> None:
         task = asyncio.create_task(self._retire(replaced, new), name="retire-agents")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -294,6 +303,7 @@ class Daemon:
         await self.engine.close()
         await self.foreign.close()
         await self.skills.close()
+        await self.projects.close()
         await self._approvers.close()
         await self._observers.close()
         await self.traces.close()

@@ -22,6 +22,7 @@ from agiwo.schema.tool import ToolDefinition
 from agiwo.tool.thread import in_thread
 
 from agiwod.runtime.agents import MODEL, Agents
+from agiwod.runtime.projects import PROJECT, Project
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ Content = str | list[dict[str, Any]]
 class Ask:
     """What a run is to do, and how. The same `key` for the same agent never starts a second run.
 
-    `hosted` are the tools of the client that asks.
+    `hosted` are the tools of the client that asks, `project` is where it works, if it works in one.
     """
 
     agent: str
@@ -48,6 +49,7 @@ class Ask:
     budget: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceparent: str | None = None
     hosted: Sequence[ToolDefinition] = ()
+    project: Project | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,15 @@ class Runs:
             return await self._begin(ask, run, bind)
 
     async def _begin(self, ask: Ask, run: str | None, bind: Callable[[str], None] | None) -> Started:
-        agent = self._agents.with_model(ask.agent, ask.model)
+        agents, ready = self._agents, self._ready
+        if ask.project is not None:
+            agents, ready = ask.project.agents, ask.project.skills.ready
+        agent = agents.with_model(ask.agent, ask.model)
         schema = ask.output_schema
         # In a thread: a large one takes long enough to be felt by everybody else.
         output = None if schema is None else await in_thread(lambda: OutputSchema.looked_at(schema))
         if agent.skills:
-            await self._ready()
+            await ready()
         await agent.ready()
         self._check()
         budget = Budget(**ask.budget) if ask.budget else None
@@ -122,6 +127,7 @@ class Runs:
             output=output,
             budget=budget,
             traceparent=ask.traceparent,
+            metadata=None if ask.project is None else {PROJECT: ask.project.root},
             hosted=[tool for tool in ask.hosted if tool.name not in own],
         )
         if ask.model:

@@ -25,10 +25,11 @@ log = logging.getLogger(__name__)
 
 
 class Skills:
-    """What a manager has, kept up to date from `start` to `close`."""
+    """What a manager has, kept up to date from `start` to `close`; for those who work in a `project`, or for all."""
 
-    def __init__(self, manager: SkillManager, events: Events) -> None:
+    def __init__(self, manager: SkillManager, events: Events, project: str | None = None) -> None:
         self.manager, self._events = manager, events
+        self._where = {} if project is None else {"project": project}
         self._has_looked = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -89,17 +90,24 @@ class Skills:
         """The skill at that path, or each one below it, held against the specification."""
         return await asyncio.to_thread(lambda: check_skills(path))
 
-    async def close(self) -> None:
-        """Watch no more."""
+    def stop(self) -> None:
+        """Watch no more from the next moment on."""
         if self._watching is not None:
             self._watching.cancel()
+
+    async def close(self) -> None:
+        """Watch no more."""
+        self.stop()
+        if self._watching is not None:
             await asyncio.gather(self._watching, return_exceptions=True)
 
     def _tell(self, changes: SkillChanges) -> None:
         named = {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
         if any(named.values()):
-            self._events.publish("skill", "skill/changed", {kind: list(names) for kind, names in named.items()})
+            self._events.publish(
+                "skill", "skill/changed", {**self._where, **{kind: list(names) for kind, names in named.items()}}
+            )
         for fault in changes.faults:
             told = {"path": str(fault.path), "reason": fault.reason}
             line = {} if fault.line is None else {"line": fault.line}
-            self._events.publish("skill", "skill/invalid", {**told, **line})
+            self._events.publish("skill", "skill/invalid", {**self._where, **told, **line})

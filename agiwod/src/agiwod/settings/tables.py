@@ -295,6 +295,10 @@ class Settings(Table):
                 return layer.origin(path)
         return DEFAULT
 
+    def is_of_project(self, *path: str) -> bool:
+        """Whether only a project says something at that path."""
+        return [layer.source for layer in self._layers if layer.holds(path)] == ["project"]
+
     def entries(self) -> Iterator[tuple[str, Any, Origin]]:
         """Every setting: its dotted path, its value as JSON with secrets starred out, and its origin."""
         return self._entries((), self.model_dump(mode="json"))

@@ -15,8 +15,8 @@ class McpFace:
         self._daemon = daemon
         self._loading = asyncio.Lock()
 
-    async def converse(self, channel: Channel) -> None:
-        """Hold one conversation to its end."""
+    async def converse(self, channel: Channel, cwd: str | None = None) -> None:
+        """Hold one conversation to its end. What is shown is everybody's, wherever the client works."""
         async with self._loading:
             conversation = await in_thread(_load)
         await conversation.hold(self._daemon, channel)

@@ -28,10 +28,13 @@ from agiwod.face.rpc.encode import Frames, daemon_event
 from agiwod.face.rpc.greeting import Greeting
 from agiwod.face.rpc.hosting import Hosting
 from agiwod.face.rpc.moment import moment
+from agiwod.runtime.agents import Agents
 from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.events import DaemonEvent, Subscription
 from agiwod.runtime.fanout import Fanout
+from agiwod.runtime.projects import Place
+from agiwod.runtime.skills import Skills
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ class Connection:
         methods: MethodTable,
         frames: Frames,
         channel: Channel,
+        cwd: str | None = None,
         greeting: Greeting | None = None,
     ) -> None:
         self.id = greeting.connection_id if greeting else ids.fresh("conn")
@@ -55,6 +59,7 @@ class Connection:
         self._peer = Peer(channel, self._serve, self._hear, urgent=URGENT)
         self._handshake = asyncio.Lock()
         self._client: InitializeParams | None = None
+        self._cwd = cwd
         self._leaving = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._subscription: asyncio.Task[None] | None = None
@@ -94,6 +99,21 @@ class Connection:
     def client_name(self) -> str:
         """What others are shown of the client; empty before the handshake."""
         return self._client.client_info.name if self._client else ""
+
+    async def place(self) -> Place:
+        """Where the client works: its project as it is now, if it works in one that is trusted."""
+        workspace = self._client.workspace if self._client else None
+        return await self.daemon.projects.at(workspace.cwd if workspace else self._cwd)
+
+    async def agents(self) -> Agents:
+        """The agents that the client may name."""
+        project = (await self.place()).project
+        return project.agents if project else self.daemon.agents
+
+    async def skills(self) -> Skills:
+        """The skills of the runs that the client starts."""
+        project = (await self.place()).project
+        return project.skills if project else self.daemon.skills
 
     @property
     def tools(self) -> Sequence[ToolDefinition]:

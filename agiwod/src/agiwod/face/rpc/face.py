@@ -16,7 +16,7 @@ class RpcFace:
         self._daemon = daemon
         self._frames = Frames()
 
-    async def converse(self, channel: Channel, greeting: Greeting | None = None) -> None:
+    async def converse(self, channel: Channel, cwd: str | None = None, *, greeting: Greeting | None = None) -> None:
         """Hold one conversation to its end. `greeting`: its handshake, when somebody has answered it already."""
-        connection = Connection(self._daemon, methods, self._frames, channel, greeting)
+        connection = Connection(self._daemon, methods, self._frames, channel, cwd, greeting)
         await connection.run()

@@ -12,7 +12,7 @@ from agiwod.face.rpc.methods.paging import page
 @methods.on(agent.LIST)
 async def list_agents(connection: Connection, params: Page) -> agent.ListResult:
     """The agents, and the one that is meant when none is named."""
-    agents = connection.daemon.agents
+    agents = await connection.agents()
     shown, cursor = page(agents.list(), params, lambda each: each.agent.id)
     objects = [encode.agent_object(each, is_whole=False) for each in shown]
     return agent.ListResult(agents=objects, default_agent=agents.default, next_cursor=cursor)
@@ -21,4 +21,4 @@ async def list_agents(connection: Connection, params: Page) -> agent.ListResult:
 @methods.on(agent.GET)
 async def get_agent(connection: Connection, params: agent.AgentParams) -> agent.Agent:
     """One agent, with its system prompt."""
-    return encode.agent_object(connection.daemon.agents.get(params.agent_id), is_whole=True)
+    return encode.agent_object((await connection.agents()).get(params.agent_id), is_whole=True)

@@ -23,7 +23,11 @@ async def initialize(connection: Connection, params: wire.InitializeParams) -> A
     taken = [await _attach(connection, cursor, named) for cursor in params.attach]
     daemon = connection.daemon
     told = welcome(daemon.identity, connection.id, program=daemon.facts.version, version=version)
-    result = wire.InitializeResult.model_validate({**told, "attached": [attached for attached, _ in taken]})
+    place = await connection.place()
+    workspace = place.root and wire.Workplace(root=place.root, trusted=place.project is not None, notice=place.notice)
+    result = wire.InitializeResult.model_validate(
+        {**told, "attached": [attached for attached, _ in taken], "workspace": workspace or None}
+    )
     return Answer(result, lambda: _go([attachment for _, attachment in taken if attachment]))
 
 

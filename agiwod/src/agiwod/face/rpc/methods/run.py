@@ -18,7 +18,8 @@ from agiwod.runtime.runs import Ask, Started
 async def start_run(connection: Connection, params: run.StartParams) -> run.StartResult | Answer[run.StartResult]:
     """Start a run and answer at once; its events come after the answer."""
     bind = connection.bound.add if params.on_disconnect == "cancel" else None
-    started = await connection.daemon.runs.start(replace(_ask(params), hosted=connection.tools), bind)
+    ask = replace(_ask(params), hosted=connection.tools, project=(await connection.place()).project)
+    started = await connection.daemon.runs.start(ask, bind)
     return _begun(connection, started, attach=params.attach)
 
 

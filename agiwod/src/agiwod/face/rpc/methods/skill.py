@@ -15,7 +15,7 @@ from agiwod.face.rpc.methods.paging import page
 @methods.on(skill.LIST)
 async def list_skills(connection: Connection, params: Page) -> skill.ListResult:
     """The skills by name, and what was left out."""
-    found = await connection.daemon.skills.list()
+    found = await (await connection.skills()).list()
     shown, cursor = page(list(found), params, lambda each: each.name)
     return skill.ListResult(
         skills=[encode.skill_object(each) for each in shown],
@@ -27,13 +27,13 @@ async def list_skills(connection: Connection, params: Page) -> skill.ListResult:
 @methods.on(skill.GET)
 async def get_skill(connection: Connection, params: skill.SkillParams) -> skill.SkillDetail:
     """One skill, with its text."""
-    return encode.skill_detail(*await connection.daemon.skills.get(params.name))
+    return encode.skill_detail(*await (await connection.skills()).get(params.name))
 
 
 @methods.on(skill.RELOAD)
 async def reload_skills(connection: Connection, params: Empty) -> skill.ReloadResult:
     """Look now."""
-    changes = await connection.daemon.skills.reload()
+    changes = await (await connection.skills()).reload()
     return skill.ReloadResult(added=list(changes.added), changed=list(changes.changed), removed=list(changes.removed))
 
 

@@ -1,0 +1,61 @@
+"""Projects as the daemon has them: whether they are trusted, and their agents and skills. Keeps none open."""
+
+from pathlib import Path
+from typing import Protocol
+
+from agiwo.errors import ConfigError
+from agiwo.skill import SkillManager
+from agiwo_protocol.paths import Paths
+
+from agiwod.roster import build_agents
+from agiwod.runtime.projects import Found, Made
+from agiwod.settings import Project, Settings, read_project
+from agiwod.shelf import skill_sources
+from agiwod.trust import TrustBook
+
+
+class ReadSettings(Protocol):
+    """Reads the settings as they are now, with those of a project if one is named."""
+
+    def __call__(self, project: Project | None = None) -> Settings:
+        """The settings.
+
+        Raises:
+            ConfigError: they cannot work.
+        """
+        ...
+
+
+class TrustedProjects:
+    """A `Finder` over the trust book of one daemon."""
+
+    def __init__(self, paths: Paths, read: ReadSettings) -> None:
+        self._read, self._book, self._attic = read, TrustBook(paths), paths.data_dir / "skills"
+
+    def find(self, place: str) -> Found | None:
+        """The project that a place lies in. One that cannot be read is left out, and the notice says why."""
+        if not Path(place).is_absolute():
+            return None  # the daemon works in another directory
+        try:
+            standing = self._book.standing_at(Path(place))
+        except ConfigError as error:
+            return Found(place, None, f"the project of {place} is left out: {error}")
+        if standing is None:
+            return None
+        stamp = standing.project.digest if standing.verdict == "trusted" else None
+        return Found(str(standing.project.root), stamp, standing.notice)
+
+    def make(self, root: str) -> Made:
+        """The agents and skills of a project that is trusted as it is now.
+
+        Raises:
+            ConfigError: it is not, or they cannot be made.
+        """
+        # Read once, so that what is trusted is what is made.
+        project = read_project(Path(root))
+        standing = self._book.standing_of(project)
+        if standing.verdict != "trusted":
+            raise ConfigError(standing.notice or f"{root} is not trusted")
+        settings = self._read(project)
+        skills = SkillManager(skill_sources(settings, project), is_watched=True, attic=self._attic)
+        return Made(project.digest, build_agents(settings, skills), skills)

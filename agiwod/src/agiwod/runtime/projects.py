@@ -1,0 +1,169 @@
+"""The projects that clients work in, each with agents and skills of its own beside everybody's. Trusts none itself."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from agiwo.durable import Program
+from agiwo.errors import ConfigError
+from agiwo.schema.run import RunSpec
+from agiwo.skill.manager import SkillManager
+from agiwo.tool.thread import in_thread
+
+from agiwod.runtime.agents import Agents
+from agiwod.runtime.events import Events
+from agiwod.runtime.skills import Skills
+
+PROJECT: Final = "project"
+"""Where a run's metadata names the project that it was started in; the runs below it are of the same."""
+
+_MOST: Final = 32
+"""Projects that are kept open, each with its agents and a watch over its skills; the one unused longest is closed."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A project: what it allows by name of `stamp`, None when it is left out; then the `notice` says why."""
+
+    root: str
+    stamp: str | None
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The agents and skills of a project, and of everybody, made of what `stamp` names."""
+
+    stamp: str
+    agents: Agents
+    skills: SkillManager
+
+
+class Finder(Protocol):
+    """Who knows projects, and whom the user trusts. Both read files."""
+
+    def find(self, place: str) -> Found | None:
+        """The project that a place lies in, None when it lies in none."""
+        ...
+
+    def make(self, root: str) -> Made:
+        """Its agents and skills.
+
+        Raises:
+            ConfigError: it is not trusted, or they cannot be made.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A trusted project that is open: the agents and skills of the runs that are started there."""
+
+    root: str
+    stamp: str
+    agents: Agents
+    skills: Skills
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a client works: its project, if that is trusted; else what its user should hear, if anything."""
+
+    root: str | None = None
+    project: Project | None = None
+    notice: str | None = None
+
+
+class Projects:
+    """The open projects, beside the agents of `everybody`.
+
+    `retire` is given the agents of those that were closed, to be closed when no run uses them, and the ids of new ones.
+    """
+
+    def __init__(
+        self,
+        finder: Finder | None,
+        events: Events,
+        everybody: Agents,
+        retire: Callable[[Agents, set[str]], None],
+    ) -> None:
+        self._finder, self._events, self._everybody, self._retire = finder, events, everybody, retire
+        self._open: OrderedDict[str, Project] = OrderedDict()
+        self._closing: list[Skills] = []
+        self._told: set[tuple[str, str]] = set()
+
+    async def at(self, cwd: str | None) -> Place:
+        """The project of a directory, as it is now: what was trusted, changed or revoked since counts."""
+        finder = self._finder
+        if cwd is None or finder is None:
+            return Place()
+        # In a thread: it looks at files of a stranger, on a disk that may not answer.
+        found = await in_thread(lambda: finder.find(cwd))
+        if found is None:
+            return Place()
+        notice = found.notice
+        if found.stamp is None:
+            self._close(found.root)
+        else:
+            try:
+                return Place(found.root, self._entered(found.root, found.stamp, finder))
+            except ConfigError as error:
+                notice = str(error)
+        self._tell(found.root, notice or "")
+        return Place(found.root, notice=notice)
+
+    def find(self, spec: RunSpec) -> Program | None:
+        """The program of a run that was started in a project; None while that is not trusted."""
+        root: Any = spec.metadata[PROJECT]
+        try:
+            if root not in self._open and self._finder is not None:
+                self._enter(self._finder.make(root), root)
+        except ConfigError as error:
+            log.warning("a run of agent %s cannot go on: %s", spec.agent, error)
+        project = self._open.get(root)
+        return project.agents.find(spec) if project else None
+
+    def _entered(self, root: str, stamp: str, finder: Finder) -> Project:
+        project = self._open.get(root)
+        if project is None or project.stamp != stamp:
+            return self._enter(finder.make(root), root)
+        self._open.move_to_end(root)
+        return project
+
+    def _enter(self, made: Made, root: str) -> Project:
+        self._close(root)
+        while len(self._open) >= _MOST:
+            self._close(next(iter(self._open)))
+        project = self._open[root] = Project(root, made.stamp, made.agents, Skills(made.skills, self._events, root))
+        project.skills.start()
+        log.info("the project %s is open", root)
+        self._retire(Agents([]), {each.agent.id for each in made.agents.list()})
+        return project
+
+    def _close(self, root: str) -> None:
+        if project := self._open.pop(root, None):
+            project.skills.stop()
+            self._closing.append(project.skills)
+            self._retire(project.agents.apart_from(self._everybody), set())
+
+    def _tell(self, root: str, notice: str) -> None:
+        if (root, notice) not in self._told:
+            self._told.add((root, notice))
+            log.warning("%s", notice)
+
+    def forget(self) -> None:
+        """Close all of them: everybody's settings have changed. Each is made anew when somebody comes."""
+        for root in list(self._open):
+            self._close(root)
+
+    async def close(self) -> None:
+        """Let go of everything; no run goes on any more."""
+        for project in self._open.values():
+            await project.skills.close()
+            await project.agents.apart_from(self._everybody).close()
+        for skills in self._closing:
+            await skills.close()
