@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:7d027b0df65d0c5a0b5b72c044e9709e92e739b3c115543af153d44b49b0e99d"
+SCHEMA_HASH: Final = "sha256:5615ea25fde60e776280ef9aa2aff327805b58736ce8de420de7620fafd59305"
 
 CAPABILITIES: Final = (
     "agent",
@@ -11,6 +11,7 @@ CAPABILITIES: Final = (
     "client",
     "daemon",
     "event",
+    "mcp",
     "model",
     "rpc",
     "run",
