@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:5615ea25fde60e776280ef9aa2aff327805b58736ce8de420de7620fafd59305"
+SCHEMA_HASH: Final = "sha256:777df3e9eb90af95a87a3087e1d0f57b1445a4698d58cac3f5f0349e4682bf14"
 
 CAPABILITIES: Final = (
     "agent",
