@@ -28,6 +28,7 @@ from agiwod.offer import offered_models, secrets
 from agiwod.opening import Opening
 from agiwod.projects import ReadSettings, TrustedProjects
 from agiwod.reload import Reload
+from agiwod.retention import forgetting
 from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
 from agiwod.runtime.exposure import Exposure
@@ -35,7 +36,7 @@ from agiwod.runtime.identity import Identity
 from agiwod.runtime.projects import Finder
 from agiwod.settings import SchedulerSettings, Settings
 from agiwod.shelf import skill_sources
-from agiwod.stores import open_store
+from agiwod.stores import open_store, retention_of
 from agiwod.telemetry import Sending, measuring, metric_options, sending, telemetry_options
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
@@ -124,8 +125,9 @@ async def _daemon(
     servers, left_out = foreign_servers(settings)
     foreign = McpServers(*servers)
     agents = build_agents(settings, skills, foreign)
+    store = await open_store(settings, paths)
     daemon = Daemon(
-        await open_store(settings, paths),
+        store,
         agents,
         skills=skills,
         foreign=foreign,
@@ -151,7 +153,8 @@ async def _daemon(
         ),
     )
     try:
-        yield daemon
+        async with forgetting(store, retention_of(settings.storage), daemon.clock):
+            yield daemon
     finally:
         await daemon.close()
 

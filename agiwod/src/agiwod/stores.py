@@ -4,13 +4,14 @@ from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 from agiwo.journal import open_journal
-from agiwo.journal.base import Journal
+from agiwo.journal.care import Store
+from agiwo.journal.pruning import Retention
 from agiwo_protocol.paths import Paths
 
 from agiwod.settings import Settings, StorageSettings
 
 
-async def open_store(settings: Settings, paths: Paths) -> Journal:
+async def open_store(settings: Settings, paths: Paths) -> Store:
     """The journal; the caller closes it.
 
     Raises:
@@ -22,10 +23,16 @@ async def open_store(settings: Settings, paths: Paths) -> Journal:
         return await open_journal("mongodb", **mongo_options(storage))
     if storage.kind == "memory":
         return await open_journal("memory")
+    paths.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = paths.data_dir / "agiwod.db"
     with suppress(OSError):  # what is wrong with it is said by who opens it
         path.touch(mode=0o600)  # nobody else's, also where its directory is open to others
     return await open_journal("sqlite", db_path=path, durability=storage.durability)
+
+
+def retention_of(storage: StorageSettings) -> Retention:
+    """How long finished runs are kept."""
+    return Retention(storage.keep_days, storage.keep_runs)
 
 
 def mongo_options(storage: StorageSettings) -> dict[str, str]:

@@ -461,6 +461,23 @@ async def test_a_file_of_an_earlier_version_is_brought_up_to_date_and_keeps_what
     await again.close()
 
 
+async def test_a_file_is_copied_before_its_tables_are_changed_and_only_then(path: Path) -> None:
+    made_by_version_1(path)
+    for _ in range(2):
+        await (await SqliteJournal.open(path)).close()
+    assert sorted(each.name for each in path.parent.iterdir() if each.is_file()) == [
+        path.name,
+        f"{path.name}.schema-1.backup",
+    ]
+    backup = path.with_name(f"{path.name}.schema-1.backup")
+    assert backup.stat().st_mode & 0o777 == 0o600
+    backup.rename(path)
+    journal = await SqliteJournal.open(path)
+    assert journal.epoch == "first"
+    assert [head.run for head in await journal.runs()] == ["r"]
+    await journal.close()
+
+
 def made_by_version_1(path: Path) -> None:
     path.parent.mkdir(parents=True)
     db = sqlite3.connect(path)

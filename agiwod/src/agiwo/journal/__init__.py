@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from agiwo.errors import ConfigError
-from agiwo.journal.base import Journal
+from agiwo.journal.care import Store
 
 JOURNALS: Final = {
     "memory": "agiwo.journal.memory:open_memory",
@@ -14,7 +14,7 @@ JOURNALS: Final = {
 """Where each kind of journal is opened. Loaded when asked for, so that one does not pay for the others."""
 
 
-async def open_journal(kind: str, **config: Any) -> Journal:
+async def open_journal(kind: str, **config: Any) -> Store:
     """Open the journal of this kind with the configuration it takes; the caller closes it.
 
     Raises:

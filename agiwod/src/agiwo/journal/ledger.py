@@ -60,6 +60,14 @@ class Ledger:
         """The pid of the other live process that is this owner; None when it is us, or gone."""
         return None if owner == self.owner else self._holder(owner)
 
+    def forget(self, runs: Iterable[str], sessions: Iterable[str], states: Iterable[str]) -> None:
+        """Know nothing of these any more."""
+        gone = set(runs)
+        for known, names in ((self.runs, gone), (self.session_owners, sessions), (self.versions, states)):
+            for name in names:
+                known.pop(name, None)
+        self.keys = {key for key in self.keys if key[0] not in gone}
+
     def append(self, changes: Iterable[Change]) -> Written:
         """Take all the changes, or raise and take none.
 

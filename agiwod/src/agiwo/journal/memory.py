@@ -1,15 +1,20 @@
 """The journal in this process's memory: the same promises as on disk, but it is gone with the process."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TypeVar
+
+import orjson
 
 from agiwo import ids
 from agiwo.errors import NotFound, StorageError
 from agiwo.journal.base import Listener
 from agiwo.journal.blob import blob_name
 from agiwo.journal.body import copied
+from agiwo.journal.care import Measure
+from agiwo.journal.care_rows import BLOB_NAME
 from agiwo.journal.ledger import Ledger
 from agiwo.journal.listeners import Listeners
 from agiwo.schema.record import Change, Record, RunHead, Session, State
@@ -150,6 +155,42 @@ class MemoryJournal:
         if data is None:
             raise NotFound("blob", blob)
         return data[offset : None if limit is None else offset + limit], len(data)
+
+    async def measure(self) -> Measure:
+        """As `Store.measure`; the bytes are those of the blobs alone."""
+        self._check_open()
+        runs = Counter(str(standing.head.status) for standing in self._ledger.runs.values())
+        records, size = sum(map(len, self._records.values())), sum(map(len, self._blobs.values()))
+        counts = len(self._sessions), len(self._states), len(self._blobs)
+        return Measure(dict(sorted(runs.items())), records, *counts, size)
+
+    async def forget(self, sessions: Sequence[str], until: float) -> int:
+        """As `Store.forget`."""
+        self._check_open()
+        heads = [each.head for each in self._ledger.runs.values() if each.head.session in sessions]
+        states = [state for state in self._states.values() if state.session in sessions]
+        times = [each.updated_at for each in [*heads, *states]]
+        times += [self._sessions[session].updated_at for session in sessions if session in self._sessions]
+        at_work = any(state.persistent and state.phase in ("open", "closing") for state in states)
+        if at_work or not all(head.status.is_terminal for head in heads) or max(times, default=until) > until:
+            return 0
+        self._ledger.forget([head.run for head in heads], sessions, [state.id for state in states])
+        for head in heads:
+            del self._records[head.run]
+        for state in states:
+            del self._states[state.id]
+        for session in sessions:
+            self._sessions.pop(session, None)
+        return len(heads)
+
+    async def sweep(self) -> int:
+        """As `Store.sweep`."""
+        self._check_open()
+        bodies = orjson.dumps([record.data for records in self._records.values() for record in records]).decode()
+        unnamed = self._blobs.keys() - set(BLOB_NAME.findall(bodies))
+        for name in unnamed:
+            del self._blobs[name]
+        return len(unnamed)
 
     async def probe(self) -> None:
         """As `Journal.probe`."""

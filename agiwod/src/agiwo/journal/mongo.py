@@ -14,8 +14,10 @@ from agiwo import ids as names
 from agiwo.errors import NotFound, StorageError
 from agiwo.journal.base import Listener
 from agiwo.journal.body import read_body
+from agiwo.journal.care import Measure
 from agiwo.journal.listeners import Listeners
 from agiwo.journal.mongo_blobs import MongoBlobs
+from agiwo.journal.mongo_care import MongoCare
 from agiwo.journal.mongo_commit import MongoCommits
 from agiwo.journal.mongo_documents import record_id, run_head, session_from, state_from
 from agiwo.journal.mongo_owner import MongoOwner
@@ -121,6 +123,24 @@ class MongoJournal:
         """As `Journal.get_blob`."""
         return await self._base.blobs.get(blob, offset, limit)
 
+    async def measure(self) -> Measure:
+        """As `Store.measure`."""
+        return await self._base.care.measure()
+
+    async def forget(self, sessions: Sequence[str], until: float) -> int:
+        """As `Store.forget`."""
+        forgotten = list[int]()
+
+        async def attempt(session: Any) -> None:
+            forgotten[:] = [await self._base.care.forget(session, sessions, until)]
+
+        await self._base.commits.transact(attempt)
+        return forgotten[0]
+
+    async def sweep(self) -> int:
+        """As `Store.sweep`."""
+        return await self._base.care.sweep()
+
     async def probe(self) -> None:
         """As `Journal.probe`."""
         await self._base.commits.append(())
@@ -211,6 +231,7 @@ class _Base:
     epoch: str
     owner: MongoOwner
     blobs: MongoBlobs
+    care: MongoCare
     listeners: Listeners
     commits: MongoCommits
     users: int = 0
@@ -232,7 +253,8 @@ class _Base:
             await server.close()
             raise
         blobs, listeners = MongoBlobs(server), Listeners()
-        return cls(address, server, epoch, owner, blobs, listeners, MongoCommits(server, owner, blobs, listeners))
+        commits, care = MongoCommits(server, owner, blobs, listeners), MongoCare(server, blobs)
+        return cls(address, server, epoch, owner, blobs, care, listeners, commits)
 
     async def close(self) -> None:
         """Be gone as an owner, and close the connections."""

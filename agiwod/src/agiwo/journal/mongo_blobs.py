@@ -59,13 +59,12 @@ class MongoBlobs:
         """The whole contents of these."""
         return {name: (await self.get(name))[0] for name in set(names)}
 
-    async def remove(self, names: Sequence[str]) -> None:
-        """Forget these."""
-        if not names:
-            return
+    async def remove(self, names: Sequence[str], condition: Mapping[str, Any] | None = None) -> None:
+        """Forget these, if what is known of them fits the condition."""
         with self._server.translated():
-            await self._blobs.delete_many({"_id": {"$in": list(names)}})
             for name in names:
+                if not (await self._blobs.delete_one({"_id": name, **(condition or {})})).deleted_count:
+                    continue
                 await self._pieces.delete_many({"_id": {"$gte": _piece(name, 0), "$lt": f"{name}0"}})
 
     async def _write(self, name: str, data: bytes) -> None:

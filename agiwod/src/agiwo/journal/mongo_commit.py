@@ -71,6 +71,11 @@ class MongoCommits(Group):
             ours = self._server.db["runs"].find({**_UNFINISHED, "owner": self._owner.name})
             return [run_head(found) async for found in ours.sort([("created_at", 1), ("number", 1)])]
 
+    async def transact(self, attempt: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+        """Do a transaction between two commits."""
+        async with self._door:
+            await self._transact(attempt)
+
     async def _commit_documents(self, group: Sequence[Append]) -> list[Outcome]:
         async with self._door:
             await self._end_doubt()

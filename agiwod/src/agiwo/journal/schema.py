@@ -1,6 +1,7 @@
 """The tables of a SQLite journal, and how a file comes to have them. Knows nothing of what is written there."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final, Literal
 
@@ -65,6 +66,7 @@ def connect_writer(path: Path, durability: Durability) -> sqlite3.Connection:
         # The writer checkpoints when it chooses to, and alone: see `checkpoint`.
         db.execute("PRAGMA wal_autocheckpoint = 0")
         set_durability(db, durability)
+        _back_up(db, path)
         _migrate(db)
     except BaseException:
         db.close()
@@ -112,6 +114,21 @@ def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
             f"the journal {path} was written by a newer version (its schema is {version}, this program knows up to "
             f"{len(MIGRATIONS)}); use that version, or another file"
         )
+
+
+def _back_up(db: sqlite3.Connection, path: Path) -> None:
+    """Put a copy beside a file whose tables are about to be changed, unless there is one of that version already."""
+    version = _version(db)
+    backup = path.with_name(f"{path.name}.schema-{version}.backup")
+    if version in (0, len(MIGRATIONS)) or backup.exists():
+        return
+    unfinished = backup.with_name(f"{backup.name}.part")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    # With what is in the WAL, as it stands between two commits.
+    with closing(sqlite3.connect(unfinished)) as copy:
+        db.backup(copy)
+    unfinished.replace(backup)
 
 
 def _migrate(db: sqlite3.Connection) -> None:

@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 
 from agiwo import ids
 from agiwo.errors import ConfigError, StorageError
-from agiwo.journal import rows, schema, state_rows
+from agiwo.journal import care_rows, rows, schema, state_rows
 from agiwo.journal.base import Listener
+from agiwo.journal.care import Measure
 from agiwo.journal.connection import Connection, transaction, translated
 from agiwo.journal.lease import Lease
 from agiwo.journal.listeners import Listeners
@@ -140,6 +141,18 @@ class SqliteJournal:
     async def get_blob(self, blob: str, offset: int = 0, limit: int | None = None) -> tuple[bytes, int]:
         """As `Journal.get_blob`."""
         return await self._read(lambda db: rows.get_blob(db, blob, offset, limit))
+
+    async def measure(self) -> Measure:
+        """As `Store.measure`."""
+        return await self._read(care_rows.measure)
+
+    async def forget(self, sessions: Sequence[str], until: float) -> int:
+        """As `Store.forget`."""
+        return await self._write(lambda db: care_rows.forget(db, sessions, until))
+
+    async def sweep(self) -> int:
+        """As `Store.sweep`."""
+        return await self._write(care_rows.sweep)
 
     async def probe(self) -> None:
         """As `Journal.probe`."""

@@ -21,6 +21,7 @@ from agiwod.cli.schedule import schedule
 from agiwod.cli.schema import schema
 from agiwod.cli.sessions import sessions
 from agiwod.cli.skills import skills
+from agiwod.cli.storage import storage
 from agiwod.cli.tools import tools
 from agiwod.cli.top import top
 from agiwod.cli.traces import traces
@@ -72,6 +73,7 @@ app.add_typer(agents, name="agents")
 app.add_typer(models, name="models")
 app.add_typer(tools, name="tools")
 app.add_typer(skills, name="skills")
+app.add_typer(storage, name="storage")
 app.add_typer(config, name="config")
 app.add_typer(mcp, name="mcp")
 app.command()(schema)

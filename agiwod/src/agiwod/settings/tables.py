@@ -231,11 +231,13 @@ class SchedulerSettings(Table):
 
 
 class StorageSettings(Table):
-    """`[storage]`: where runs are kept."""
+    """`[storage]`: where runs are kept, and how long once they are over."""
 
     kind: Literal["sqlite", "memory", "mongodb"] = "sqlite"
     uri: SecretStr | None = None
     db_name: Name = "agiwod"
+    keep_days: Seconds | None = None
+    keep_runs: Annotated[int, Field(ge=1)] | None = None
     durability: Literal["full", "normal"] = "full"
 
     @model_validator(mode="after")
