@@ -177,3 +177,38 @@ async def test_an_agent_uses_a_public_server(tmp_path: Path):
     assert call["name"] == "mcp__time__convert_time"
     assert "Asia/Tokyo" in call["output"]["content"]
     assert not call["output"]["isError"]
+
+
+BELOW = """
+[agents.helper]
+description = "Says hello"
+model = "scripted:turns.json"
+"""
+
+ABOVE = """
+[agents.worker]
+model = "scripted:turns.json"
+tools = ["mcp:other/helper"]
+
+[mcp.servers.other]
+command = "{python}"
+args = ["-m", "agiwod.cli", "mcp"]
+env = {{ AGIWOD_HOME = "OTHER", MARK = "{mark}" }}
+"""
+
+
+@pytest.mark.soak
+async def test_an_agent_calls_an_agent_of_another_daemon_and_hears_it_speak(tmp_path: Path):
+    above, below = tmp_path / "above", tmp_path / "below"
+    above.mkdir()
+    below.mkdir()
+    said = {"text": "hello from below", "deltas": 4, "delayMs": 100}
+    asked = {"toolCalls": [{"name": "mcp__other__helper", "arguments": {"input": "Say hello."}}]}
+    async with serving(below, [said], BELOW):
+        async with serving(above, [asked, {"text": "done"}], ABOVE.replace("OTHER", str(below))) as (_, client):
+            events = [event async for event in await client.start_run("worker", "go")]
+
+    heard = "".join(each.data["text"] for each in events if each.data.get("kind") == "toolOutput")
+    call = next(each.data for each in events if each.data.get("kind") == "toolCall" and each.seq)
+    assert heard == "hello from below"
+    assert (call["output"]["content"], call["output"]["value"]["response"]) == ("hello from below", "hello from below")
