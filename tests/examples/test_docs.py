@@ -28,6 +28,7 @@ ANSWER = "The capital of France is Paris."
 CALLED = {
     "roll_dice": "{}",
     "open_files": "{}",
+    "mcp__dice__roll": '{"sides": 6}',
     "researcher": '{"task": "Find it."}',
     "critic": '{"task": "What is wrong with it?"}',
 }
