@@ -204,9 +204,9 @@ async def test_an_agent_calls_an_agent_of_another_daemon_and_hears_it_speak(tmp_
     below.mkdir()
     said = {"text": "hello from below", "deltas": 4, "delayMs": 100}
     asked = {"toolCalls": [{"name": "mcp__other__helper", "arguments": {"input": "Say hello."}}]}
-    async with serving(below, [said], BELOW):
-        async with serving(above, [asked, {"text": "done"}], ABOVE.replace("OTHER", str(below))) as (_, client):
-            events = [event async for event in await client.start_run("worker", "go")]
+    calls, config = [asked, {"text": "done"}], ABOVE.replace("OTHER", str(below))
+    async with serving(below, [said], BELOW), serving(above, calls, config) as (_, client):
+        events = [event async for event in await client.start_run("worker", "go")]
 
     heard = "".join(each.data["text"] for each in events if each.data.get("kind") == "toolOutput")
     call = next(each.data for each in events if each.data.get("kind") == "toolCall" and each.seq)
