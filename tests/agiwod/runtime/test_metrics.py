@@ -16,12 +16,12 @@ async def numbers(daemon: Daemon) -> dict[str, Reading]:
 async def test_runs_clients_and_commits_are_counted():
     model = LiveModel()
     async with running(Agent("slow", "", model), scripted("echo")) as daemon, calling(daemon) as caller:
-        await caller.call("run/wait", runId=await caller.start("echo"))
+        await caller.read(await caller.start("echo"))
         run = await caller.start("slow")
         await model.asked.wait()
         found = await numbers(daemon)
         model.say("Hi.", None)
-        await caller.call("run/wait", runId=run)
+        await caller.read(run)  # its end, too: nothing is left to be sent
         after = await numbers(daemon)
 
     standing = {point.values: point.number for point in found["agiwo.runs"].points}
