@@ -159,6 +159,14 @@ async def test_a_signal_cancels_the_agent_and_all_below_it() -> None:
         assert (await scheduler.wait_for("a", timeout=5)).termination_reason == TerminationReason.CANCELLED
 
 
+async def test_a_signal_that_was_raised_before_the_agent_began_ends_it_too() -> None:
+    signal = AbortSignal()
+    signal.abort("never mind")
+    async with Scheduler() as scheduler:
+        output = await scheduler.run(agent_with({"go": [HANGING]}), "go", abort_signal=signal, timeout=5)
+        assert output.termination_reason == TerminationReason.CANCELLED
+
+
 async def _until_there(scheduler: Scheduler, id: str = "root") -> AsyncGenerator[None]:
     """Yields until there is an agent of that id, and it works."""
     while (state := await scheduler.get_state(id)) is None or state.status != AgentStateStatus.RUNNING:

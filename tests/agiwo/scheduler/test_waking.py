@@ -66,9 +66,11 @@ async def test_chosen_agents_are_waited_for_and_the_others_are_not(lab: Lab) -> 
         (nap(wait_for=["a", "z"]), "Error: there is no agent 'z' below you; yours are a"),
         (nap("timer"), "Error: a sleep of the type 'timer' needs delay_seconds"),
         (nap("timer", delay_seconds=-1), "- delay_seconds: -1 is less"),
+        (nap("timer", delay_seconds=1e308, time_unit="hours"), "Error: a sleep lasts at most 1,000,000,000 seconds"),
+        (nap(timeout=1e12), "Error: a sleep lasts at most 1,000,000,000 seconds"),
         (nap("forever"), "- wake_type: "),
     ],
-    ids=["unknown agent", "no delay", "wrong delay", "unknown type"],
+    ids=["unknown agent", "no delay", "wrong delay", "endless delay", "endless timeout", "unknown type"],
 )
 async def test_a_sleep_that_nothing_could_end_is_an_error_that_the_model_reads(lab: Lab, wait: Any, said: str) -> None:
     desk = Desk(lab, [agent_with({"go": [calls(spawn("a")), calls(wait), DONE]})])

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agiwo.errors import ConfigError
 from agiwo.schema.setting import require_above, require_whole
+
+LONGEST = 1_000_000_000
+"""Seconds that a sleep lasts at most, some thirty years: what is later is no time that anybody could be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,10 @@ class TaskLimits:
         for name in ("max_depth", "max_children_per_agent", "max_wake_count"):
             require_whole(f"task_limits.{name}", getattr(self, name), 0)
         require_above("task_limits.default_wait_timeout", self.default_wait_timeout)
+        if self.default_wait_timeout > LONGEST:
+            raise ConfigError(
+                f"task_limits.default_wait_timeout is {self.default_wait_timeout!r}; it must be at most {LONGEST:,}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's plan."""

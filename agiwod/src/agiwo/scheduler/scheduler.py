@@ -185,7 +185,9 @@ class Scheduler:
             budget=budget,
             run=run_id,
         )
-        if abort_signal:
+        if abort_signal and abort_signal.is_aborted():
+            await supervisor.cancel(state, abort_signal.reason or "")
+        elif abort_signal:
             watch = asyncio.create_task(self._obey(abort_signal, supervisor, state), name=f"abort signal of {state}")
             self._watches.add(watch)
             watch.add_done_callback(self._watches.discard)

@@ -10,7 +10,7 @@ from agiwo.abort import AbortSignal
 from agiwo.agent.carried_tool import CarriedTool
 from agiwo.durable import StepScope
 from agiwo.errors import ToolError
-from agiwo.loop.guard import TaskGuard, TaskLimits
+from agiwo.loop.guard import LONGEST, TaskGuard, TaskLimits
 from agiwo.loop.plan import Sleep, Spawn
 from agiwo.schema.budget import Budget
 from agiwo.schema.run import RunSpec
@@ -142,6 +142,8 @@ class SleepTool(CarriedTool):
     async def prepare(self, arguments: Mapping[str, Any], scope: StepScope, asked: Mapping[str, Any]) -> Any:
         """What is to wake the agent, and what time it is now."""
         kind, unit = arguments["wake_type"], TimeUnit(arguments.get("time_unit", TimeUnit.SECONDS))
+        if max(arguments.get("timeout", 0), arguments.get("delay_seconds", 0) * unit.seconds) > LONGEST:
+            raise ToolError(f"a sleep lasts at most {LONGEST:,} seconds")
         if kind == WakeType.WAITSET:
             ids, mode = arguments.get("wait_for"), arguments.get("wait_mode", WaitMode.ALL)
             waits = list(dict.fromkeys(ids)) if ids else None

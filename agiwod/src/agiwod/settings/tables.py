@@ -226,7 +226,7 @@ class SchedulerSettings(Table):
     max_concurrent: Annotated[int, Field(ge=1, le=100_000)] = 10
     max_depth: Annotated[int, Field(ge=0, le=100)] = 5
     max_children_per_agent: Annotated[int, Field(ge=0, le=100_000)] = 10
-    default_wait_timeout: Seconds = 600
+    default_wait_timeout: Annotated[float, Field(gt=0, le=1_000_000_000)] = 600
     max_wake_count: Annotated[int, Field(ge=0, le=1_000_000)] = 20
 
 
