@@ -466,4 +466,4 @@ async def test_a_hook_whose_error_cannot_say_what_is_wrong_fails_the_run_and_not
     await agent.close()
 
     assert output.error
-    assert output.error["message"].startswith("Speechless: ")
+    assert output.error["message"].startswith("the hook on_before_llm_call raised Speechless: ")

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -304,3 +305,16 @@ async def test_a_hook_that_cancels_itself_ends_nothing_but_itself(agents: Any) -
     agent: Agent = agents.make(DONE, hooks=AgentHooks(on_step=quit_, on_after_run=diary.after_run))
     assert (await agent.run("go")).response == "Done."
     assert diary.names == ["after_run"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("hook", [each.name for each in fields(AgentHooks)])
+async def test_a_hook_that_would_end_the_process_does_what_one_that_raises_does(
+    agents: Any, hook: str, error: BaseException
+) -> None:
+    async def fault(*args: Any) -> Any:
+        raise error
+
+    agent = agents.make(calls("record"), DONE, tools=[RecordingTool()], hooks=AgentHooks(**{hook: fault}))
+    output = await agent.run("go")
+    assert (output.error is not None) is (hook in ("on_before_run", "on_before_llm_call"))

@@ -15,6 +15,7 @@ from agiwo.errors import EffectFailed, ToolError
 from agiwo.schema.content import read_input
 from agiwo.schema.event import LOG
 from agiwo.schema.memory import MemoryRecord
+from agiwo.schema.text import words_of
 from agiwo.tool.arguments import parse_arguments
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ async def _call(name: str, hook: Callable[..., Awaitable[Any]], *args: Any) -> A
         return await call_hook(hook, *args)
     except Exception as error:
         log.warning("the hook %s raised", name, exc_info=error)
-        raise EffectFailed(FAILED, f"the hook {name} raised {type(error).__name__}: {error}") from error
+        raise EffectFailed(FAILED, f"the hook {name} raised {type(error).__name__}: {words_of(error)}") from error
 
 
 def _checked(name: str, value: Any, type_: type[Any] | UnionType, wanted: str) -> Any:

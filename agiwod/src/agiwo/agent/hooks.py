@@ -1,5 +1,6 @@
 """The ten places at which an agent's user may look on or take part, and how a hook is called. Knows not when."""
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields
 from inspect import isawaitable
@@ -11,6 +12,7 @@ from agiwo.schema.content import ContentPart
 from agiwo.schema.memory import MemoryRecord
 from agiwo.schema.step import StepRecord
 from agiwo.schema.stream import RunOutput, StreamEvent
+from agiwo.schema.text import words_of
 from agiwo.schema.tool import ExecutionContext
 from agiwo.tool.result import ToolResult
 
@@ -81,8 +83,14 @@ async def call_hook(hook: Callable[..., object], *args: object) -> Any:
 
     Raises:
         TypeError: it is not async; and whatever it raises itself.
+        RuntimeError: it raised what would end the process.
     """
-    returned = hook(*args)
-    if not isawaitable(returned):
-        raise TypeError("it must be an async function (async def)")
-    return await returned
+    try:
+        returned = hook(*args)
+        if not isawaitable(returned):
+            raise TypeError("it must be an async function (async def)")
+        return await returned
+    except (Exception, CancelledError):
+        raise
+    except BaseException as error:  # as with tools: one that calls sys.exit must not end the process
+        raise RuntimeError(f"{type(error).__name__}: {words_of(error)}") from error

@@ -26,6 +26,7 @@ from agiwo.schema.event import ITEM_COMPLETED, LOG, RUN_STARTED, TERMINAL_EVENTS
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunSpec
 from agiwo.schema.stream import EventType, RunError, RunOutput, StreamEvent
+from agiwo.schema.text import words_of
 from agiwo.tool.result import ToolResult
 
 log = logging.getLogger(__name__)
@@ -185,7 +186,7 @@ class Observer:
                 self._report(name, f"the hook {name} did not return within {self._patience:g} seconds")
             else:
                 log.warning("the hook %s raised", name, exc_info=error)
-                self._report(name, f"the hook {name} raised {type(error).__name__}: {error}")
+                self._report(name, f"the hook {name} raised {type(error).__name__}: {words_of(error)}")
 
     def _report(self, name: str, message: str) -> None:
         head = self._head

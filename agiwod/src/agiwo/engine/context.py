@@ -16,7 +16,7 @@ from agiwo.errors import AgiwoError, EffectFailed, ModelError
 from agiwo.schema.event import NewEvent
 from agiwo.schema.record import Entry
 from agiwo.schema.run import RunResult, RunSpec
-from agiwo.schema.text import decodable
+from agiwo.schema.text import words_of
 
 log = logging.getLogger(__name__)
 
@@ -145,20 +145,12 @@ def as_failure(error: BaseException, items: Sequence[Mapping[str, Any]] = ()) ->
     """The failure that is recorded for what an effect raised; its detail holds the items that stood open."""
     detail: dict[str, Any] = {"items": list(items)} if items else {}
     if isinstance(error, EffectFailed):
-        return EffectFailed(error.kind, _text_of(error), retryable=error.retryable, detail={**error.detail, **detail})
+        return EffectFailed(error.kind, words_of(error), retryable=error.retryable, detail={**error.detail, **detail})
     if isinstance(error, ModelError):
         detail |= {"provider": error.provider, "httpStatus": error.status}
         if error.retry_after is not None:
             detail["retryAfter"] = error.retry_after
-        return EffectFailed(error.kind, _text_of(error), retryable=error.retryable, detail=detail)
+        return EffectFailed(error.kind, words_of(error), retryable=error.retryable, detail=detail)
     if isinstance(error, AgiwoError):
-        return EffectFailed(type(error).__name__, _text_of(error), retryable=error.retryable, detail=detail)
-    return EffectFailed("internal", f"{type(error).__name__}: {_text_of(error)}", detail=detail)
-
-
-def _text_of(error: BaseException) -> str:
-    # What an exception of somebody else's says of itself may be no text, or go wrong.
-    try:
-        return decodable(str(error))
-    except Exception:
-        return "it cannot say what is wrong"
+        return EffectFailed(type(error).__name__, words_of(error), retryable=error.retryable, detail=detail)
+    return EffectFailed("internal", f"{type(error).__name__}: {words_of(error)}", detail=detail)

@@ -1,4 +1,4 @@
-"""Text that every reader can decode. Cuts nothing."""
+"""Text that every reader can decode, whoever it comes from. Cuts nothing."""
 
 
 def decodable(text: str) -> str:
@@ -10,3 +10,11 @@ def decodable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def words_of(error: BaseException) -> str:
+    """What an exception says, also one of somebody else's that says no text, or goes wrong when it is asked."""
+    try:
+        return decodable(str(error))
+    except Exception:
+        return "it cannot say what is wrong"
