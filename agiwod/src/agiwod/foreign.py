@@ -34,6 +34,12 @@ def foreign_servers(settings: Settings) -> tuple[list[McpServer], list[LeftOut]]
     return list(servers.values()), left_out
 
 
+def project_servers(settings: Settings) -> list[McpServer]:
+    """Those of them that a project adds, or has in the place of the user's."""
+    tables = settings.mcp.servers.items()
+    return [_server(*each) for each in tables if settings.origin("mcp", "servers", each[0]).source == "project"]
+
+
 def server_secrets(settings: Settings) -> dict[str, str]:
     """What servers are given that looks like a key, by the name that stands in its place wherever it would be shown."""
     found: dict[str, str] = {}

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Protocol
 
 from agiwo.errors import ConfigError
+from agiwo.mcp import McpServers
 from agiwo.skill import SkillManager
 from agiwo_protocol.paths import Paths
 
+from agiwod.foreign import project_servers
 from agiwod.roster import build_agents
 from agiwod.runtime.projects import Found, Made
 from agiwod.settings import Project, Settings, read_project
@@ -45,8 +47,8 @@ class TrustedProjects:
         stamp = standing.project.digest if standing.verdict == "trusted" else None
         return Found(str(standing.project.root), stamp, standing.notice)
 
-    def make(self, root: str) -> Made:
-        """The agents and skills of a project that is trusted as it is now.
+    def make(self, root: str, servers: McpServers) -> Made:
+        """The agents, skills and servers of a project that is trusted as it is now.
 
         Raises:
             ConfigError: it is not, or they cannot be made.
@@ -58,4 +60,5 @@ class TrustedProjects:
             raise ConfigError(standing.notice or f"{root} is not trusted")
         settings = self._read(project)
         skills = SkillManager(skill_sources(settings, project), is_watched=True, attic=self._attic)
-        return Made(project.digest, build_agents(settings, skills), skills)
+        own = McpServers(*project_servers(settings), beside=servers)
+        return Made(project.digest, build_agents(settings, skills, own), skills, own)

@@ -26,10 +26,15 @@ class McpServers:
     """Servers by name. As a context it starts them all, and nothing of them is left at its end.
 
     Each is started in its own time, again when it fails, and asked again when its tools change.
+
+    Those that are run `beside` these are there, too, unless one of these has the same name; they are somebody else's to
+    start and to end.
     """
 
-    def __init__(self, *servers: McpServer, on_change: OnChange | None = None) -> None:
-        self.on_change = on_change
+    def __init__(
+        self, *servers: McpServer, on_change: OnChange | None = None, beside: "McpServers | None" = None
+    ) -> None:
+        self.on_change, self._beside = on_change, beside
         self._kept: dict[str, Supervision] = {}
         self._tools: dict[tuple[str, str], McpTool] = {}
         self._retiring: set[asyncio.Task[None]] = set()
@@ -81,7 +86,7 @@ class McpServers:
 
     def states(self) -> list[ServerState]:
         """How each server stands."""
-        return [kept.state for kept in self._kept.values()]
+        return [kept.state for kept in self._all().values()]
 
     async def restart(self, name: str, seconds: float = _PATIENCE) -> ServerState:
         """End a server if it runs, and start it; how it stands when that is over, or has taken so long.
@@ -89,9 +94,10 @@ class McpServers:
         Raises:
             NotFound: there is no such server.
         """
-        if name not in self._kept:
-            raise NotFound("MCP server", name, f"there are {', '.join(self._kept) or 'none'}")
-        kept = self._kept[name]
+        known = self._all()
+        if name not in known:
+            raise NotFound("MCP server", name, f"there are {', '.join(known) or 'none'}")
+        kept = known[name]
         await kept.restart()
         return await kept.settled(seconds)
 
@@ -106,7 +112,7 @@ class McpServers:
         """The tools that there are now, and that one of the patterns matches."""
         offered = [
             (kept, tool)
-            for kept in self._kept.values()
+            for kept in self._all().values()
             for tool in kept.state.tools
             if any(fnmatchcase(tool.full_name, pattern) for pattern in patterns)
         ]
@@ -114,7 +120,7 @@ class McpServers:
 
     async def settled(self, concerned: Callable[[str], bool], seconds: float = _PATIENCE) -> None:
         """Return once it is known what those servers have, or that takes too long."""
-        waiting = [kept for name, kept in self._kept.items() if concerned(name) and kept.is_settling]
+        waiting = [kept for name, kept in self._all().items() if concerned(name) and kept.is_settling]
         if waiting:
             await asyncio.gather(*(kept.settled(seconds) for kept in waiting))
 
@@ -122,6 +128,10 @@ class McpServers:
         """End all servers; nothing of them is left."""
         self._is_started = False
         await asyncio.gather(*(kept.close() for kept in self._kept.values()), *self._retiring)
+
+    def _all(self) -> dict[str, Supervision]:
+        beside = self._beside._all() if self._beside else {}
+        return {**beside, **self._kept}
 
     def _tell(self, before: ServerState, after: ServerState) -> None:
         if self.on_change is not None:

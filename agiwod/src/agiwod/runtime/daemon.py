@@ -111,7 +111,8 @@ class Daemon:
         self.id, self.pid, self.started_at = self.identity.id, self.identity.pid, self.identity.started_at
         self.journal, self.agents, self.models = journal, agents, models
         self.events = Events(self.clock.now)
-        self.projects = Projects(finder, self.events, agents, self._retire_soon)
+        self.foreign = Foreign(foreign or McpServers(), self.events, left_out)
+        self.projects = Projects(finder, self.events, agents, self.foreign, self._retire_soon)
         self._programs = programs = DaemonPrograms(
             agents, lambda spec: self.supervisor.program(spec), self.projects.find
         )
@@ -136,7 +137,6 @@ class Daemon:
         self.hosts = Hosts(self.engine, self.clock)
         self.sessions = Sessions(self.engine, agents, self.clock)
         self.skills = Skills(skills or SkillManager(), self.events)
-        self.foreign = Foreign(foreign or McpServers(), self.events, left_out)
         self.runs = Runs(self.engine, agents, self.check_open, self.skills.ready)
         self.scheduled = Scheduled(journal, agents, self.supervisor, self.check_open, self.skills.ready)
         self.crons = Crons(self.engine, agents, self.clock, self.events, self.scheduled.begin)

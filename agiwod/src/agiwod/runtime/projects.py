@@ -1,5 +1,6 @@
 """The projects that clients work in, each with agents and skills of its own beside everybody's. Trusts none itself."""
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,12 +9,14 @@ from typing import Any, Final, Protocol
 
 from agiwo.durable import Program
 from agiwo.errors import ConfigError
+from agiwo.mcp.servers import McpServers
 from agiwo.schema.run import RunSpec
 from agiwo.skill.manager import SkillManager
 from agiwo.tool.thread import in_thread
 
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.events import Events
+from agiwod.runtime.foreign import Foreign
 from agiwod.runtime.skills import Skills
 
 PROJECT: Final = "project"
@@ -36,11 +39,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The agents and skills of a project, and of everybody, made of what `stamp` names."""
+    """The agents, skills and servers of a project, and of everybody, made of what `stamp` names."""
 
     stamp: str
     agents: Agents
     skills: SkillManager
+    servers: McpServers
 
 
 class Finder(Protocol):
@@ -50,8 +54,8 @@ class Finder(Protocol):
         """The project that a place lies in, None when it lies in none."""
         ...
 
-    def make(self, root: str) -> Made:
-        """Its agents and skills.
+    def make(self, root: str, servers: McpServers) -> Made:
+        """Its agents and skills, and its servers beside those.
 
         Raises:
             ConfigError: it is not trusted, or they cannot be made.
@@ -61,12 +65,13 @@ class Finder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A trusted project that is open: the agents and skills of the runs that are started there."""
+    """A trusted project that is open: the agents, skills and servers of the runs that are started there."""
 
     root: str
     stamp: str
     agents: Agents
     skills: Skills
+    foreign: Foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +94,14 @@ class Projects:
         finder: Finder | None,
         events: Events,
         everybody: Agents,
+        foreign: Foreign,
         retire: Callable[[Agents, set[str]], None],
     ) -> None:
         self._finder, self._events, self._everybody, self._retire = finder, events, everybody, retire
+        self._foreign = foreign
         self._open: OrderedDict[str, Project] = OrderedDict()
         self._closing: list[Skills] = []
+        self._ending: set[asyncio.Task[None]] = set()
         self._told: set[tuple[str, str]] = set()
 
     async def at(self, cwd: str | None) -> Place:
@@ -121,7 +129,7 @@ class Projects:
         root: Any = spec.metadata[PROJECT]
         try:
             if root not in self._open and self._finder is not None:
-                self._enter(self._finder.make(root), root)
+                self._enter(self._finder.make(root, self._foreign.servers), root)
         except ConfigError as error:
             log.warning("a run of agent %s cannot go on: %s", spec.agent, error)
         project = self._open.get(root)
@@ -130,7 +138,7 @@ class Projects:
     def _entered(self, root: str, stamp: str, finder: Finder) -> Project:
         project = self._open.get(root)
         if project is None or project.stamp != stamp:
-            return self._enter(finder.make(root), root)
+            return self._enter(finder.make(root, self._foreign.servers), root)
         self._open.move_to_end(root)
         return project
 
@@ -138,8 +146,10 @@ class Projects:
         self._close(root)
         while len(self._open) >= _MOST:
             self._close(next(iter(self._open)))
-        project = self._open[root] = Project(root, made.stamp, made.agents, Skills(made.skills, self._events, root))
+        skills, foreign = Skills(made.skills, self._events, root), Foreign(made.servers, self._events)
+        project = self._open[root] = Project(root, made.stamp, made.agents, skills, foreign)
         project.skills.start()
+        project.foreign.start()
         log.info("the project %s is open", root)
         self._retire(Agents([]), {each.agent.id for each in made.agents.list()})
         return project
@@ -147,6 +157,10 @@ class Projects:
     def _close(self, root: str) -> None:
         if project := self._open.pop(root, None):
             project.skills.stop()
+            # At once, also where a run still uses them: what is trusted no more must not go on.
+            ending = asyncio.create_task(project.foreign.close(), name=f"end the servers of {root}")
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
             self._closing.append(project.skills)
             self._retire(project.agents.apart_from(self._everybody), set())
 
@@ -164,6 +178,8 @@ class Projects:
         """Let go of everything; no run goes on any more."""
         for project in self._open.values():
             await project.skills.close()
+            await project.foreign.close()
             await project.agents.apart_from(self._everybody).close()
         for skills in self._closing:
             await skills.close()
+        await asyncio.gather(*self._ending)

@@ -33,6 +33,7 @@ from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.events import DaemonEvent, Subscription
 from agiwod.runtime.fanout import Fanout
+from agiwod.runtime.foreign import Foreign
 from agiwod.runtime.projects import Place
 from agiwod.runtime.skills import Skills
 
@@ -114,6 +115,11 @@ class Connection:
         """The skills of the runs that the client starts."""
         project = (await self.place()).project
         return project.skills if project else self.daemon.skills
+
+    async def foreign(self) -> Foreign:
+        """The servers whose tools the agents of the runs have that the client starts."""
+        project = (await self.place()).project
+        return project.foreign if project else self.daemon.foreign
 
     @property
     def tools(self) -> Sequence[ToolDefinition]:

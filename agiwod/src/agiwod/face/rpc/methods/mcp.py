@@ -12,7 +12,7 @@ from agiwod.face.rpc.methods.paging import page
 @methods.on(mcp.LIST)
 async def list_servers(connection: Connection, params: Page) -> mcp.ListResult:
     """How each server stands, and what was left out."""
-    foreign = connection.daemon.foreign
+    foreign = await connection.foreign()
     shown, cursor = page(foreign.list(), params, lambda each: each.server.name)
     return mcp.ListResult(
         servers=[encode.mcp_server(each) for each in shown],
@@ -24,4 +24,4 @@ async def list_servers(connection: Connection, params: Page) -> mcp.ListResult:
 @methods.on(mcp.RESTART)
 async def restart_server(connection: Connection, params: mcp.RestartParams) -> mcp.Server:
     """End it, start it, and tell how it stands then."""
-    return encode.mcp_server(await connection.daemon.foreign.restart(params.name))
+    return encode.mcp_server(await (await connection.foreign()).restart(params.name))

@@ -14,7 +14,7 @@ from agiwod.runtime.tools import known_tools
 async def list_tools(connection: Connection, params: Page) -> tool.ListResult:
     """The tools that agents may name, and what is wrong with others."""
     tools, faults = await known_tools()
-    shown, cursor = page([*tools, *connection.daemon.foreign.tools()], params, lambda each: each.definition.name)
+    shown, cursor = page([*tools, *(await connection.foreign()).tools()], params, lambda each: each.definition.name)
     return tool.ListResult(
         tools=[encode.tool_object(each) for each in shown],
         faults=[encode.tool_fault(each) for each in faults],
