@@ -50,4 +50,4 @@ def storage_secrets(settings: Settings) -> dict[str, str]:
         password = None
     if not uri or not password:
         return {}
-    return {"STORAGE_URI": uri.get_secret_value(), "STORAGE_PASSWORD": password, "STORAGE_KEY": unquote(password)}
+    return {"STORAGE_URI": uri.get_secret_value(), "STORAGE_QUOTED": password, "STORAGE_PASSWORD": unquote(password)}
