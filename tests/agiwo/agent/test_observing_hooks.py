@@ -307,7 +307,7 @@ async def test_a_hook_that_cancels_itself_ends_nothing_but_itself(agents: Any) -
     assert diary.names == ["after_run"]
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()], ids=repr)
 @pytest.mark.parametrize("hook", [each.name for each in fields(AgentHooks)])
 async def test_a_hook_that_would_end_the_process_does_what_one_that_raises_does(
     agents: Any, hook: str, error: BaseException

@@ -1,5 +1,6 @@
 """The effects of the hooks that decide: each runs inside a recorded step, so a replay does not call it again."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
@@ -97,6 +98,11 @@ async def _call(name: str, hook: Callable[..., Awaitable[Any]], *args: Any) -> A
     # The border to code that is not ours.
     try:
         return await call_hook(hook, *args)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise EffectFailed(FAILED, f"the hook {name} cancelled itself") from None
     except Exception as error:
         log.warning("the hook %s raised", name, exc_info=error)
         raise EffectFailed(FAILED, f"the hook {name} raised {type(error).__name__}: {words_of(error)}") from error
