@@ -467,3 +467,19 @@ async def test_a_hook_whose_error_cannot_say_what_is_wrong_fails_the_run_and_not
 
     assert output.error
     assert output.error["message"].startswith("the hook on_before_llm_call raised Speechless: ")
+
+
+async def test_a_handle_refuses_what_it_cannot_do_anything_with() -> None:
+    agent = Agent("agent", "", ScriptedModel(turns=[{"text": "x"}]), [])
+    handle = await agent.start("go")
+    wrong: Any = 2.5
+    with pytest.raises(ConfigError, match=r"what is said to the agent is 2\.5; it must be text"):
+        await handle.steer(wrong)
+    with pytest.raises(ConfigError, match=r"the reason is 2\.5; it must be text"):
+        await handle.cancel(wrong)
+    with pytest.raises(ConfigError, match=r"after is 2\.5; it must be a whole number or a mapping"):
+        _ = [event async for event in handle.stream(wrong)]
+    with pytest.raises(ConfigError, match=r"seq is 2\.5; it must be a whole number, or None"):
+        await agent.fork(handle.session_id, at=handle.run_id, seq=wrong)
+    await handle.wait(5)
+    await agent.close()

@@ -215,6 +215,7 @@ class Agent(AgentDefinition):
             Conflict: the run is still going and no `seq` was given.
             CursorExpired: the run has not had that many events.
         """
+        require_kind("seq", seq, int, optional=True)
         engine, _ = await self._enter()
         return (await engine.branching.fork(session_id, at, seq)).id
 
@@ -225,6 +226,7 @@ class Agent(AgentDefinition):
             NotFound, CursorExpired: as `fork`.
             Conflict: a run of the session is going, or waits to go.
         """
+        require_kind("seq", seq, int, optional=True)
         engine, _ = await self._enter()
         await engine.branching.rewind(session_id, at, seq)
 

@@ -16,8 +16,10 @@ from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import NotFound
 from agiwo.schema.approval import Answer, Approval, Option, run_of
+from agiwo.schema.content import stored_input
 from agiwo.schema.event import TERMINAL_EVENTS
 from agiwo.schema.run import RunSpec
+from agiwo.schema.setting import require_kind
 from agiwo.schema.stream import RunOutput, StreamEvent
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class RunHandle:
             CursorExpired: the run has not had that many events.
             Conflict: the agent was closed before the run had ended.
         """
+        require_kind("after", after, int, Mapping)
         begins = {self.run_id: after} if isinstance(after, int) else dict(after)
         cursor = await self._cursor(begins.get(self.run_id, 0))
         reader = TreeReader(self._engine, cursor, self._spec, begins)
@@ -101,10 +104,12 @@ class RunHandle:
         """Say something to the agent while it works; its next model call includes it. Returns the message's id.
 
         Raises:
+            ConfigError: it is no text that can be recorded.
             Conflict: the run has ended, or has given its last answer.
         """
+        require_kind("what is said to the agent", text, str)
         message = ids.fresh("msg")
-        await self._engine.send(self.run_id, message, STEER, {"content": text})
+        await self._engine.send(self.run_id, message, STEER, {"content": stored_input(text)})
         return message
 
     async def approvals(self) -> list[Approval]:
@@ -136,4 +141,5 @@ class RunHandle:
 
     async def cancel(self, reason: str = "") -> bool:
         """Stop the run and all below it; False when it had ended already. `wait` tells when it has."""
+        require_kind("the reason", reason, str)
         return await self._engine.cancel(self.run_id, reason)

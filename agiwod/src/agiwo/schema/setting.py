@@ -1,6 +1,7 @@
 """What a setting may be, and the error that says so. Knows no setting."""
 
 import math
+from collections.abc import Mapping
 from typing import TypeGuard
 
 from agiwo.errors import ConfigError
@@ -50,7 +51,13 @@ def require_kind(name: str, value: object, *kinds: type, optional: bool = False)
         )
 
 
-_WORDS: dict[type, str] = {str: "text", bool: "True or False"}
+_WORDS: dict[type, str] = {
+    str: "text",
+    bool: "True or False",
+    int: "a whole number",
+    Mapping: "a mapping",
+    list: "a list",
+}
 
 
 def _is_whole(value: object) -> TypeGuard[int]:
