@@ -13,7 +13,8 @@ from agent_lab import CheckedModel, calls
 from agiwo.agent import Agent
 from agiwo.config import AgiwoSettings, use_settings
 from agiwo.observability import Span, SpanKind
-from agiwo.observability.otlp import OtlpExport, OtlpOptions
+from agiwo.observability.otlp import OtlpExport, OtlpOptions, new_exporter
+from agiwo.observability.readable import Translator
 from agiwo.testing import RecordingTool
 from otlp_process import receiving_elsewhere
 
@@ -81,6 +82,8 @@ def spans(first: int, count: int) -> list[Span]:
 async def test_memory_is_bounded_and_every_span_is_counted(caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.CRITICAL)
     with nobody("silent") as nowhere:
+        Translator("test", captures=False)
+        new_exporter(OtlpOptions(nowhere)).shutdown()  # what it loads is none of the spans
         export = OtlpExport(OtlpOptions(nowhere, timeout=60))
         export.take(spans(0, 5000))
         tracemalloc.start()

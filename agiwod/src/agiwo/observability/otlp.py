@@ -76,6 +76,7 @@ class OtlpExport:
         self.is_failing = False
         self._waiting: deque[Span] = deque()
         self._news, self._is_closing = threading.Event(), threading.Event()
+        self._under_way = 0
         self._exporter: SpanExporter | None = None
         self._thread: threading.Thread | None = None
 
@@ -111,7 +112,8 @@ class OtlpExport:
             await asyncio.to_thread(self._thread.join, _FAREWELL)
             if self._thread.is_alive() and self._exporter is not None:
                 await asyncio.to_thread(self._end, self._exporter, self._thread)
-        self.counts.dropped += len(self._waiting)
+        self.counts.dropped += self._under_way + len(self._waiting)
+        self._under_way = 0
         self._waiting.clear()
         counts = self.counts
         if counts.dropped or counts.refused:
@@ -150,13 +152,13 @@ class OtlpExport:
         batch: list[Span] = []
         while self._waiting and len(batch) < _BATCH:
             batch.append(self._waiting.popleft())
-        began = time.monotonic()
+        began, self._under_way = time.monotonic(), len(batch)
         result = exporter.export([translator.readable(span) for span in batch])
-        is_failing = result.name != "SUCCESS"
+        is_failing, count, self._under_way = result.name != "SUCCESS", self._under_way, 0
         if is_failing:
-            self.counts.refused += len(batch)
+            self.counts.refused += count
         else:
-            self.counts.sent += len(batch)
+            self.counts.sent += count
         if is_failing != self.is_failing:
             said = "refuses spans, or cannot be reached; they are dropped" if is_failing else "takes spans again"
             log.warning("after %.1f s: the receiver of traces %s", time.monotonic() - began, said)
