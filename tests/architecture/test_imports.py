@@ -21,6 +21,8 @@ LOADED = {
     "agiwo.skill": set[str](),
     "agiwo.skill.manager": {"orjson"},
     "agiwo.tool.builtin.calculator": {"orjson"},
+    "agiwo.mcp": set[str](),
+    "agiwo.mcp.servers": {"orjson"},
     "agiwod.settings": {*PYDANTIC, "orjson"},
     "agiwod.logs": {*PYDANTIC, "orjson"},
     "agiwod.cli": set[str](),
@@ -36,7 +38,7 @@ SPARED = {
     "agiwod.cli.stdio": {"asyncio", "subprocess", "logging", "importlib.metadata", "traceback", "hashlib", "typer"},
     "agiwod.opening": {"asyncio", "subprocess", "logging", "importlib.metadata", "pydantic", "sqlite3", "typer"},
     "agiwod.cli.tree": {"asyncio", "rich.console", "importlib.metadata", "sqlite3", "yaml", "watchfiles"},
-    "agiwod.app": {"yaml", "watchfiles"},
+    "agiwod.app": {"yaml", "watchfiles", "mcp"},
 }
 """What is not to be loaded either, whoever it comes from: each of these costs a start what it can least afford."""
 

@@ -124,6 +124,18 @@ async def test_a_rule_may_call_a_tool_by_the_name_that_people_write():
     assert said == "Error: this call of mcp__raw__echo is not allowed: not here"
 
 
+async def test_a_call_of_a_server_that_never_came_to_run_says_why():
+    servers = McpServers(raw_server("raw", "crash"), raw_server("other", "crash"))
+    servers.start()
+    await servers.settled(lambda name: True)
+    executor = ToolExecutor([], toolsets=[servers.tools("mcp:raw/*")])
+    result = await executor.execute(ToolCall("1", "mcp__raw__echo", {}), ExecutionContext("s", "r"))
+    await servers.close()
+
+    told = "the MCP server 'raw' does not run: it ended with code 1: I cannot begin"
+    assert result.content == f"Error: there is no tool 'mcp__raw__echo'; {told}"
+
+
 async def test_a_script_is_told_at_once_that_a_server_cannot_be_used():
     with pytest.raises(ServerUnavailable, match="the MCP server 'raw' cannot be used: it ended with code 1: I cannot"):
         async with McpServers(raw_server("raw", "crash")):

@@ -160,6 +160,14 @@ class _Selection(Toolset):
         """Those that there are just now."""
         return self._servers.matching(self._patterns)
 
+    def missing(self, name: str) -> str:
+        """That the server of a tool does not run, and why."""
+        states = [state for state in self._servers.states() if self._concerns(state.server.name)]
+        down = [state for state in states if state.status != "ready" and name.startswith(f"mcp__{state.server.name}__")]
+        return "".join(
+            f"the MCP server {each.server.name!r} does not run: {each.error or each.status}" for each in down
+        )
+
     async def ready(self) -> None:
         """Return once it is known what the servers concerned have, or that takes too long."""
         await self._servers.settled(self._concerns)

@@ -174,7 +174,9 @@ class ToolExecutor:
         """The tool that is called, and the arguments, which fit its schema."""
         present = self._present()
         if call.name not in present:
-            raise ToolError(f"there is no tool {call.name[:100]!r}{nearest(call.name, present, 'the tools are')}")
+            reasons = filter(None, (each.missing(call.name) for each in self.toolsets))
+            hint = next(reasons, "") or nearest(call.name, present, "the tools are").removeprefix("; ")
+            raise ToolError(f"there is no tool {call.name[:100]!r}; {hint}")
         held, arguments = present[call.name], parse_arguments(call.arguments)
         held.schema.check(arguments)
         return held, arguments

@@ -16,6 +16,10 @@ class Toolset(ABC):
     def tools(self) -> Sequence[BaseTool]:
         """The tools that there are just now."""
 
+    def missing(self, name: str) -> str:
+        """Why a tool of that name is not there, in words for a model; empty when this could not have it."""
+        return ""
+
     @abstractmethod
     async def ready(self) -> None:
         """Return once it is known which there are, or that takes too long."""
