@@ -8,7 +8,7 @@ from agiwo.mcp import McpServers
 from agiwo.skill import SkillManager
 from agiwo_protocol.paths import Paths
 
-from agiwod.foreign import project_servers
+from agiwod.foreign import project_servers, server_secrets
 from agiwod.roster import build_agents
 from agiwod.runtime.projects import Found, Made
 from agiwod.settings import Project, Settings, read_project
@@ -61,4 +61,4 @@ class TrustedProjects:
         settings = self._read(project)
         skills = SkillManager(skill_sources(settings, project), is_watched=True, attic=self._attic)
         own = McpServers(*project_servers(settings), beside=servers)
-        return Made(project.digest, build_agents(settings, skills, own), skills, own)
+        return Made(project.digest, build_agents(settings, skills, own), skills, own, server_secrets(settings))

@@ -112,7 +112,7 @@ class Daemon:
         self.journal, self.agents, self.models = journal, agents, models
         self.events = Events(self.clock.now)
         self.foreign = Foreign(foreign or McpServers(), self.events, left_out)
-        self.projects = Projects(finder, self.events, agents, self.foreign, self._retire_soon)
+        self.projects = Projects(finder, self.events, agents, self.foreign, self._retire_soon, self._learn)
         self._programs = programs = DaemonPrograms(
             agents, lambda spec: self.supervisor.program(spec), self.projects.find
         )
@@ -184,6 +184,9 @@ class Daemon:
         self.events.publish("agent", "agent/changed", {"added": sorted(new), "removed": sorted(known - present)})
         self.projects.forget()
         self._retire_soon(replaced, new)
+
+    def _learn(self, secrets: Mapping[str, str]) -> None:
+        self.engine.learn_secrets(secrets)
 
     def _retire_soon(self, replaced: Agents, new: set[str]) -> None:
         task = asyncio.create_task(self._retire(replaced, new), name="retire-agents")

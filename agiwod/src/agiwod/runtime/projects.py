@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -45,6 +45,7 @@ class Made:
     agents: Agents
     skills: SkillManager
     servers: McpServers
+    secrets: Mapping[str, str]
 
 
 class Finder(Protocol):
@@ -86,7 +87,8 @@ class Place:
 class Projects:
     """The open projects, beside the agents of `everybody`.
 
-    `retire` is given the agents of those that were closed, to be closed when no run uses them, and the ids of new ones.
+    `retire` is given the agents of those that were closed, to be closed when no run uses them, and the ids of new ones,
+    `learn` the secrets of those that are opened.
     """
 
     def __init__(
@@ -96,11 +98,11 @@ class Projects:
         everybody: Agents,
         foreign: Foreign,
         retire: Callable[[Agents, set[str]], None],
+        learn: Callable[[Mapping[str, str]], None],
     ) -> None:
         self._finder, self._events, self._everybody, self._retire = finder, events, everybody, retire
-        self._foreign = foreign
+        self._foreign, self._learn = foreign, learn
         self._open: OrderedDict[str, Project] = OrderedDict()
-        self._closing: list[Skills] = []
         self._ending: set[asyncio.Task[None]] = set()
         self._told: set[tuple[str, str]] = set()
 
@@ -146,6 +148,7 @@ class Projects:
         self._close(root)
         while len(self._open) >= _MOST:
             self._close(next(iter(self._open)))
+        self._learn(made.secrets)
         skills, foreign = Skills(made.skills, self._events, root), Foreign(made.servers, self._events)
         project = self._open[root] = Project(root, made.stamp, made.agents, skills, foreign)
         project.skills.start()
@@ -156,12 +159,10 @@ class Projects:
 
     def _close(self, root: str) -> None:
         if project := self._open.pop(root, None):
-            project.skills.stop()
             # At once, also where a run still uses them: what is trusted no more must not go on.
-            ending = asyncio.create_task(project.foreign.close(), name=f"end the servers of {root}")
+            ending = asyncio.create_task(_end(project), name=f"close project {root}")
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
-            self._closing.append(project.skills)
             self._retire(project.agents.apart_from(self._everybody), set())
 
     def _tell(self, root: str, notice: str) -> None:
@@ -177,9 +178,11 @@ class Projects:
     async def close(self) -> None:
         """Let go of everything; no run goes on any more."""
         for project in self._open.values():
-            await project.skills.close()
-            await project.foreign.close()
+            await _end(project)
             await project.agents.apart_from(self._everybody).close()
-        for skills in self._closing:
-            await skills.close()
         await asyncio.gather(*self._ending)
+
+
+async def _end(project: Project) -> None:
+    await project.skills.close()
+    await project.foreign.close()

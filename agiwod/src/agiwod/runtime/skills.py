@@ -90,15 +90,10 @@ class Skills:
         """The skill at that path, or each one below it, held against the specification."""
         return await asyncio.to_thread(lambda: check_skills(path))
 
-    def stop(self) -> None:
-        """Watch no more from the next moment on."""
-        if self._watching is not None:
-            self._watching.cancel()
-
     async def close(self) -> None:
         """Watch no more."""
-        self.stop()
         if self._watching is not None:
+            self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
 
     def _tell(self, changes: SkillChanges) -> None:

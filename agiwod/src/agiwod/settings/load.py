@@ -70,7 +70,7 @@ def _file_layer(path: Path) -> Layer:
 
 
 def _project_layers(project: Project | None, below: Layer) -> tuple[Layer, ...]:
-    """What a project adds. Its agents work in it, and of a server of the same name below nothing is left."""
+    """What a project adds. Its agents and servers work in it; of a server of the same name below nothing is left."""
     if project is None:
         return ()
     values = copy.deepcopy(dict(project.values))
@@ -80,8 +80,10 @@ def _project_layers(project: Project | None, below: Layer) -> tuple[Layer, ...]:
         if isinstance(agent, dict) and name not in own:
             cast(dict[str, Any], agent).setdefault("workspace", str(project.root))
     servers = _table(_table(below.values, "mcp"), "servers")
-    for name in _table(_table(values, "mcp"), "servers"):
+    for name, server in _table(_table(values, "mcp"), "servers").items():
         servers.pop(name, None)  # else a command of the project would get the secrets of that of the user
+        if isinstance(server, dict) and "command" in server:
+            cast(dict[str, Any], server).setdefault("cwd", str(project.root))
     return (Layer("project", values, project.file.where),)
 
 
