@@ -19,6 +19,7 @@ from agiwo.schema.trace_context import TraceContext
 from agiwo.testing import RecordingTool
 from agiwo.tool import tool
 from engine_lab import Lab
+from scheduler_lab import Desk, agent_with, nap
 from trace_lab import check_trace, drawn, trace_of
 
 pytestmark = pytest.mark.anyio
@@ -183,6 +184,28 @@ async def test_no_span_lasts_over_a_sleep_and_what_comes_after_is_linked(lab: La
         "    chat script ok 0",
     ]
     assert (trace.duration_ms, trace.status) == (300_000, SpanStatus.OK)
+
+
+async def test_the_call_that_sleeps_is_not_held_open_either(lab: Lab):
+    agent = agent_with({"go": [calls(nap("timer", delay_seconds=86_400)), DONE]})
+    desk = Desk(lab, [agent])
+    await desk.submit()
+    await lab.advance(40_000)
+    state = await lab.tape.journal.state("root")
+    assert state
+    assert drawn(await trace_of(lab, state.run))[2:] == ["  execute_tool sleep_and_wait unset 0", "  sleep running …"]
+    await lab.advance(46_400)
+    await desk.result()
+
+    assert drawn(await trace_of(lab, state.run)) == [
+        "invoke_agent root unset 0",
+        "  chat script ok 0",
+        "  execute_tool sleep_and_wait unset 0",
+        "  sleep ok 86400000",
+        "  invoke_agent root ok 0 goes on",
+        "    execute_tool sleep_and_wait ok 0 goes on",
+        "    chat script ok 0",
+    ]
 
 
 async def test_no_span_lasts_over_a_restart_and_what_comes_after_is_linked(lab: Lab):

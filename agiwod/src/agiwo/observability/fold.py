@@ -154,9 +154,11 @@ class RunFold:
         if record.type in _RESULTS and is_model_call(key):
             return self._answered(record, key)
         if self._asleep and key.endswith("@") and record.data.get("status") == "sleeping":
-            self._wakes_with = key.removesuffix("@")
+            self._wakes_with = key.removesuffix("@")  # a part of the sleep: the call goes on when it is over
+            return []
+        woken = self._woken(record) if key == self._wakes_with else []
         self._tools.take(record)
-        return self._woken(record) if key == self._wakes_with else []
+        return woken
 
     def _answered(self, record: Record, key: str) -> list[Span]:
         ended = self._models.end(record, key, self._boundary)
