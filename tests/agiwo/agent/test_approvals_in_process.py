@@ -149,6 +149,28 @@ async def test_a_callback_that_fails_is_reported_and_leaves_the_question_open(
     assert (await handle.wait()).response == "Done."
 
 
+@pytest.mark.parametrize("reply", [RuntimeError("no ears"), asyncio.CancelledError(), "perhaps", None], ids=repr)
+@pytest.mark.parametrize("below", [False, True])
+async def test_where_nobody_else_can_be_asked_a_callback_that_gives_no_answer_is_a_no(
+    agents: Any, reply: Any, below: bool
+) -> None:
+    async def fail(approval: Approval) -> Any:
+        if isinstance(reply, BaseException):
+            raise reply
+        return reply
+
+    tool = Careful()
+    agent = agents.make(calls("record"), DONE, tools=[tool], on_approval=None if below else fail)
+    turn, tools = calls(("agent", {"task": "go"})), [agent.as_tool()]
+    asking = agents.make(turn, DONE, id="above", tools=tools, on_approval=fail) if below else agent
+    async with asyncio.timeout(10):
+        events = [event async for event in asking.run_stream("go")]
+    assert events[-1].data["response"] == "Done."
+    assert told(agent) == ["Error: this call of record was not allowed: nobody could be asked"]
+    assert any("there is nobody else to ask" in event.data["message"] for event in events if event.name == "log")
+    assert tool.calls == []
+
+
 async def test_a_callback_that_is_silent_for_long_is_reported_and_may_still_answer(agents: Any) -> None:
     word = asyncio.Event()
 

@@ -104,7 +104,8 @@ class Agent(AgentDefinition):
     ) -> RunOutput:
         """Run to the end; a model that fails shows in the output's `error`. Cancelling the caller cancels the run.
 
-        Without `on_approval` there is nobody to ask: the model is told so of each call that needs somebody's word.
+        Without `on_approval` there is nobody to ask: the model is told so of each call that needs somebody's word, as
+        it is when `on_approval` fails or gives no answer.
         With the `context` of a tool call the run is below that call's: it is for the same user, one level deeper. It
         has the `budget` that it is given; only agents behind tools draw from the one above them. `output_type` is as in
         `start`.

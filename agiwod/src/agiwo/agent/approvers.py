@@ -6,6 +6,7 @@ A child's question goes to the approver of its own agent, else to that of the ne
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from agiwo.agent.approver import Approver, answer_of
@@ -14,10 +15,12 @@ from agiwo.agent.program import AgentProgram
 from agiwo.durable import SPEC, Programs
 from agiwo.engine.approvals import open_in, question_in, respond
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.schema.approval import Approval
+from agiwo.errors import AgiwoError
+from agiwo.schema.approval import Answer, Approval
 from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, TERMINAL_EVENTS
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunSpec
+from agiwo.schema.text import words_of
 
 _FAREWELL = 1.0
 """Seconds that approvers have to clean up when nobody runs here any more."""
@@ -102,27 +105,59 @@ class _Questions:
         late = asyncio.get_running_loop().call_later(patience, self._tell_late, patience)
         # The border to code that is not ours: whatever comes out of it is told and stays here.
         try:
-            answer = answer_of(await call_hook(approver, approval))
-            if answer is not None:
-                del self._asking[approval.id]  # from here on the answer itself would end this task
-                await respond(self._engine, approval.id, replace(answer, by=answer.by or _NAME))
+            if await self._answered(approval, approver):
+                return
+            fault = None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            self._report("cancelled itself")
+            fault = "cancelled itself"
         except Exception as error:
             log.warning("%s raised", _NAME, exc_info=error)
-            self._report(f"raised {type(error).__name__}: {error}")
+            fault = f"raised {type(error).__name__}: {words_of(error)}"
         finally:
             late.cancel()
+        await self._leave(approval, fault)
+
+    async def _answered(self, approval: Approval, approver: Approver) -> bool:
+        answer = answer_of(await call_hook(approver, approval))
+        if answer is None:
+            return False
+        self._asking.pop(approval.id, None)  # from here on the answer itself would end this task
+        await respond(self._engine, approval.id, replace(answer, by=answer.by or _NAME))
+        return True
+
+    async def _leave(self, approval: Approval, fault: str | None) -> None:
+        """Leave the question to others; where there are none, nobody would ever answer it, and so it is over."""
+        if not await self._is_alone():
+            if fault:
+                self._report(f"{fault}; the question stays open")
+            return
+        self._asking.pop(approval.id, None)
+        self._report(f"{fault or 'gave no answer'}; there is nobody else to ask, so the call is not allowed")
+        with suppress(AgiwoError):  # the run has ended meanwhile
+            await respond(self._engine, approval.id, Answer("deny", "nobody could be asked", by=_NAME))
+
+    async def _is_alone(self) -> bool:
+        """Whether nobody else can answer: of this run, or of those above it, nobody has a handle."""
+        run: str | None = self._run
+        while run is not None:
+            spec = await self._spec(run)
+            if spec.plan.get("isAlone"):
+                return True
+            run = spec.parent
+        return False
+
+    async def _spec(self, run: str) -> RunSpec:
+        records = await self._engine.journal.load(run)
+        return next(RunSpec.from_json(record.data["spec"]) for record in records if record.type == SPEC)
 
     async def _find(self) -> tuple[Approver, float] | None:
         """Who is to be asked, and after how many seconds it is strange that nothing is said."""
         run: str | None = self._run
         while run is not None:
-            records = await self._engine.journal.load(run)
-            spec = next(RunSpec.from_json(record.data["spec"]) for record in records if record.type == SPEC)
+            spec = await self._spec(run)
             program = self._programs.find(spec)
             if isinstance(program, AgentProgram) and program.on_approval is not None:
                 return program.on_approval, program.patience
@@ -131,9 +166,9 @@ class _Questions:
 
     def _tell_late(self, patience: float) -> None:
         # It is not given up: it may be waiting for a person, who needs more time.
-        self._report(f"has not answered for {patience:g} seconds")
+        self._report(f"has not answered for {patience:g} seconds; the question stays open")
 
     def _report(self, what: str) -> None:
-        message = f"the callback {_NAME} {what}; the question stays open"
+        message = f"the callback {_NAME} {what}"
         log.warning("run %s: %s", self._run, message)
         self._engine.tell(self._run, {"level": "error", "hook": _NAME, "message": message})

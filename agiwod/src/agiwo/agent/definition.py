@@ -120,6 +120,7 @@ class AgentDefinition:
             context_tokens=self.options.context_tokens,
             budget=self.options.budget if budget is None else budget.within(self.options.budget),
             skills=self.skills.entries() if self.skills and self.model.calls_tools else (),
+            is_alone=not asks and self.on_approval is not None,
         )
 
     def spec(

@@ -75,7 +75,8 @@ class Plan:
     about them, who has `approval_timeout` seconds (None: any time). A conversation that comes near `context_tokens` is
     compacted. `output` says what the last answer is to fit, when it is to fit something: its JSON `schema`, and the
     name of the `type` that makes an object of it, if there is one. `budget` is for the run and all below it. `skills`
-    is the catalogue that the run begins with, and keeps.
+    is the catalogue that the run begins with, and keeps. It `is_alone` when nobody but a callback of its agent's can be
+    asked.
     """
 
     model: str
@@ -94,6 +95,7 @@ class Plan:
     output: Mapping[str, Any] | None = None
     budget: Budget | None = None
     skills: tuple[SkillEntry, ...] = ()
+    is_alone: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's spec."""
@@ -114,6 +116,7 @@ class Plan:
             "contextTokens": self.context_tokens,
             **output,
             **({"budget": self.budget.to_json()} if self.budget else {}),
+            **({"isAlone": True} if self.is_alone else {}),
             **({"skills": [_fields(skill) for skill in self.skills]} if self.skills else {}),
         }
 
@@ -138,6 +141,7 @@ class Plan:
             data.get("output"),
             Budget.from_json(data["budget"]) if data.get("budget") else None,
             tuple(SkillEntry(**skill) for skill in data.get("skills", ())),
+            data.get("isAlone", False),
         )
 
 
