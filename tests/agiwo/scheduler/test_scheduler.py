@@ -290,6 +290,16 @@ async def test_two_schedulers_and_an_agent_share_a_file_and_leave_each_other_alo
     await second.stop()
 
 
+async def test_who_stops_waits_for_no_agents_but_its_own(tmp_path: Path) -> None:
+    storage = AgentStateStorageConfig("sqlite", {"db_path": tmp_path / "s.db"})
+    async with Scheduler(SchedulerConfig(storage)) as other:
+        await other.submit(agent_with({"go": [HANGING]}, "busy"), "go")
+        async with Scheduler(SchedulerConfig(storage)) as scheduler:
+            assert (await scheduler.run(agent_with({}), "anything")).response == "did anything"
+            await asyncio.wait_for(scheduler.stop(), 5)
+        await other.cancel("busy")
+
+
 async def test_what_another_process_is_at_is_seen_and_neither_waited_for_nor_ended(tmp_path: Path) -> None:
     storage = AgentStateStorageConfig("sqlite", {"db_path": tmp_path / "s.db"})
     agent = agent_with({"go": [HANGING]})

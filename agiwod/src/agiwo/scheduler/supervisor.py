@@ -258,7 +258,7 @@ class Supervisor:
                 yield event
 
     async def at_rest(self) -> None:
-        """Return once no agent is at work: all have ended, or sleep, or cannot go on here."""
+        """Return once no agent that is known here is at work: all have ended, or sleep, or cannot go on here."""
         journal = self.engine.journal
         news = asyncio.Event()
         while busy := await self._at_work():
@@ -274,7 +274,13 @@ class Supervisor:
     async def _at_work(self) -> Sequence[RunHead]:
         journal = self.engine.journal
         heads = [head for head in await journal.runs(statuses=_AT_WORK) if head.owner == journal.owner]
-        return [head for head in heads if await self.states.is_scheduled(head.run)]
+        return [head for head in heads if self._knows(head.agent) and await self.states.is_scheduled(head.run)]
+
+    def _knows(self, agent: str) -> bool:
+        try:
+            return bool(self._find(agent))
+        except NotFound:
+            return False
 
     def close(self) -> None:
         """Let who follows events know that no more will come. To be called when the engine is closed."""
