@@ -99,14 +99,29 @@ class Runs:
             StorageError: the store refuses; nothing was accepted.
         """
         if ask.key is None:
-            return await self._begin(ask, ids.fresh("run") if bind else None, bind)
+            return await self._start(ask, ids.fresh("run") if bind else None, bind)
         run = ids.derived("run", "key", ask.agent, ask.key)
         async with self._starting.setdefault(run, asyncio.Lock()):
             if await self._engine.journal.run(run):
                 return Started(await self._engine.head(run), await self._engine.events(run), is_duplicate=True)
-            return await self._begin(ask, run, bind)
+            return await self._start(ask, run, bind)
 
-    async def _begin(self, ask: Ask, run: str | None, bind: Callable[[str], None] | None) -> Started:
+    async def begin(self, ask: Ask, bind: Callable[[str], None]) -> Cursor:
+        """A reader of a new run, for who needs to know no more: what it costs to look at the run is spared.
+
+        Raises: as `start`.
+        """
+        cursor, _ = await self._begin(ask, ids.fresh("run"), bind)
+        return cursor
+
+    async def _start(self, ask: Ask, run: str | None, bind: Callable[[str], None] | None) -> Started:
+        cursor, left_out = await self._begin(ask, run, bind)
+        return Started(await self._engine.head(cursor.run), cursor, left_out=left_out)
+
+    async def _begin(
+        self, ask: Ask, run: str | None, bind: Callable[[str], None] | None
+    ) -> tuple[Cursor, tuple[str, ...]]:
+        """A reader of a new run, and the names of the client's tools that it does not get."""
         agents, ready = self._agents, self._ready
         if ask.project is not None:
             agents, ready = ask.project.agents, ask.project.skills.ready
@@ -134,9 +149,7 @@ class Runs:
             spec = replace(spec, plan={**spec.plan, MODEL: ask.model})
         if bind and run:
             bind(run)
-        cursor = await self._engine.start(spec, run=run)
-        left_out = tuple(tool.name for tool in ask.hosted if tool.name in own)
-        return Started(await self._engine.head(cursor.run), cursor, left_out=left_out)
+        return await self._engine.start(spec, run=run), tuple(tool.name for tool in ask.hosted if tool.name in own)
 
     async def head(self, run: str) -> RunHead:
         """Where the run stands, without what it costs to look into its events.

@@ -62,7 +62,7 @@ class AgentCall:
             output_schema=given.output_schema,
             traceparent=traceparent if isinstance(traceparent, str) else None,
         )
-        return (await self._daemon.runs.start(ask, bind=self._take)).cursor
+        return await self._daemon.runs.begin(ask, self._take)
 
     def _take(self, run: str) -> None:
         self._run = run
@@ -80,7 +80,7 @@ class AgentCall:
     async def _wait(self, cursor: Cursor) -> Outcome:
         is_told = "progress_token" in (self._context.meta or {}) or self._session.hears("warning")
         if not is_told and not self._can_ask:
-            return outcome(await self._daemon.runs.result(cursor.run))
+            return await self._read(cursor)
         questions = Questions(self._daemon.approvals, cursor.run)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -97,6 +97,13 @@ class AgentCall:
                 return result
         finally:
             questions.close()
+
+    async def _read(self, cursor: Cursor) -> CallToolResult:
+        """How the run ended, from what is in memory of it while it goes on: nothing is asked of the store."""
+        while not cursor.finished:
+            await cursor.wait()
+            await cursor.pull(lagging=True)
+        return outcome(await self._daemon.runs.result(cursor.run))
 
     async def _end(self, run: str, questions: Questions) -> Outcome:
         """How the run ended; or what it asks, of a client that is asked by way of an answer."""

@@ -22,7 +22,9 @@ from agiwod.face.mcp.sessions import Context, Session, Sessions
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.events import LOST, DaemonEvent, Subscription
 
-_TOPICS: Final = frozenset({"agent", "skill", "run", "daemon"})
+_TOPICS: Final = frozenset({"agent", "skill", "daemon"})
+_RUNS: Final = frozenset({"run"})
+"""Told to those alone who watch a resource: each run would wake all clients, else."""
 
 _MOST: Final = 1024
 """Streams of changes that a server has open at the same time."""
@@ -43,7 +45,11 @@ class Changes:
         with self._sessions.joined(context) as session:
             if session is not None:
                 news = self._daemon.events.subscribe(_TOPICS)
-                await _each(news, lambda event: _notify(event, context, session))
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(_each(news, lambda event: _notify(event, context, session)))
+                    await session.watches.wait()
+                    runs = self._daemon.events.subscribe(_RUNS)
+                    tasks.create_task(_each(runs, lambda event: _notify(event, context, session)))
 
     async def listen(self, context: Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
         """Serve a stream of changes, for a client of the newer era."""
@@ -53,7 +59,8 @@ class Changes:
         self._streams += 1
         try:
             async with asyncio.TaskGroup() as tasks:
-                telling = tasks.create_task(_each(self._daemon.events.subscribe(_TOPICS), bus.publish))
+                topics = _TOPICS | _RUNS if params.notifications.resource_subscriptions else _TOPICS
+                telling = tasks.create_task(_each(self._daemon.events.subscribe(topics), bus.publish))
                 result = await ListenHandler(bus)(context, params)
                 telling.cancel()
                 return result

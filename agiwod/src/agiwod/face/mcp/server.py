@@ -71,6 +71,7 @@ class McpServer:
             on_completion=self._complete,
         )
         self.server.extensions = {EXTENSION: {}}
+        self.server.middleware.clear()  # its spans go to a provider that there is none of here: traces are made of runs
         self.server.add_request_handler("tools/call", types.CallToolRequestParams, self._call)
         self.server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, self._set_level)
         self.server.add_request_handler("tasks/get", TaskParams, self._tasks.get)
@@ -146,7 +147,7 @@ class McpServer:
         return types.ReadResourceResult(contents=[*await resources.read_resource(self._daemon, params.uri)])
 
     async def _subscribe(self, context: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
-        self._sessions.of(context).uris.add(params.uri)
+        self._sessions.of(context).subscribe(params.uri)
         return types.EmptyResult()
 
     async def _unsubscribe(self, context: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:

@@ -1,5 +1,6 @@
 """What the clients want to hear: one of the older era says it once, a newer one with each request. Tells nobody."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,10 +18,19 @@ LEVELS: Final = cast("tuple[LoggingLevel, ...]", get_args(LoggingLevel))
 
 @dataclass(slots=True)
 class Session:
-    """One client: the level from which on it wants messages, None for none of them, and the resources it watches."""
+    """One client: the level from which on it wants messages, None for none of them, and the resources it watches.
+
+    `watches` is set once it has watched any.
+    """
 
     level: LoggingLevel | None = None
     uris: set[str] = field(default_factory=set[str])
+    watches: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def subscribe(self, uri: str) -> None:
+        """The client wants to hear when the resource changes."""
+        self.uris.add(uri)
+        self.watches.set()
 
     def hears(self, level: LoggingLevel) -> bool:
         """Whether the client wants to know of something as severe as this."""
