@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agiwo.errors import ConfigError, Conflict, SchemaTooNew, StorageError
+from agiwo.errors import ConfigError, Conflict, NotFound, SchemaTooNew, StorageError
 from agiwo.journal.mongo import MongoJournal, open_mongo
 from agiwo.schema.record import Batch, Entry, Record, RunHead, Session, State, StateChange
 from agiwo.schema.run import RunStatus
@@ -320,3 +320,21 @@ async def test_a_process_that_was_killed_in_the_middle_of_a_commit_is_in_nobodys
     await other.append(Batch("r", (noted("k"),)))
     assert [record.key for record in await other.load("r")] == ["k"]
     await other.close()
+
+
+async def test_blobs_that_nothing_names_go_an_hour_after_they_were_written(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    large = {"many": ["x" * 100_000] * 10, "one": "y" * 200_000}
+    await journal.append(Batch("r", (Entry("item/completed", large, 2.0),)))
+    unnamed = await journal.put_blob(b"unnamed")
+    assert await journal.sweep() == 0
+    with documents(database).client as client:
+        now = client.admin.command("hello")["localTime"]
+        client[database["db_name"]]["blobs"].update_many({}, {"$set": {"at": now.replace(year=2020)}})
+    assert await journal.sweep() == 1
+    assert (await journal.load("r"))[0].data == large
+    with pytest.raises(NotFound):
+        await journal.get_blob(unnamed)
+    assert await journal.put_blob(b"unnamed") == unnamed
+    assert await journal.get_blob(unnamed) == (b"unnamed", 7)

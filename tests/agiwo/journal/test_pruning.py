@@ -53,14 +53,16 @@ async def test_what_was_not_used_for_long_is_forgotten_with_all_that_is_its_own(
 
 
 async def test_blobs_go_with_the_last_record_that_names_them(any_journal: Store) -> None:
-    if type(any_journal).__name__ == "MongoJournal":
-        pytest.skip("there a blob stays for an hour after it was written")
     spilled = await any_journal.put_blob(b"spilled")
     shared = await any_journal.put_blob(b"shared")
     await ran(any_journal, "old", 10, data={"a": {"blob": spilled}, "b": {"blob": shared}})
     await ran(any_journal, "new", 90, data={"b": {"blob": shared}})
-    assert await prune(any_journal, MONTH, NOW) == Pruned(1, 1, 1)
+    pruned = await prune(any_journal, MONTH, NOW)
     assert await any_journal.get_blob(shared) == (b"shared", 6)
+    if not pruned.blobs:  # where others may be about to name a blob, it stays for an hour after it was written
+        assert type(any_journal).__name__ == "MongoJournal"
+        return
+    assert pruned == Pruned(1, 1, 1)
     with pytest.raises(NotFound):
         await any_journal.get_blob(spilled)
 
