@@ -16,6 +16,7 @@ TOOLS: dict[str, tuple[str, dict[str, Any], dict[str, bool]]] = {
     "noise": ("Writes garbage before it answers.", {}, {}),
     "long": ("Answers with 20 MB.", {}, {}),
     "steps": ("Tells how far it is.", {}, {}),
+    "chatter": ("Tells far too much.", {}, {}),
     "environment": ("Names its variables.", {}, {}),
     "child": ("Starts a process that nothing holds.", {}, {}),
     "change": ("Changes the tools.", {}, {}),
@@ -79,6 +80,10 @@ def call(id: Any, name: str, arguments: dict[str, Any], meta: dict[str, Any]) ->
             params = {"progressToken": meta["progressToken"], "progress": step, "total": 2, "message": f"step {step}"}
             send(method="notifications/progress", params=params)
         text = "done"
+    elif name == "chatter":
+        for _ in range(40):
+            params = {"progressToken": meta["progressToken"], "progress": _, "message": "x" * 10_000}
+            send(method="notifications/progress", params=params)
     elif name == "environment":
         text = json.dumps(dict(os.environ))
     elif name == "child":

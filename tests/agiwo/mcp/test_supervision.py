@@ -187,3 +187,23 @@ async def test_a_server_that_cannot_be_started_says_why(options: dict[str, Any],
     await server.close()
 
     assert error in (state.error or "")
+
+
+async def test_what_a_call_tells_without_end_is_cut():
+    told: list[str] = []
+    async with watched() as server:
+        await server.call("chatter", {}, "", told.append)
+
+    assert len("".join(told)) < 300_000
+    assert told[-1].endswith("[more is not shown]\n")
+
+
+@pytest.mark.soak  # the server has five seconds to show that it lives
+async def test_a_server_that_does_not_answer_any_more_is_started_again():
+    async with watched(timeout=0.5) as server:
+        with pytest.raises(CallLost):
+            await server.ask("hang")
+        state = await server.until("failed")
+        assert "it has lost a call and does not answer any more" in (state.error or "")
+        await server.until("ready")
+        assert await server.ask("echo", text="again") == "again"

@@ -4,13 +4,15 @@ Loading this module takes a second, so it is done in a thread, and by who has a 
 """
 
 import logging
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, cast
 
 import anyio
-from mcp import Client, MCPError
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.client import Transport
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import SubscriptionLost
 from mcp.shared.dispatcher import ProgressFnT
@@ -42,6 +44,9 @@ _TOOLS: Final = 1000
 _LISTING: Final = 30.0
 """Seconds for one page of them."""
 
+_SAID: Final = 256 * 1024
+"""Characters that one call may tell while it goes on."""
+
 _OURS: Final = Implementation(name="agiwo", version="0.1.0")
 
 _STREAMS_TEXT: Final = "agiwod"
@@ -66,11 +71,6 @@ class Connection:
         """What the server calls itself, with its version; empty when it does not say."""
         info = self._client.server_info
         return "" if info is None else f"{info.name} {info.version}".strip()
-
-    @property
-    def instructions(self) -> str:
-        """What the server says about how it is to be used."""
-        return self._client.instructions or ""
 
     async def tools(self, seconds: float = _LISTING) -> tuple[OfferedTool, ...]:
         """All tools that it offers and agents may use, each name once.
@@ -106,7 +106,7 @@ class Connection:
             McpError: it refuses, or its answer breaks the rules.
         """
         self._last_call += 1
-        number = self._last_call
+        number, tell = self._last_call, _bounded(tell)
         self._told[number] = tell
         try:
             result = await self._client.call_tool(
@@ -191,6 +191,12 @@ async def connected(server: McpServer, signs: Signs) -> AsyncGenerator[Connectio
 
 async def _transport(server: McpServer, signs: Signs, stack: AsyncExitStack) -> Transport:
     """The way to the server; what it needs is closed with the stack."""
+    if server.url is None and sys.platform == "win32":
+        # There the library ends all that a server starts; keepers need what Windows has not.
+        parameters = StdioServerParameters(
+            command=server.command or "", args=list(server.args), env=server.environment(), cwd=server.cwd
+        )
+        return stdio_client(parameters)
     if server.url is None:
         from agiwo.mcp.stdio import stdio_streams
 
@@ -220,6 +226,19 @@ async def _hear_changes(client: Client, signs: Signs) -> None:
         except MCPError as error:
             log.debug("MCP server %s does not tell of changes: %s", client.server_info, _told(error))
             return
+
+
+def _bounded(tell: Tell) -> Tell:
+    """The same, until too much was told: whoever follows a run has to keep what is told in it."""
+    left = _SAID
+
+    def tell_some(text: str) -> None:
+        nonlocal left
+        if left > 0:
+            tell(text[:left] if len(text) <= left else f"{text[:left]}\n[more is not shown]\n")
+        left -= len(text)
+
+    return tell_some
 
 
 def _told(error: BaseException) -> str:
