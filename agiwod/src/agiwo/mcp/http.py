@@ -5,6 +5,7 @@ from typing import Final
 
 import httpx2
 
+from agiwo.errors import ConfigError
 from agiwo.mcp.server import McpServer
 
 _CONNECT: Final = 10.0
@@ -33,6 +34,9 @@ class _Bounded(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, of which no more can be read than is taken."""
         response = await self._network.handle_async_request(request)
+        if response.status_code in (401, 403):
+            await response.aclose()
+            raise ConfigError(f"it answers with status {response.status_code}: it wants another key in its headers")
         if response.headers.get("content-encoding", "identity") != "identity":
             await response.aclose()
             raise httpx2.RemoteProtocolError("the answer is packed, which was not asked for", request=request)

@@ -277,7 +277,7 @@ def _why(error: BaseException | None) -> str:
     if isinstance(error, ConfigError | McpError):
         return str(error)
     text = str(error).strip().partition("\n")[0][:500]
-    return f"{text} ({type(error).__name__})" if text else type(error).__name__
+    return text if " " in text else f"{type(error).__name__}: {text}"
 
 
 def _prospect(pause: float | None) -> str:
