@@ -43,6 +43,7 @@ class Mongod:
         """Start it, with whatever is in its directory, and wait until it answers."""
         options = ["--dbpath", self._directory.name, "--port", str(self.port), "--bind_ip", "127.0.0.1"]
         options += ["--nounixsocket", "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", *self._set]
+        options += ["--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)"]  # instead of 300 MB
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([_binary(), *options], stdout=log, stderr=log)
         self._until(lambda admin: admin.command("ping"))

@@ -1,6 +1,8 @@
 """What every journal promises, whatever it keeps its records in."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +48,27 @@ def test_every_registered_journal_runs_this_suite() -> None:
 async def test_a_kind_of_journal_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(ConfigError, match=r"'mongo'; there are memory, sqlite, mongodb"):
         await open_journal("mongo")
+
+
+@pytest.mark.parametrize(
+    "opened", ['open_journal("mongodb", uri="mongodb://x")', 'MongoTraceStorage("mongodb://x").get_recent()']
+)
+def test_a_store_whose_package_is_missing_says_how_to_get_it(opened: str) -> None:
+    program = f"""
+import asyncio, sys
+sys.modules["pymongo"] = sys.modules["bson"] = None
+from agiwo.errors import ConfigError
+from agiwo.journal import open_journal
+from agiwo.observability import MongoTraceStorage
+async def main():
+    try:
+        await {opened}
+    except ConfigError as error:
+        print(error)
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "mongodb needs the package pymongo: pip install 'agiwod[mongo]'\n"
 
 
 async def test_public_records_are_numbered_without_a_hole_and_internal_ones_only_have_a_position(

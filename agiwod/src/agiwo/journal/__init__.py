@@ -14,14 +14,24 @@ JOURNALS: Final = {
 """Where each kind of journal is opened. Loaded when asked for, so that one does not pay for the others."""
 
 
+_EXTRAS: Final = {"mongodb": "mongo"}
+"""The extra that brings what a kind of journal needs, where that does not come with the rest."""
+
+
 async def open_journal(kind: str, **config: Any) -> Store:
     """Open the journal of this kind with the configuration it takes; the caller closes it.
 
     Raises:
-        ConfigError: there is no such kind.
+        ConfigError: there is no such kind, or a package that it needs is missing.
         StorageError: it cannot be opened; the message says why.
     """
     if kind not in JOURNALS:
         raise ConfigError(f"no journal of the kind {kind!r}; there are {', '.join(JOURNALS)}")
     module, _, name = JOURNALS[kind].partition(":")
-    return await getattr(import_module(module), name)(**config)
+    try:
+        opening = getattr(import_module(module), name)
+    except ModuleNotFoundError as missing:
+        if kind not in _EXTRAS:
+            raise
+        raise ConfigError(f"{kind} needs the package {missing.name}: pip install 'agiwod[{_EXTRAS[kind]}]'") from None
+    return await opening(**config)

@@ -36,7 +36,7 @@ class MongoServer:
         try:
             from pymongo import AsyncMongoClient
         except ImportError:
-            raise ConfigError("MongoDB needs the package pymongo: pip install 'agiwod[mongo]'") from None
+            raise ConfigError("mongodb needs the package pymongo: pip install 'agiwod[mongo]'") from None
         from pymongo.errors import InvalidName, PyMongoError
         from pymongo.read_concern import ReadConcern
         from pymongo.write_concern import WriteConcern
