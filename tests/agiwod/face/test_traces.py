@@ -1,8 +1,9 @@
 """Traces on the wire: listed, shown with their spans, and refused when nobody has them."""
 
 import pytest
+from agiwo.agent import Agent
 from agiwo_protocol.errors import Conflict, InvalidParams, NotFound
-from daemon_lab import calling, running, scripted
+from daemon_lab import LiveModel, calling, running, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +21,7 @@ async def test_a_trace_is_listed_and_shown_by_its_id_and_by_its_run() -> None:
     assert [span["kind"] for span in by_id["spans"]] == ["agent", "llm_call"]
     assert "42" not in str(by_id["spans"][1].get("output"))
     assert by_run["spans"][1]["output"] == "It is 42."
+    assert "42" in by_run["spans"][1]["attributes"]["gen_ai.output.messages"]
 
 
 async def test_a_page_of_spans_and_a_filter_leave_out_the_rest() -> None:
@@ -50,6 +52,23 @@ async def test_a_run_is_below_the_span_that_its_client_names() -> None:
         shown = await caller.call("trace/get", traceId=trace)
 
     assert (shown["trace"]["runId"], shown["spans"][0]["parentSpanId"]) == (run, above)
+
+
+async def test_the_newest_is_shown_as_it_was_listed_and_a_run_that_goes_on_as_it_is_then() -> None:
+    model = LiveModel()
+    async with running(Agent("slow", "", model), scripted("echo")) as daemon, calling(daemon) as caller:
+        await caller.call("run/wait", runId=await caller.start("echo"))
+        [newest] = (await caller.call("trace/list", limit=1))["traces"]
+        assert (await caller.call("trace/get", runId=newest["runId"]))["trace"] == newest
+        run = await caller.start("slow")
+        await model.asked.wait()
+        [newest] = (await caller.call("trace/list", limit=1))["traces"]
+        model.say("Hi.", None)
+        await caller.call("run/wait", runId=run)
+        shown = await caller.call("trace/get", runId=run)
+
+    assert (newest["runId"], newest["status"]) == (run, "running")
+    assert shown["trace"]["status"] == "ok"
 
 
 async def test_pages_of_one_trace_are_of_one_reading() -> None:

@@ -7,7 +7,7 @@ from agiwod.cli.failure import CommandFailed
 from agiwod.cli.talk import talk
 
 _PAGE = 1000
-_WORDY_PAGE = 100
+_WORDY_PAGE = 25
 """Spans that are asked for at once, without and with what was said in them."""
 
 _TRACE_ID = 32

@@ -70,6 +70,8 @@ class Traces:
             trace = None if head.agent == CRON else await read_trace(self._journal, head.run)
             if trace and query.fits(trace):
                 found.append(replace(trace, spans=()))
+                # Who asks for the newest wants to see it next.
+                self._held = (Asked(run=head.run), trace) if query.limit == 1 and _is_whole(trace) else self._held
             if len(found) == query.limit:
                 break
         return found
@@ -83,7 +85,8 @@ class Traces:
             NotFound: there is no such trace, or no such run.
         """
         held, self._held = self._held, None
-        found = held[1] if held and after and held[0] == asked else await self._read(asked)
+        is_at_hand = held and held[0] == asked and (after or _is_whole(held[1]))
+        found = held[1] if held and is_at_hand else await self._read(asked)
         if after + limit < len(found.spans):
             self._held = asked, found
         return found, found.spans[after : after + limit]
@@ -99,3 +102,8 @@ class Traces:
     async def close(self) -> None:
         """Save what is to be kept, and follow no more."""
         await self._collector.close()
+
+
+def _is_whole(trace: Trace) -> bool:
+    """Whether nothing can be added to it any more."""
+    return all(span.end_time is not None for span in trace.spans)

@@ -1,6 +1,6 @@
 """Traces and their spans as the wire says them. Decides nothing."""
 
-from agiwo.observability import Span, Trace
+from agiwo.observability import Span, Trace, semconv
 from agiwo_protocol import trace as wire
 
 from agiwod.face.rpc.moment import moment
@@ -31,7 +31,7 @@ def trace_object(value: Trace) -> wire.Trace:
 
 
 def span_object(value: Span) -> wire.Span:
-    """A span."""
+    """A span. What was said is in it as far as it was captured."""
     told = {
         "span_id": value.span_id,
         "parent_span_id": value.parent_span_id,
@@ -48,7 +48,7 @@ def span_object(value: Span) -> wire.Span:
         "run_id": value.run_id,
         "depth": value.depth,
         "links": list(value.links),
-        "attributes": dict(value.attributes),
+        "attributes": {**value.attributes, **semconv.content(value)},
         "metrics": dict(value.metrics),
     }
     return wire.Span.model_validate(told)
