@@ -57,7 +57,7 @@ async def test_a_crash_in_a_call_is_told_and_the_server_started_again():
 
 
 async def test_a_call_is_not_kept_waiting_for_a_server_that_rests():
-    async with watched(pace=Pace(first=60, longest=60)) as server:
+    async with watched(pace=Pace(first=60, longest=60, brief=60)) as server:
         with pytest.raises(CallLost):
             await server.ask("die")
         await server.until("failed")

@@ -178,9 +178,9 @@ class Supervision:
             lived = time.monotonic() - began
             error = None if self._attempt.cancelled() else self._attempt.exception()
             if not self._is_over:
-                await self._rest(lived if self.state.status == "ready" else 0.0, _why(error))
+                await self._rest(lived if self.state.status == "ready" else None, _why(error))
 
-    async def _rest(self, lived: float, why: str) -> None:
+    async def _rest(self, lived: float | None, why: str) -> None:
         """Wait until it is to be started again."""
         pause = self._setbacks.add(time.monotonic(), lived)
         status: Status = "parked" if pause is None else "failed"
