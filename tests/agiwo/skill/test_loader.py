@@ -207,7 +207,7 @@ def test_a_file_that_is_being_written_stays_what_it_was_for_whoever_can_wait(tmp
     root = write_skill(tmp_path, "tidy", "First.")
     first = loader.load(patient=True)
     write_text(root, "---\nname: tidy\ndescription: For some task.\n---\nHalf of the sec")
-    clock = loader._clock = FrozenClock((root / "SKILL.md").stat().st_ctime)  # pyright: ignore[reportPrivateUsage] - a file's own time cannot be set
+    clock = loader._clock = FrozenClock((root / "SKILL.md").stat().st_ctime + 0.001)  # pyright: ignore[reportPrivateUsage] - a file's own time cannot be set
     assert (bodies(loader.load(patient=True)), loader.is_settled) == (bodies(first), False)
     clock.advance(1)
     assert (bodies(loader.load(patient=True)), loader.is_settled) == (["Half of the sec"], True)

@@ -11,13 +11,12 @@ import pytest
 from agiwo.skill import SkillManager
 from agiwo.skill.manager import SkillChanges
 from agiwo.skill.watch import watch
-from skill_lab import write_skill
+from skill_lab import LINES, WRITER, body, write_skill
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 PATIENCE = 60.0
 EDITS = 10_000
-LINES = 400
 
 
 class Watched:
@@ -49,30 +48,6 @@ async def watching(folder: Path) -> AsyncGenerator[Watched]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-WRITER = """
-import os, sys
-root, edits, lines = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-for number in range(1, edits + 1):
-    body = "\\n".join([f"edit {number}"] * lines)
-    text = f"---\\nname: busy\\ndescription: For some task.\\n---\\n{body}\\n"
-    if number % 2:
-        with open(f"{root}/.new", "w") as file:
-            file.write(text)
-        os.replace(f"{root}/.new", f"{root}/SKILL.md")
-    else:
-        with open(f"{root}/SKILL.md", "w") as file:
-            for start in range(0, len(text), 1500):
-                file.write(text[start : start + 1500])
-                file.flush()
-"""
-"""Writes one file again and again, in turns as a whole and in pieces into the emptied file."""
-
-
-def body(number: int) -> str:
-    """A text that shows when a part of it is missing, or of another one."""
-    return "\n".join([f"edit {number}"] * LINES)
 
 
 async def test_no_reader_sees_half_of_ten_thousand_edits(tmp_path: Path) -> None:

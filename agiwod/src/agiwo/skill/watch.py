@@ -29,6 +29,9 @@ _PATIENCE: Final = 10
 _EVERY: Final = 20
 """Beats after which everything is looked at without a reason: some disks tell of no changes."""
 
+_SHARE: Final = 200
+"""How many times as long as such a look takes there is none: who has many skills pays no more for it."""
+
 Awatch = Callable[..., AsyncGenerator[set[Any]]]
 
 log = logging.getLogger(__name__)
@@ -46,23 +49,27 @@ async def watch(manager: SkillManager, tell: Callable[[SkillChanges], None]) -> 
         places = await in_thread(lambda: _places(manager))
         await _look(manager, tell)
         async with aclosing(_beats(awatch, sorted(places))) as beats:
-            number = 0
+            left = 0  # the first time without a reason, too: for what came after the look and before the watch
             async for has_changed in beats:
                 if await in_thread(lambda: _places(manager)) != places:
                     break
-                # The first time without a reason, too: for what came after the look and before the watch.
-                if has_changed or not manager.is_settled or number % _EVERY == 0:
-                    await _look(manager, tell)
-                number += 1
+                if has_changed or not manager.is_settled or left <= 0:
+                    seconds = await _look(manager, tell)
+                    left = max(_EVERY, round(_SHARE * seconds * 1000 / _BEAT))
+                left -= 1
 
 
-async def _look(manager: SkillManager, tell: Callable[[SkillChanges], None]) -> None:
+async def _look(manager: SkillManager, tell: Callable[[SkillChanges], None]) -> float:
+    """Look until nothing is being written to, but not for long; the seconds that it took."""
+    now = asyncio.get_running_loop().time
+    began = now()
     for _ in range(_PATIENCE):
         if changes := await manager.reload(patient=True):
             tell(changes)
         if manager.is_settled:
-            return
+            break
         await asyncio.sleep(_SETTLING)
+    return now() - began
 
 
 async def _beats(awatch: Awatch, places: Sequence[Path]) -> AsyncGenerator[bool]:
