@@ -65,9 +65,7 @@ class Traces:
         )
         found: list[Trace] = []
         async for head in runs:
-            if query.start_time is not None and head.updated_at < query.start_time:
-                continue
-            trace = None if head.agent == CRON else await read_trace(self._journal, head.run)
+            trace = await read_trace(self._journal, head.run) if _may_fit(head, query) else None
             if trace and query.fits(trace):
                 found.append(replace(trace, spans=()))
                 # Who asks for the newest wants to see it next.
@@ -102,6 +100,16 @@ class Traces:
     async def close(self) -> None:
         """Save what is to be kept, and follow no more."""
         await self._collector.close()
+
+
+def _may_fit(head: RunHead, query: TraceQuery) -> bool:
+    """Whether the trace of a run is worth reading, as far as the index tells."""
+    if head.agent == CRON:
+        return False
+    is_too_old = query.start_time is not None and head.updated_at < query.start_time
+    is_too_new = query.end_time is not None and head.created_at > query.end_time
+    is_too_short = head.status.is_terminal and 1000 * (head.updated_at - head.created_at) < (query.min_duration_ms or 0)
+    return not (is_too_old or is_too_new or is_too_short)
 
 
 def _is_whole(trace: Trace) -> bool:
