@@ -234,3 +234,12 @@ def nowhere_defined(x: "Nowhere") -> None: ...  # pyright: ignore[reportUndefine
 def test_a_signature_that_no_schema_can_say_is_refused_with_the_tools_name(function: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError, match=f"tool '{function.__name__}'"):
         tool(function)
+
+
+def test_a_parameter_that_has_no_name_is_refused_in_one_sentence() -> None:
+    def add(a: int, /) -> int:
+        return a
+
+    with pytest.raises(ConfigError) as refused:
+        tool(add)
+    assert str(refused.value) == "tool 'add': parameter 'a' must be one that can be given by name"

@@ -99,6 +99,8 @@ def _read_signature(function: Callable[..., Any], tool: str) -> Signature:
                 fields[_FIELD + name] = (kind, Field(default, alias=name))
         model = create_model("Arguments", __config__=ConfigDict(extra="forbid"), **fields)
         schema = model.model_json_schema(schema_generator=_WithoutTitles)
+    except ConfigError:
+        raise
     except (PydanticUserError, TypeError, ValueError, NameError) as error:
         raise ConfigError(f"tool {tool!r}: its signature cannot be put as a JSON Schema: {error}") from error
     schema.pop("title")
