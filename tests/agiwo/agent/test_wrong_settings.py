@@ -32,7 +32,7 @@ def agent_tool(**given: Any) -> BaseTool:
 
 NO_NUMBER: list[Any] = ["x", True, False, math.nan, math.inf, -math.inf, [], {}, ...]
 
-NO_WHOLE: list[Any] = [*NO_NUMBER, 2.5, 10.5, -1, None]
+NO_WHOLE: list[Any] = [*NO_NUMBER, 2.5, 10.5, -1, 2**63, None]
 
 NO_TEXT: list[Any] = [5, b"x", [], None]
 
@@ -116,6 +116,7 @@ def test_a_setting_that_cannot_work_is_refused_where_it_is_given(make: Make, nam
     ("make", "given", "message"),
     [
         (AgentOptions, {"max_steps": 2.5}, "max_steps is 2.5; it must be a whole number of at least 1"),
+        (AgentOptions, {"max_steps": 2**63}, f"max_steps is {2**63}; it must be a whole number of at most {2**63 - 1}"),
         (AgentOptions, {"run_timeout": math.nan}, "run_timeout is nan; it must be a number above 0, or None"),
         (SchedulerConfig, {"check_interval": "x"}, "check_interval is 'x'; it must be a number above 0"),
         (ScriptedModel, {"temperature": 3}, "temperature is 3; it must be a number between 0 and 2, or None"),

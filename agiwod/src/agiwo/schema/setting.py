@@ -6,15 +6,20 @@ from typing import TypeGuard
 
 from agiwo.errors import ConfigError
 
+_MOST = 2**63 - 1
+"""The largest number that a record can hold."""
+
 
 def require_whole(name: str, value: object, least: int = 1, *, optional: bool = False) -> None:
-    """Nothing, when the value is a whole number of at least `least`; or None, if it is `optional`.
+    """Nothing, when the value is a whole number of at least `least` that a record can hold; or None, if `optional`.
 
     Raises:
         ConfigError: it is something else, True and False too.
     """
-    if not (optional and value is None) and not (_is_whole(value) and value >= least):
-        raise _wrong(name, value, f"a whole number of at least {least}", optional)
+    if (optional and value is None) or (_is_whole(value) and least <= value <= _MOST):
+        return
+    is_large = _is_whole(value) and value > _MOST
+    raise _wrong(name, value, f"a whole number of at {f'most {_MOST}' if is_large else f'least {least}'}", optional)
 
 
 def require_above(name: str, value: object, limit: float = 0, *, optional: bool = False) -> None:
