@@ -12,7 +12,8 @@ from typing import Any
 from agiwo.ids import fresh
 from agiwo.mcp.pace import Pace
 from agiwo.mcp.server import McpServer
-from agiwo.mcp.supervision import ServerState, Supervision
+from agiwo.mcp.state import ServerState
+from agiwo.mcp.supervision import Supervision
 
 RAW = Path(__file__).with_name("mcp_raw_server.py")
 PATIENCE = 20.0

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agiwo.mcp.naming import model_name
     from agiwo.mcp.server import McpServer
     from agiwo.mcp.servers import McpServers
-    from agiwo.mcp.supervision import ServerState
+    from agiwo.mcp.state import ServerState
 
 __all__ = ["CallLost", "McpError", "McpServer", "McpServers", "ServerState", "ServerUnavailable", "model_name"]
 
@@ -23,7 +23,7 @@ _HOMES: Final = {
     "McpError": "errors",
     "McpServer": "server",
     "McpServers": "servers",
-    "ServerState": "supervision",
+    "ServerState": "state",
     "ServerUnavailable": "errors",
     "model_name": "naming",
 }

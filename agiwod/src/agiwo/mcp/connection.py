@@ -5,7 +5,7 @@ Loading this module takes a second, so it is done in a thread, and by who has a 
 
 import logging
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, cast
 
@@ -15,7 +15,6 @@ from mcp.client import Transport
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import SubscriptionLost
-from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import (
     CONNECTION_CLOSED,
     REQUEST_TIMEOUT,
@@ -31,11 +30,9 @@ from agiwo.mcp.errors import CallLost, McpError, innermost
 from agiwo.mcp.offer import OfferedTool
 from agiwo.mcp.server import McpServer
 from agiwo.mcp.signs import Signs
+from agiwo.mcp.telling import Tell, bounded, is_ours, progress
 
 log = logging.getLogger(__name__)
-
-Tell = Callable[[str], None]
-"""Takes what a call says while it goes on."""
 
 _PAGES: Final = 100
 _TOOLS: Final = 1000
@@ -44,13 +41,7 @@ _TOOLS: Final = 1000
 _LISTING: Final = 30.0
 """Seconds for one page of them."""
 
-_SAID: Final = 256 * 1024
-"""Characters that one call may tell while it goes on."""
-
 _OURS: Final = Implementation(name="agiwo", version="0.1.0")
-
-_STREAMS_TEXT: Final = "agiwod"
-"""The server whose progress is the text that an agent writes, piece by piece, and not one line after the other."""
 
 
 class Connection:
@@ -106,14 +97,14 @@ class Connection:
             McpError: it refuses, or its answer breaks the rules.
         """
         self._last_call += 1
-        number, tell = self._last_call, _bounded(tell)
+        number, tell = self._last_call, bounded(tell)
         self._told[number] = tell
         try:
             result = await self._client.call_tool(
                 tool,
                 dict(arguments),
                 read_timeout_seconds=seconds,
-                progress_callback=self._progress(tell),
+                progress_callback=progress(tell, streams=is_ours(self.title)),
                 meta=cast(RequestParamsMeta, {"traceparent": trace}) if trace else None,
             )
         except MCPError as error:
@@ -130,18 +121,6 @@ class Connection:
         finally:
             del self._told[number]
         return result.model_dump(by_alias=True, exclude_none=True, mode="json")
-
-    def _progress(self, tell: Tell) -> ProgressFnT:
-        streams_text = self.title.startswith(f"{_STREAMS_TEXT} ") or self.title == _STREAMS_TEXT
-
-        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-            if streams_text and message is not None:
-                tell(message)
-            else:
-                share = f"{progress:g}" if total is None else f"{progress:g}/{total:g}"
-                tell(f"[{share}] {message or ''}".rstrip() + "\n")
-
-        return on_progress
 
     def hear_log(self, level: str, said: str) -> None:
         """Tell what the server logs to the call that goes on; which one it is about is known when there is one."""
@@ -226,19 +205,6 @@ async def _hear_changes(client: Client, signs: Signs) -> None:
         except MCPError as error:
             log.debug("MCP server %s does not tell of changes: %s", client.server_info, _told(error))
             return
-
-
-def _bounded(tell: Tell) -> Tell:
-    """The same, until too much was told: whoever follows a run has to keep what is told in it."""
-    left = _SAID
-
-    def tell_some(text: str) -> None:
-        nonlocal left
-        if left > 0:
-            tell(text[:left] if len(text) <= left else f"{text[:left]}\n[more is not shown]\n")
-        left -= len(text)
-
-    return tell_some
 
 
 def _told(error: BaseException) -> str:

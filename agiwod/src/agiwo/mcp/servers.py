@@ -11,7 +11,8 @@ from agiwo.mcp.errors import ServerUnavailable
 from agiwo.mcp.naming import full_name
 from agiwo.mcp.offer import OfferedTool
 from agiwo.mcp.server import McpServer
-from agiwo.mcp.supervision import OnChange, ServerState, Supervision
+from agiwo.mcp.state import OnChange, ServerState
+from agiwo.mcp.supervision import Supervision
 from agiwo.mcp.tool import McpTool
 from agiwo.tool.base import BaseTool
 from agiwo.tool.toolset import Toolset

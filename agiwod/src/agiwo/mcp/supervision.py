@@ -5,9 +5,9 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from agiwo.errors import ConfigError
 from agiwo.mcp.errors import CallLost, McpError, ServerUnavailable, innermost
@@ -15,12 +15,10 @@ from agiwo.mcp.offer import OfferedTool
 from agiwo.mcp.pace import Pace, Setbacks
 from agiwo.mcp.server import McpServer
 from agiwo.mcp.signs import Signs
+from agiwo.mcp.state import OnChange, ServerState, Status
 
 if TYPE_CHECKING:
     from agiwo.mcp.connection import Connection
-
-Status = Literal["starting", "ready", "failed", "parked", "stopped"]
-"""Where a server stands. `failed` is started again after a pause, `parked` only when somebody asks for it."""
 
 _GREETING: Final = 60.0
 """Seconds from its start to its list of tools: a runner of packages may have to fetch it first."""
@@ -37,30 +35,7 @@ _SHORT: Final = 5.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ServerState:
-    """How a server stands. `tools` are those that it listed last, also while it is being started again.
-
-    `error` says why it does not run, `restarts` counts how often it was started again, `since` is when it came to stand
-    so, and `again_at` when it is started next; both in seconds since the epoch.
-    """
-
-    server: McpServer
-    status: Status = "stopped"
-    tools: tuple[OfferedTool, ...] = ()
-    error: str | None = None
-    pid: int | None = None
-    protocol: str | None = None
-    title: str = ""
-    restarts: int = 0
-    since: float = 0.0
-    again_at: float | None = None
-
-
 Connect = Callable[[McpServer, Signs], AbstractAsyncContextManager["Connection"]]
-
-OnChange = Callable[[ServerState, ServerState], None]
-"""Told how a server stood, and how it stands."""
 
 
 class Supervision:

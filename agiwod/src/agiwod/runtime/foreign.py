@@ -7,7 +7,7 @@ from typing import Any
 
 from agiwo.mcp.server import McpServer
 from agiwo.mcp.servers import McpServers
-from agiwo.mcp.supervision import ServerState
+from agiwo.mcp.state import ServerState
 
 from agiwod.runtime.events import Events
 from agiwod.runtime.tools import KnownTool

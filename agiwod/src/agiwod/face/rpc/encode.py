@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agiwo.engine.approvals import Resolution
-from agiwo.mcp.supervision import ServerState
+from agiwo.mcp.state import ServerState
 from agiwo.schema.approval import Approval as OpenApproval
 from agiwo.schema.event import Event
 from agiwo.schema.record import Record
