@@ -21,9 +21,9 @@ ERAS: tuple[Era, ...] = ("auto", "legacy")
 
 
 @asynccontextmanager
-async def _in_memory(daemon: Daemon) -> AsyncGenerator[tuple[Any, Any]]:
+async def _in_memory(daemon: Daemon, cwd: str | None) -> AsyncGenerator[tuple[Any, Any]]:
     ours, theirs = memory_pair()
-    face = asyncio.create_task(McpFace(daemon).converse(theirs))
+    face = asyncio.create_task(McpFace(daemon).converse(theirs, cwd))
     try:
         yield Reading(ours), Writing(ours)
     finally:
@@ -33,9 +33,11 @@ async def _in_memory(daemon: Daemon) -> AsyncGenerator[tuple[Any, Any]]:
 
 
 @asynccontextmanager
-async def asking(daemon: Daemon, era: Era = "auto", **options: Any) -> AsyncGenerator[Client]:
-    """A client at the face, as if over stdio."""
-    async with Client(_in_memory(daemon), mode=era, read_timeout_seconds=PATIENCE, **options) as client:
+async def asking(
+    daemon: Daemon, era: Era = "auto", *, cwd: str | None = None, **options: Any
+) -> AsyncGenerator[Client]:
+    """A client at the face, as if over stdio, that works in `cwd`."""
+    async with Client(_in_memory(daemon, cwd), mode=era, read_timeout_seconds=PATIENCE, **options) as client:
         yield client
 
 

@@ -18,6 +18,7 @@ from agiwod.face.mcp.sessions import Context, Session, client_name, is_modern
 from agiwod.face.mcp.shapes import outcome
 from agiwod.face.mcp.telling import Telling
 from agiwod.runtime.daemon import Daemon
+from agiwod.runtime.projects import Project
 from agiwod.runtime.runs import Ask
 
 _FAREWELL: Final = 2.0
@@ -27,10 +28,21 @@ Outcome = CallToolResult | InputRequiredResult
 
 
 class AgentCall:
-    """One call, or one round of it. `is_left` tells whether the client went without a word: then its run goes on."""
+    """One call, or one round of it; its run begins in the `project`, if there is one.
 
-    def __init__(self, daemon: Daemon, context: Context, session: Session, is_left: Callable[[], bool]) -> None:
-        self._daemon, self._context, self._session, self._is_left = daemon, context, session, is_left
+    `is_left` tells whether the client went without a word: then its run goes on.
+    """
+
+    def __init__(
+        self,
+        daemon: Daemon,
+        project: Project | None,
+        context: Context,
+        session: Session,
+        is_left: Callable[[], bool],
+    ) -> None:
+        self._daemon, self._project, self._is_left = daemon, project, is_left
+        self._context, self._session = context, session
         self._can_ask = can_ask(context.session.client_capabilities)
         self._run: str | None = None
 
@@ -61,6 +73,7 @@ class AgentCall:
             given.session_id,
             output_schema=given.output_schema,
             traceparent=traceparent if isinstance(traceparent, str) else None,
+            project=self._project,
         )
         return await self._daemon.runs.begin(ask, self._take)
 

@@ -11,7 +11,7 @@ from mcp_types import Tool, ToolAnnotations
 from pydantic import Field
 
 from agiwod.face.mcp.shapes import OUTCOME
-from agiwod.runtime.daemon import Daemon
+from agiwod.face.mcp.view import View
 
 _UNNAMABLE: Final = re.compile(r"[^A-Za-z0-9_-]")
 """What hosts do not take in the name of a tool."""
@@ -43,18 +43,17 @@ class AgentArguments(Wire):
     output_schema: dict[str, Any] | None = None
 
 
-def agents_by_name(daemon: Daemon) -> dict[str, Agent]:
+def agents_by_name(view: View) -> dict[str, Agent]:
     """The agents that are shown, by the names of their tools. Of two with one name, the first counts."""
-    shown = (each.agent for each in daemon.agents.list() if daemon.exposure.shows_agent(each.agent.id))
     found: dict[str, Agent] = {}
-    for agent in shown:
+    for agent in view.agents:
         found.setdefault(_UNNAMABLE.sub("_", agent.id), agent)
     return found
 
 
-def agent_tools(daemon: Daemon) -> Iterator[Tool]:
+def agent_tools(view: View) -> Iterator[Tool]:
     """A tool for each agent that is shown."""
-    for name, agent in agents_by_name(daemon).items():
+    for name, agent in agents_by_name(view).items():
         yield Tool(
             name=name,
             title=agent.id,

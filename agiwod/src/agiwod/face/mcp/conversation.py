@@ -7,10 +7,13 @@ from agiwod.face.mcp.streams import Reading, Writing
 from agiwod.runtime.daemon import Daemon
 
 
-async def hold(daemon: Daemon, channel: Channel) -> None:
-    """Hold one conversation to its end. Runs of calls that were under way go on, if nobody cancelled them."""
+async def hold(daemon: Daemon, channel: Channel, cwd: str | None = None) -> None:
+    """Hold one conversation to its end, with a client that works in `cwd`.
+
+    Runs of calls that were under way go on, if nobody cancelled them.
+    """
     reading = Reading(channel)
-    server = McpServer(daemon, lambda: reading.is_over)
+    server = McpServer(daemon, lambda: reading.is_over, cwd)
     forget = daemon.on_end(server.answered)
     try:
         await server.run(reading, Writing(channel))

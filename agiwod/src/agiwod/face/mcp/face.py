@@ -16,10 +16,10 @@ class McpFace:
         self._loading = asyncio.Lock()
 
     async def converse(self, channel: Channel, cwd: str | None = None) -> None:
-        """Hold one conversation to its end. What is shown is everybody's, wherever the client works."""
+        """Hold one conversation to its end, with what there is where the client works."""
         async with self._loading:
             conversation = await in_thread(_load)
-        await conversation.hold(self._daemon, channel)
+        await conversation.hold(self._daemon, channel, cwd)
 
 
 def _load():

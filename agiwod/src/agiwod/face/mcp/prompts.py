@@ -7,32 +7,29 @@ from agiwo.skill.errors import SkillNotFoundError
 from mcp_types import GetPromptResult, Prompt, PromptArgument, PromptMessage, TextContent
 
 from agiwod.face.mcp.faults import unknown
-from agiwod.runtime.daemon import Daemon
+from agiwod.face.mcp.view import View
 
 _TASK: Final = PromptArgument(name="task", description="What is to be done with the skill.", required=False)
 
 
-async def list_prompts(daemon: Daemon) -> list[Prompt]:
+async def list_prompts(view: View) -> list[Prompt]:
     """A prompt for each skill that is shown."""
     return [
         Prompt(name=skill.name, description=skill.metadata.description, arguments=[_TASK])
-        for skill in await daemon.skills.list()
-        if daemon.exposure.shows_skill(skill.name)
+        for skill in await view.skills()
     ]
 
 
-async def get_prompt(daemon: Daemon, name: str, arguments: Mapping[str, str]) -> GetPromptResult:
+async def get_prompt(view: View, name: str, arguments: Mapping[str, str]) -> GetPromptResult:
     """The text of a skill, and the task that it is for.
 
     Raises:
         MCPError: no such skill is shown.
     """
     try:
-        skill = (await daemon.skills.list()).get(name)
+        skill = await view.skill(name)
     except SkillNotFoundError as error:
         raise unknown("prompt", name, str(error)) from None
-    if not daemon.exposure.shows_skill(name):
-        raise unknown("prompt", name)
     task = arguments.get("task")
     text = f"{skill.text}\n\nThe task: {task}" if task else skill.text
     message = PromptMessage(role="user", content=TextContent(text=text))

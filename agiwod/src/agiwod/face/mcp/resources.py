@@ -16,6 +16,7 @@ from mcp_types import Completion, Resource, ResourceTemplate, TextResourceConten
 
 from agiwod.face.mcp import shapes
 from agiwod.face.mcp.faults import unknown
+from agiwod.face.mcp.view import View
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.runs import RunState
 
@@ -63,11 +64,10 @@ def skill_uri(name: str) -> str:
     return f"{SKILL}{quote(name, safe='')}"
 
 
-async def list_resources(daemon: Daemon) -> list[Resource]:
+async def list_resources(daemon: Daemon, view: View) -> list[Resource]:
     """The skills that are shown, then the newest runs."""
-    shown = [each for each in await daemon.skills.list() if daemon.exposure.shows_skill(each.name)]
-    runs = await daemon.runs.list(limit=_LATEST) if daemon.exposure.runs else []
-    return [*map(_skill, shown), *map(_run, runs)]
+    runs = await daemon.runs.list(limit=_LATEST) if view.exposure.runs else []
+    return [*map(_skill, await view.skills()), *map(_run, runs)]
 
 
 def _skill(skill: SkillContent) -> Resource:
@@ -90,16 +90,16 @@ def _run(run: RunState) -> Resource:
     )
 
 
-async def read_resource(daemon: Daemon, uri: str) -> list[TextResourceContents]:
+async def read_resource(daemon: Daemon, view: View, uri: str) -> list[TextResourceContents]:
     """What is at that place.
 
     Raises:
         MCPError: nothing that is shown.
     """
-    if uri.startswith(RUN) and daemon.exposure.runs:
+    if uri.startswith(RUN) and view.exposure.runs:
         return [await _read_run(daemon, uri)]
     if uri.startswith(SKILL):
-        return [await _read_skill(daemon, uri)]
+        return [await _read_skill(view, uri)]
     raise _missing(uri)
 
 
@@ -115,15 +115,13 @@ async def _read_run(daemon: Daemon, uri: str) -> TextResourceContents:
     return TextResourceContents(uri=uri, mime_type="application/json", text=text)
 
 
-async def _read_skill(daemon: Daemon, uri: str) -> TextResourceContents:
+async def _read_skill(view: View, uri: str) -> TextResourceContents:
     name, _, path = uri.removeprefix(SKILL).partition("/")
     name, path = unquote(name), unquote(path)
     try:
-        skill = (await daemon.skills.list()).get(name)
+        skill = await view.skill(name)
     except SkillNotFoundError:
         raise _missing(uri) from None
-    if not daemon.exposure.shows_skill(name):
-        raise _missing(uri)
     if path in ("", "SKILL.md"):
         return TextResourceContents(uri=uri, mime_type="text/markdown", text=skill.text)
     return TextResourceContents(uri=uri, text=await asyncio.to_thread(_file, skill, path, uri))
@@ -146,12 +144,12 @@ def _missing(uri: str, why: str = "") -> MCPError:
     return unknown("resource", uri, why, uri=uri)
 
 
-async def suggest(daemon: Daemon, template: str, begun: str) -> Completion:
+async def suggest(daemon: Daemon, view: View, template: str, begun: str) -> Completion:
     """What may stand in the place of a template's parameter, of which `begun` is there."""
     names: Sequence[str] = ()
-    if template.startswith(RUN) and daemon.exposure.runs:
+    if template.startswith(RUN) and view.exposure.runs:
         names = [each.head.run for each in await daemon.runs.list(limit=1000)]
     elif template == TEMPLATES[1].uri_template:
-        names = [each.name for each in await daemon.skills.list() if daemon.exposure.shows_skill(each.name)]
+        names = [each.name for each in await view.skills()]
     fitting: list[Any] = [name for name in names if name.startswith(begun)]
     return Completion(values=fitting[:_SUGGESTED], total=len(fitting), has_more=len(fitting) > _SUGGESTED)

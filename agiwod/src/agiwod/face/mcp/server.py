@@ -19,6 +19,7 @@ from agiwod.face.mcp.scheduler_tools import OPERATIONS, operate, scheduler_tools
 from agiwod.face.mcp.sessions import Context, Sessions
 from agiwod.face.mcp.streams import Reading, Writing
 from agiwod.face.mcp.tasks import EXTENSION, TaskParams, Tasks, UpdateParams, knows_tasks
+from agiwod.face.mcp.view import View, view_of
 from agiwod.runtime.daemon import Daemon
 
 _INSTRUCTIONS: Final = (
@@ -43,10 +44,13 @@ class _Server(Server[Any]):
 
 
 class McpServer:
-    """One server: for one connection, or for all that come over HTTP. `is_left` tells whether its clients are gone."""
+    """One server: for one connection, or for all that come over HTTP.
 
-    def __init__(self, daemon: Daemon, is_left: Callable[[], bool]) -> None:
-        self._daemon, self._is_left = daemon, is_left
+    `is_left` tells whether its clients are gone, and they work in `cwd`, as far as that is known.
+    """
+
+    def __init__(self, daemon: Daemon, is_left: Callable[[], bool], cwd: str | None = None) -> None:
+        self._daemon, self._is_left, self._cwd = daemon, is_left, cwd
         self._calls = 0
         self._rest = asyncio.Event()
         self._rest.set()
@@ -95,12 +99,10 @@ class McpServer:
         return types.EmptyResult()
 
     async def _list_tools(self, context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        tools = {each.name: each for each in self._own_tools()}
-        return types.ListToolsResult(tools=[*tools.values()])
+        return types.ListToolsResult(tools=_tools(await self._view()))
 
-    def _own_tools(self) -> list[types.Tool]:
-        """The operations, then the agents: of two that have one name, the agent counts."""
-        return [*(scheduler_tools() if self._daemon.exposure.scheduler else ()), *agent_tools(self._daemon)]
+    async def _view(self) -> View:
+        return await view_of(self._daemon, self._cwd)
 
     def _schema_of(self, name: str) -> dict[str, Any] | None:
         """What a tool takes. No argument of ours comes in a header, so one schema stands for all."""
@@ -121,20 +123,21 @@ class McpServer:
                 self._rest.set()
 
     async def _carry_out(self, context: Context, params: types.CallToolRequestParams) -> HandlerResult:
-        agents = agents_by_name(self._daemon)
+        view = await self._view()
+        agents = agents_by_name(view)
         if params.name in agents:
-            call = AgentCall(self._daemon, context, self._sessions.of(context), self._is_left)
+            call = AgentCall(self._daemon, view.project, context, self._sessions.of(context), self._is_left)
             if knows_tasks(context):
                 return await self._tasks.begun(await call.start(agents[params.name], params.arguments))
             return await call.make(agents[params.name], params)
-        if params.name in OPERATIONS and self._daemon.exposure.scheduler:
+        if params.name in OPERATIONS and view.exposure.scheduler:
             return await operate(self._daemon, params.name, params.arguments)
-        raise unknown("tool", params.name, _near(params.name, [each.name for each in self._own_tools()]))
+        raise unknown("tool", params.name, _near(params.name, [each.name for each in _tools(view)]))
 
     async def _list_resources(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=await resources.list_resources(self._daemon))
+        return types.ListResourcesResult(resources=await resources.list_resources(self._daemon, await self._view()))
 
     async def _list_templates(
         self, context: Context, params: types.PaginatedRequestParams | None
@@ -144,7 +147,9 @@ class McpServer:
     async def _read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        return types.ReadResourceResult(contents=[*await resources.read_resource(self._daemon, params.uri)])
+        return types.ReadResourceResult(
+            contents=[*await resources.read_resource(self._daemon, await self._view(), params.uri)]
+        )
 
     async def _subscribe(self, context: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
         self._sessions.of(context).subscribe(params.uri)
@@ -157,16 +162,22 @@ class McpServer:
     async def _list_prompts(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListPromptsResult:
-        return types.ListPromptsResult(prompts=await prompts.list_prompts(self._daemon))
+        return types.ListPromptsResult(prompts=await prompts.list_prompts(await self._view()))
 
     async def _get_prompt(self, context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
-        return await prompts.get_prompt(self._daemon, params.name, params.arguments or {})
+        return await prompts.get_prompt(await self._view(), params.name, params.arguments or {})
 
     async def _complete(self, context: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         if isinstance(params.ref, types.PromptReference):
             return types.CompleteResult(completion=types.Completion(values=[], total=0, has_more=False))
-        found = await resources.suggest(self._daemon, params.ref.uri, params.argument.value)
+        found = await resources.suggest(self._daemon, await self._view(), params.ref.uri, params.argument.value)
         return types.CompleteResult(completion=found)
+
+
+def _tools(view: View) -> list[types.Tool]:
+    """The operations, and the agents: of two that have one name, the agent counts."""
+    tools = {each.name: each for each in scheduler_tools()} if view.exposure.scheduler else {}
+    return [*{**tools, **{each.name: each for each in agent_tools(view)}}.values()]
 
 
 def _near(name: str, known: list[str]) -> str:
