@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from agiwo import Agent, AgentHooks, AgentOptions, SchedulerConfig, as_tool
+from agiwo import Agent, AgentHooks, AgentOptions, Scheduler, SchedulerConfig, as_tool
 from agiwo.agent import RunStepStorageConfig, TraceStorageConfig
 from agiwo.errors import ConfigError
 from agiwo.llm.base import Timeouts
@@ -233,3 +233,18 @@ async def test_what_a_run_cannot_be_asked_is_refused_before_there_is_a_run(name:
         _ = [event async for event in asked.run_stream("go", **{name: value})]
     assert await asked.run_step_storage.list_runs() == []
     await asked.close()
+
+
+@pytest.mark.anyio
+async def test_what_a_scheduled_agent_cannot_be_asked_is_refused_before_there_is_one() -> None:
+    async with Scheduler() as scheduler:
+        wrong: Any = "agent"
+        with pytest.raises(ConfigError, match=r"the agent that is submitted is 'agent'"):
+            await scheduler.submit(wrong, "go")
+        for name, values in ASKED:
+            if name != "traceparent":
+                for value in values:
+                    asked: Any = {name: value}
+                    with pytest.raises(ConfigError, match=name):
+                        await scheduler.submit(agent(), "go", **asked)
+        assert await scheduler.list() == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from agiwo import ids
 from agiwo.abort import AbortSignal
 from agiwo.agent.as_tool import AgentTool
-from agiwo.agent.asked import Asked, require_asked
+from agiwo.agent.asked import Asked
 from agiwo.agent.definition import AgentDefinition
 from agiwo.schema.budget import Budget
 from agiwo.schema.content import UserInput
@@ -177,7 +177,6 @@ class Agent(AgentDefinition):
         asks: bool = True,
         **asked: Unpack[Asked],
     ) -> "RunHandle":
-        require_asked(asked)
         require_kind("abort_signal", abort_signal, AbortSignal, optional=True)
         require_kind("context", context, ExecutionContext, optional=True)
         output = self._output(output_type)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agiwo import ids
 from agiwo.agent.approver import Approver
+from agiwo.agent.asked import require_asked
 from agiwo.agent.carried_tool import CarriedTool
 from agiwo.agent.hooks import AgentHooks
 from agiwo.agent.options import AgentOptions
@@ -144,10 +145,20 @@ class AgentDefinition:
         `traceparent` names the span that the run is to be below, as W3C Trace Context writes it.
 
         Raises:
+            ConfigError: a run cannot be asked this.
             BudgetExhausted: the input alone has more tokens than the budget.
         """
         from agiwo.loop.budget import refuse_unless_affordable
 
+        require_asked(
+            {
+                "session_id": session_id,
+                "user_id": user_id,
+                "metadata": metadata,
+                "budget": budget,
+                "traceparent": traceparent,
+            }
+        )
         plan, said = self.plan(ancestors, asks=asks, budget=budget, hosted=hosted), stored_input(user_input)
         refuse_unless_affordable(plan, said)
         return RunSpec(

@@ -20,6 +20,7 @@ from agiwo.scheduler.supervisor import Supervisor
 from agiwo.schema.budget import Budget
 from agiwo.schema.content import UserInput
 from agiwo.schema.run import TerminationReason
+from agiwo.schema.setting import require_kind
 from agiwo.schema.state import AgentState, AgentStateStatus
 from agiwo.schema.stream import RunOutput, StreamEvent
 
@@ -166,9 +167,13 @@ class Scheduler:
         cancels the agent and all below it. `run_id` is the id of the task, when it is to have a certain one.
 
         Raises:
+            ConfigError: it cannot be asked this.
             StateConflict: it is at work, or sleeps, or waits for tasks; a `RuntimeError`, too.
             BudgetExhausted: the input alone has more tokens than the budget.
         """
+        require_kind("the agent that is submitted", agent, Agent)
+        require_kind("abort_signal", abort_signal, AbortSignal, optional=True)
+        require_kind("state_id", state_id, str, optional=True)
         supervisor = await self._opened()
         is_new = self._agents.get(agent.id) is not agent
         self._agents[agent.id] = agent
