@@ -68,7 +68,7 @@ def test_a_trace_as_json_is_its_object_and_its_spans(home: Home, trace: dict[str
     assert [span["kind"] for span in shown["spans"]] == ["agent", "llm_call", "tool_call", "tool_call", "llm_call"]
 
 
-@pytest.mark.parametrize(("command", "id"), [("show", "run_nowhere"), ("export", "0" * 31 + "1")])
+@pytest.mark.parametrize(("command", "id"), [("show", "z" * 32), ("export", "0" * 31 + "F")])
 def test_what_nobody_has_is_told_in_one_line(home: Home, command: str, id: str):
     ran = home.run("traces", command, id)
     assert (ran.code, ran.out) == (1, "")

@@ -1,5 +1,7 @@
 """Traces as the daemon tells them, page by page, for the commands that show them."""
 
+import re
+
 from agiwo_client import Client, RpcError
 from agiwo_protocol import run, trace
 
@@ -10,7 +12,7 @@ _PAGE = 1000
 _WORDY_PAGE = 25
 """Spans that are asked for at once, without and with what was said in them."""
 
-_TRACE_ID = 32
+_TRACE_ID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 
 TraceWithSpans = tuple[trace.Trace, list[trace.Span]]
 
@@ -56,8 +58,8 @@ async def _named(client: Client, id: str | None) -> dict[str, str]:
         if not newest:
             raise CommandFailed("there is no trace yet", hint='try: agiwod ask "…"')
         return {"run_id": newest[0].run_id}
-    if len(id) == _TRACE_ID and not id.startswith("run_"):
-        return {"trace_id": id}
+    if _TRACE_ID.fullmatch(id):
+        return {"trace_id": id.lower()}
     return {"run_id": (await client.call(run.FIND, run.FindParams(id=id))).run_id}
 
 
