@@ -11,8 +11,8 @@ from agiwo_protocol.paths import Paths
 from agiwod.settings import Settings, StorageSettings
 
 
-async def open_store(settings: Settings, paths: Paths) -> Store:
-    """The journal; the caller closes it.
+async def open_store(settings: Settings, paths: Paths, patience: float = 5.0) -> Store:
+    """The journal; the caller closes it. A server may take `patience` seconds for an operation.
 
     Raises:
         ConfigError: the settings cannot work.
@@ -20,7 +20,7 @@ async def open_store(settings: Settings, paths: Paths) -> Store:
     """
     storage = settings.storage
     if storage.kind == "mongodb":
-        return await open_journal("mongodb", **mongo_options(storage))
+        return await open_journal("mongodb", **mongo_options(storage), patience=patience)
     if storage.kind == "memory":
         return await open_journal("memory")
     paths.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

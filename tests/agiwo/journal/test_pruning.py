@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from agiwo.errors import NotFound
 from agiwo.journal.care import Measure, Store
+from agiwo.journal.memory import MemoryJournal
 from agiwo.journal.pruning import Family, Pruned, Retention, expendable, families, prune
 from agiwo.schema.record import Batch, Entry, Point, RunHead, Session, State, StateChange
 from agiwo.schema.run import RunStatus
@@ -137,3 +138,19 @@ def test_a_rule_keeps_the_newest_and_never_what_was_just_used_or_is_not_over(rul
         family("e", 5 * DAY),
     ]
     assert {name for each in expendable(known, rule, NOW) for name in each.sessions} == set(gone)
+
+
+class Busy(MemoryJournal):
+    """A journal in which somebody goes on with a session while it is being looked at."""
+
+    async def states(self, **filters: Any) -> list[State]:
+        await self.append(Session("session of b", "agent", DAY, NOW))
+        return await super().states(**filters)
+
+
+async def test_of_many_that_go_at_once_only_those_that_somebody_goes_on_with_stay() -> None:
+    store = Busy()
+    for run in "abc":
+        await ran(store, run, 10)
+    assert await prune(store, MONTH, NOW) == Pruned(2, 2)
+    assert await left(store) == ["b"]

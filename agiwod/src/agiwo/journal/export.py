@@ -1,8 +1,9 @@
 """A journal as lines of JSON, and such lines as part of a journal, of whatever kind. Decides nothing about its runs."""
 
+import asyncio
 import base64
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -19,6 +20,13 @@ VERSION: Final = 1
 """Of the lines. A newer one is refused."""
 
 _SPILLED: Final = re.compile(rb'"blob":"([0-9a-f]{64})"')
+
+_AHEAD: Final = 32
+"""Runs that are read at once."""
+
+_TOGETHER: Final = 100
+_TOGETHER_BYTES: Final = 8 * 1024 * 1024
+"""Lines that are added at once, and bytes of them."""
 
 Line = dict[str, Any]
 Hide = Callable[[Any], Any]
@@ -44,17 +52,17 @@ async def export_lines(store: Store, hide: Hide) -> AsyncGenerator[Line]:
     for session in reversed(await all_sessions(store)):
         yield {"session": hide(asdict(replace(session, owner="")))}
     exported = set[str]()
-    for head in reversed(await all_runs(store)):
-        records = await store.load(head.run)
-        now = await store.run(head.run)
-        if now is None:  # it was forgotten meanwhile
-            continue
-        for name in sorted(_blobs_of(records) - exported):
-            exported.add(name)
-            async for line in _blob_lines(store, name):
-                yield line
-        entries = [hide(_entry(record)) for record in records]
-        yield {"run": hide(asdict(replace(now, owner=""))), "records": entries}
+    heads = (await all_runs(store))[::-1]
+    for at in range(0, len(heads), _AHEAD):
+        for head, records in await asyncio.gather(*(_loaded(store, head.run) for head in heads[at : at + _AHEAD])):
+            if head is None:  # it was forgotten meanwhile
+                continue
+            for name in sorted(_blobs_of(records) - exported):
+                exported.add(name)
+                async for line in _blob_lines(store, name):
+                    yield line
+            entries = [hide(_entry(record)) for record in records]
+            yield {"run": hide(asdict(replace(head, owner=""))), "records": entries}
     for state in reversed(await all_states(store)):
         yield {"state": hide(asdict(state))}
 
@@ -69,18 +77,36 @@ async def import_lines(store: Store, lines: AsyncIterable[bytes], told: Callable
         StorageError: the store refused; what was added before stays, and the same import can be made again.
     """
     done, number = Imported(), 0
+    waiting, size = list[Coroutine[Any, Any, None]](), 0
     async for raw in lines:
         number += 1
-        if not raw.strip():
-            continue
-        try:
-            line = orjson.loads(raw)
-            _check_version(line, number)
-            await _add(store, line, done)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"line {number} is not one of an export: {error!r}") from error
-        told(done)
+        waiting.append(_add_line(store, raw, number, done))
+        size += len(raw)
+        # Those that are added at once go into one commit. The first line is alone: it says whether this is an export.
+        if number == 1 or len(waiting) == _TOGETHER or size > _TOGETHER_BYTES:
+            await _all(waiting)
+            waiting, size = [], 0
+            told(done)
+    await _all(waiting)
     return done
+
+
+async def _all(adding: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Let all come to an end, then raise the first error."""
+    for outcome in await asyncio.gather(*adding, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _add_line(store: Store, raw: bytes, number: int, done: Imported) -> None:
+    if not raw.strip():
+        return
+    try:
+        line = orjson.loads(raw)
+        _check_version(line, number)
+        await _add(store, line, done)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"line {number} is not one of an export: {error!r}") from error
 
 
 def _check_version(line: Line, number: int) -> None:
@@ -121,6 +147,11 @@ async def _add_run(store: Store, line: Line, done: Imported) -> None:
     entries = tuple(Entry(**entry) for entry in line["records"])
     await store.append(Batch(head.run, entries, status=head.status, create=head, wake=head.wake))
     done.runs += 1
+
+
+async def _loaded(store: Store, run: str) -> tuple[RunHead | None, list[Record]]:
+    records = await store.load(run)
+    return await store.run(run), records
 
 
 def _entry(record: Record) -> Line:

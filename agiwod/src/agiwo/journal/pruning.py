@@ -1,6 +1,6 @@
 """What of a journal is kept, and what may go: decides by its indexes, and never parts what belongs together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,6 +8,9 @@ from agiwo.journal.care import Store
 from agiwo.schema.record import Point, RunHead, Session, State
 
 _PAGE: Final = 1000
+
+_TOGETHER: Final = 100
+"""Runs that are forgotten in one transaction, of a larger family all: few enough that others need not wait."""
 
 RECENT: Final = 3600.0
 """Seconds since its last use within which somebody may still be about to go on with a session."""
@@ -50,11 +53,33 @@ async def prune(store: Store, retention: Retention, now: float, recent: float = 
         StorageError: the store refused; what was forgotten before stays so.
     """
     runs = sessions = 0
-    for family in expendable(await families(store), retention, now, recent):
-        forgotten = await store.forget(sorted(family.sessions), family.used_at)
-        runs += forgotten
-        sessions += len(family.sessions) if forgotten or not family.runs else 0
+    for group in _in_groups(expendable(await families(store), retention, now, recent)):
+        for gone in await _forget(store, group):
+            runs += gone.runs
+            sessions += len(gone.sessions)
     return Pruned(runs, sessions, await store.sweep() if runs else 0)
+
+
+async def _forget(store: Store, group: Sequence[Family]) -> Sequence[Family]:
+    """Those of the families that could be forgotten: all at once, or, when somebody goes on with one, the others."""
+    wanted = sorted(session for family in group for session in family.sessions)
+    forgotten = await store.forget(wanted, max(family.used_at for family in group))
+    if forgotten or len(group) == 1:
+        return group if forgotten or not group[0].runs else ()
+    return [family for each in group for family in await _forget(store, [each])]
+
+
+def _in_groups(families: Iterable[Family]) -> Iterator[list[Family]]:
+    """The families by what is forgotten in one transaction."""
+    group, runs = list[Family](), 0
+    for family in families:
+        if group and runs + family.runs > _TOGETHER:
+            yield group
+            group, runs = [], 0
+        group.append(family)
+        runs += family.runs
+    if group:
+        yield group
 
 
 async def pruned(store: Store, retention: Retention, now: float, recent: float = RECENT) -> Pruned:

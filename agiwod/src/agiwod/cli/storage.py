@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, TypeVar
 
 import typer
 from agiwo_protocol.paths import Paths, locate
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from agiwod.settings import Settings
 
 T = TypeVar("T")
+
+_PATIENCE: Final = 60.0
+"""Seconds that a server may take for an operation: here one may be about a very long run."""
 
 storage = typer.Typer(help="What is kept: how much, how long, and as a file.", no_args_is_help=True)
 
@@ -153,7 +156,7 @@ def _with_store(
         raise CommandFailed(f"{file} is not there yet", hint="a daemon makes it with its first run")
 
     async def use() -> T:
-        store = await open_store(settings, paths)
+        store = await open_store(settings, paths, _PATIENCE)
         try:
             return await work(store)
         finally:
