@@ -8,7 +8,7 @@ import pytest
 from agiwo_protocol.run import RunEvent
 from agiwod.cli.screen import Screen, without_controls
 from agiwod.cli.table import aligned, show_table
-from agiwod.cli.telling import Telling
+from agiwod.cli.telling import Telling, Waiting
 
 PLAIN = {"NO_COLOR": "1"}
 USAGE = {"inputTokens": 12, "outputTokens": 34}
@@ -85,6 +85,15 @@ def test_tool_calls_are_told_as_they_start_and_as_they_end():
     assert on_terminal([opened, *arguments, ended]) == (
         'calculator(expression="6*7") …\ncalculator(expression="6*7") ok, 0.1 s: 42\n'
     )
+
+
+def test_what_a_tool_says_while_it_works_is_what_is_waited_for():
+    rendering = Telling()
+    opened = event("item/started", "t", kind="toolCall", callId="c", name="build")
+    outputs = [delta(text, "t", kind="toolOutput") for text in ("one\n[/dim] two\n", "\n", "[3/4]")]
+    waited = [rendering.tell(each) for each in (opened, *outputs)]
+
+    assert waited == [[Waiting("build")], [Waiting("build: [/dim] two")], [], [Waiting("build: [3/4]")]]
 
 
 def test_a_failed_tool_call_says_error_and_quotes_the_tool():

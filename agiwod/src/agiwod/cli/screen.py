@@ -122,11 +122,14 @@ class Screen:
     def _wait(self, reason: str) -> None:
         if not self._err.is_styled or self._out.is_open or self._err.is_open:
             return
+        from rich.text import Text as Words
+
         if self._spinner is None:
             from rich.console import Console
 
             self._spinner = Console(file=self._err.file).status("")
-        self._spinner.update(f"[dim]{without_controls(reason)}[/dim]")
+        # Not as markup: what a tool says while it works may look like some.
+        self._spinner.update(Words(without_controls(reason), style="dim"))
         self._spinner.start()
 
     def _rest(self) -> None:

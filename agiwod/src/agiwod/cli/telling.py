@@ -150,6 +150,9 @@ class Telling:
                 return self._spoken(Voice.THOUGHT, item, data)
             case "toolArguments" if item in self._calls:
                 return self._calls[item].add(data["attempt"], data["text"])
+            case "toolOutput" if item in self._calls and data["text"].strip():
+                last = data["text"].strip().splitlines()[-1]
+                return [Waiting(f"{self._calls[item].name}: {_short(last, _LONGEST_OUTPUT)}")]
             case _:
                 return []
 
