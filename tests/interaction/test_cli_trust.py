@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from terminal_lab import AGIWOD, Home, Ran, home_at
@@ -86,6 +87,36 @@ def test_a_changed_project_asks_again_and_a_revoked_one_is_forgotten(home: Home,
     assert (told["trusted"], told["verdict"], told["wants"]["agents"]["local"]["tools"]) == (False, "changed", ["bash"])
     assert run(home, project, "trust", "--revoke").out == f"{project} is trusted no more\n"
     assert run(home, project.parent, "trust", str(project), "--revoke").out == f"{project} was not trusted\n"
+
+
+@pytest.mark.parametrize("more", [(), ("--standalone",)])
+@pytest.mark.parametrize("says_where", [True, False])
+def test_an_editor_works_where_it_says_else_where_its_pump_was_started(
+    home: Home, project: Path, more: tuple[str, ...], says_where: bool
+):
+    (project / "local.json").write_text('{"turns": [{"text": "hi"}]}')
+    run(home, project, "trust", "--yes")
+    params: dict[str, Any] = {"protocolVersion": 1, "clientInfo": {"name": "editor"}}
+    params |= {"workspace": {"cwd": str(project / "src")}} if says_where else {}
+    asked: list[tuple[str, dict[str, Any]]] = [("initialize", params), ("agent/list", {})]
+    lines = [{"jsonrpc": "2.0", "id": id, "method": name, "params": said} for id, (name, said) in enumerate(asked)]
+    told = run(
+        home, home.path if says_where else project, "stdio", *more, stdin="\n".join(map(json.dumps, lines)) + "\n"
+    )
+    answers = {each["id"]: each["result"] for each in map(json.loads, told.out.splitlines())}
+    assert {each["agentId"]: each["source"] for each in answers[1]["agents"]}["local"] == "project"
+
+
+def test_the_doctor_tells_of_the_project(home: Home, project: Path):
+    def told() -> list[str]:
+        found = json.loads(run(home, project, "doctor", "--json").out)["findings"]
+        return [each["state"] for each in found if each["area"] == "project"]
+
+    assert told() == ["warning"]
+    run(home, project, "trust", "--yes")
+    assert told() == ["ok"]
+    (project / ".agiwod.toml").write_text("[models.x]\n")
+    assert told() == ["fault"]
 
 
 def test_what_can_be_no_project_is_a_fault_of_the_user(home: Home, project: Path):

@@ -61,7 +61,8 @@ class Opening:
         message = jsonrpc.read(frame) if isinstance(frame, bytes) else None
         if not isinstance(message, Request) or message.method != "initialize" or not is_plain(message.params):
             return None
-        self.greeting = Greeting(ids.fresh("conn"), message.params if isinstance(message.params, dict) else {})
+        params = message.params if isinstance(message.params, dict) else {}
+        self.greeting = Greeting(ids.fresh("conn"), params, _here())
         return jsonrpc.result(message.id, welcome(self.identity, self.greeting.connection_id, program=__version__))
 
     def _send(self, body: bytes) -> None:
@@ -72,3 +73,10 @@ class Opening:
         if sys.platform == "win32":
             return False  # only a socket can be waited for there
         return bool(select.select([self.source], [], [], patience)[0])
+
+
+def _here() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None  # it was removed

@@ -62,7 +62,10 @@ def _is_text(place: bytes) -> bool:
 def _preface(face: str) -> "Preface":
     from agiwo_protocol.preface import Preface
 
-    return Preface(face, {"cwd": os.getcwd()})
+    try:
+        return Preface(face, {"cwd": os.getcwd()})
+    except OSError:
+        return Preface(face)  # it was removed
 
 
 def _serve_alone(face: str | None) -> int:
@@ -73,8 +76,8 @@ def _serve_alone(face: str | None) -> int:
     opening = Opening(*claim())
     if face is None:
         opening.listen()
-    else:
-        opening.frames.append(_preface(face))
+    if opening.greeting is None:
+        opening.frames.insert(0, _preface(face or "rpc"))
     from agiwod.cli.foreground import run_standalone
 
     run_standalone(opening)

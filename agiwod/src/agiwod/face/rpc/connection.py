@@ -60,7 +60,7 @@ class Connection:
         self._peer = Peer(channel, self._serve, self._hear, urgent=URGENT)
         self._handshake = asyncio.Lock()
         self._client: InitializeParams | None = None
-        self._cwd = cwd
+        self._cwd = greeting.cwd if greeting else cwd
         self._leaving = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._subscription: asyncio.Task[None] | None = None

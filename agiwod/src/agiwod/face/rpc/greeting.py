@@ -24,10 +24,14 @@ _SHORT: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """A handshake that was held: the connection's id in the answer, and the params, which are right."""
+    """A handshake that was held: the connection's id in the answer, and the params, which are right.
+
+    `cwd` is where the client works, as far as its process tells.
+    """
 
     connection_id: str
     params: Mapping[str, Any]
+    cwd: str | None = None
 
 
 def welcome(identity: Identity, connection_id: str, *, program: str, version: int = PROTOCOL_VERSION) -> dict[str, Any]:
