@@ -21,7 +21,7 @@ PROMISED = {
     "agiwo.llm": ["Model", "StreamChunk", "OpenAIModel", "AnthropicModel", "DeepseekModel", "NvidiaModel"],
     "agiwo.observability": [
         *["BaseTraceStorage", "InMemoryTraceStorage", "SQLiteTraceStorage", "TraceCollector", "TraceQuery"],
-        *["Trace", "Span"],
+        *["Trace", "Span", "MongoTraceStorage"],
     ],
     "agiwo.tool": ["BaseTool", "ToolDefinition", "ToolResult", "AgentTool", "as_tool"],
     "agiwo.scheduler": [
