@@ -1,8 +1,9 @@
 """The effect of a tool call. What the tool does wrong is a result that the model can read."""
 
-from collections.abc import Mapping
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import orjson
@@ -26,7 +27,7 @@ class ToolStep:
         scope.open(item, "toolCall", callId=arg["id"], name=arg["name"])
         call = ToolCall(arg["id"], arg["name"], arg["arguments"])
         approval = arg.get("approval")
-        context = replace(context_of(scope), tell=partial(scope.delta, item, "toolOutput"))
+        context = replace(context_of(scope), tell=_telling(scope, item))
         result = await self._executor.execute(call, context, approved=approval is not None)
         output = {"content": result.content, "isError": not result.is_success}
         if result.content_for_user is not None:
@@ -37,6 +38,19 @@ class ToolStep:
         if result.termination_reason is not None:
             value["termination"] = str(result.termination_reason)
         return StepResult(value, [tool_call_item(item, arg, output, round(1000 * result.duration))])
+
+
+def _telling(scope: StepScope, item: str) -> Callable[[str], None]:
+    """What shows the readers of the run what a call says while it goes on, from whichever thread it says so."""
+    loop, own = asyncio.get_running_loop(), threading.get_ident()
+
+    def tell(text: str) -> None:
+        if threading.get_ident() == own:
+            scope.delta(item, "toolOutput", text)
+        else:
+            loop.call_soon_threadsafe(scope.delta, item, "toolOutput", text)
+
+    return tell
 
 
 def _changed(approval: Mapping[str, Any] | None) -> str:
