@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:777df3e9eb90af95a87a3087e1d0f57b1445a4698d58cac3f5f0349e4682bf14"
+SCHEMA_HASH: Final = "sha256:50982b68bb09e49aa7e6362f0b426fa5d10e787733492824e64f205e08c6926e"
 
 CAPABILITIES: Final = (
     "agent",

@@ -106,7 +106,10 @@ class GetParams(Wire):
 
 
 class GetResult(Wire):
-    """The trace, and its spans behind the first `after`; `total` tells how many there are."""
+    """The trace, and its spans behind the first `after`; `total` tells how many there are.
+
+    With `content` a page may have fewer than the `limit`, so that a message can hold it.
+    """
 
     trace: Trace
     spans: list[Span]

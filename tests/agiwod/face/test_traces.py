@@ -1,7 +1,10 @@
 """Traces on the wire: listed, shown with their spans, and refused when nobody has them."""
 
+from typing import Any
+
 import pytest
 from agiwo.agent import Agent
+from agiwo.testing import RecordingTool, ScriptedModel
 from agiwo_protocol.errors import Conflict, InvalidParams, NotFound
 from daemon_lab import LiveModel, calling, running, scripted
 
@@ -84,6 +87,26 @@ async def test_pages_of_one_trace_are_of_one_reading() -> None:
 
     assert first["spans"] + second["spans"] == whole
     assert elsewhere["spans"][0]["runId"] == other
+
+
+async def test_what_was_said_comes_in_pages_that_a_message_can_hold() -> None:
+    turns: list[Any] = [{"toolCalls": [{"name": "tells", "arguments": {}}] * 40}] * 3
+    tool = RecordingTool("tells", results=["x" * 40_000])
+    agent = Agent("wordy", "", ScriptedModel(turns=[*turns, {"text": "Done."}]), [tool])
+    async with running(agent) as daemon, calling(daemon) as caller:
+        run = await caller.start("wordy")
+        await caller.call("run/wait", runId=run)
+        spans: list[dict[str, object]] = []
+        pages = 0
+        while True:
+            page = await caller.call("trace/get", runId=run, content=True, after=len(spans))
+            spans, pages = [*spans, *page["spans"]], pages + 1
+            assert len(str(page)) < 8 * 2**20
+            if len(spans) == page["total"]:
+                break
+
+    assert (len(spans), len({span["spanId"] for span in spans})) == (125, 125)
+    assert 3 < pages < 20
 
 
 async def test_every_filter_leaves_out_what_does_not_fit() -> None:

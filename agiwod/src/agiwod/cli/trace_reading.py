@@ -9,8 +9,7 @@ from agiwod.cli.failure import CommandFailed
 from agiwod.cli.talk import talk
 
 _PAGE = 1000
-_WORDY_PAGE = 25
-"""Spans that are asked for at once, without and with what was said in them."""
+"""Spans that are asked for at once; with what was said in them fewer may come."""
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 
@@ -66,8 +65,7 @@ async def _named(client: Client, id: str | None) -> dict[str, str]:
 async def _pages(client: Client, named: dict[str, str], content: bool) -> TraceWithSpans:
     spans: list[trace.Span] = []
     while True:
-        limit = _WORDY_PAGE if content else _PAGE
-        params = trace.GetParams.model_validate({**named, "content": content, "after": len(spans), "limit": limit})
+        params = trace.GetParams.model_validate({**named, "content": content, "after": len(spans), "limit": _PAGE})
         page = await client.call(trace.GET, params)
         spans += page.spans
         if not page.spans or len(spans) >= page.total:

@@ -85,7 +85,8 @@ class Traces:
         held, self._held = self._held, None
         is_at_hand = held and held[0] == asked and (after or _is_whole(held[1]))
         found = held[1] if held and is_at_hand else await self._read(asked)
-        if after + limit < len(found.spans):
+        # With what was said a page may end before its limit.
+        if asked.content or after + limit < len(found.spans):
             self._held = asked, found
         return found, found.spans[after : after + limit]
 

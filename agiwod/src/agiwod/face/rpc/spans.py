@@ -1,9 +1,14 @@
 """Traces and their spans as the wire says them. Decides nothing."""
 
+from typing import Final
+
 from agiwo.observability import Span, Trace, semconv
 from agiwo_protocol import trace as wire
 
 from agiwod.face.rpc.moment import moment
+
+_LONGEST: Final = 1_000_000
+"""Characters of what was said at once that are told; a message has to hold them."""
 
 
 def trace_object(value: Trace) -> wire.Trace:
@@ -48,7 +53,7 @@ def span_object(value: Span) -> wire.Span:
         "run_id": value.run_id,
         "depth": value.depth,
         "links": list(value.links),
-        "attributes": {**value.attributes, **semconv.content(value)},
+        "attributes": {**value.attributes, **{name: text[:_LONGEST] for name, text in semconv.content(value).items()}},
         "metrics": dict(value.metrics),
     }
     return wire.Span.model_validate(told)

@@ -1,9 +1,10 @@
 """trace/…: what runs did, as spans."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from agiwo.observability import TraceQuery
+from agiwo.observability import Span, TraceQuery
 from agiwo_protocol import trace
 
 from agiwod.face.rpc import spans
@@ -13,6 +14,9 @@ from agiwod.runtime.traces import Asked
 
 _GRAIN: Final = 1e-6
 """Seconds that a time loses on the wire: a trace that began at a time of the wire fits that time."""
+
+_PLENTY: Final = 1_000_000
+"""Characters of what was said behind which a page of spans ends."""
 
 
 @methods.on(trace.LIST)
@@ -43,5 +47,16 @@ async def get_trace(connection: Connection, params: trace.GetParams) -> trace.Ge
     """One trace, with a page of its spans."""
     asked = Asked(params.trace_id, params.run_id, params.content)
     found, page = await connection.daemon.traces.get(asked, params.after, params.limit)
-    shown = [spans.span_object(each) for each in page]
-    return trace.GetResult(trace=spans.trace_object(found), spans=shown, total=len(found.spans))
+    return trace.GetResult(trace=spans.trace_object(found), spans=_told(page), total=len(found.spans))
+
+
+def _told(page: Sequence[Span]) -> list[trace.Span]:
+    """The spans, as many as fit a message: what was said may be long, and the next page goes on behind them."""
+    told: list[trace.Span] = []
+    letters = 0
+    for span in page:
+        told.append(spans.span_object(span))
+        letters += sum(len(value) for value in told[-1].attributes.values() if isinstance(value, str))
+        if letters > _PLENTY:
+            break
+    return told
