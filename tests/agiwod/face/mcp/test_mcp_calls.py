@@ -12,7 +12,7 @@ from agiwod.runtime.exposure import Exposure
 from daemon_lab import LiveModel, running, scripted
 from mcp import MCPError
 from mcp_lab import ERAS, Era, asking
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, Implementation, TextContent
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +92,15 @@ async def test_what_is_wrong_is_told_so_that_a_model_can_put_it_right(era: Era) 
         with pytest.raises(MCPError, match="did you mean 'echo'") as refused:
             await client.call_tool("ech", {"input": "hi"})
         assert refused.value.code == -32602
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_others_are_told_who_is_connected_and_who_left(era: Era) -> None:
+    async with running() as daemon:
+        async with asking(daemon, era, client_info=Implementation(name="host", version="1")) as client:
+            await client.list_tools()
+            assert [(each.name, each.version) for each in daemon.clients.list()] == [("host", "1")]
+        assert daemon.clients.list() == []
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -5,12 +5,15 @@ from typing import Any
 
 import anyio
 import pytest
+from agent_lab import Careful
 from agiwo.agent import Agent
 from agiwo.schema.run import RunStatus
+from agiwo.testing import ScriptedModel
 from daemon_lab import PATIENCE, LiveModel, running
 from http_lab import on_the_web
 from mcp.server.subscriptions import ToolsListChanged
 from mcp_lab import ERAS, Era, asking_over_http
+from mcp_types import ElicitResult
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +64,23 @@ async def test_a_call_that_is_cancelled_over_http_cancels_its_run(era: Era) -> N
             tasks.cancel_scope.cancel()
         run = (await daemon.runs.list())[0].head.run
         assert (await daemon.runs.result(run)).status == RunStatus.CANCELLED
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_user_is_asked_over_http(era: Era) -> None:
+    async def allow(context: Any, params: Any) -> ElicitResult:
+        return ElicitResult(action="accept", content={"decision": "allow_once"})
+
+    tool = Careful("delete")
+    turns = [{"toolCalls": [{"name": "delete", "arguments": {"n": 1}}]}, {"text": "Done."}]
+    careful = Agent("careful", "", ScriptedModel(turns=turns), [tool])
+    async with (
+        running(careful) as daemon,
+        on_the_web(daemon) as web,
+        asking_over_http(web, era, elicitation_callback=allow) as client,
+    ):
+        result = await client.call_tool("careful", {"input": "hi"})
+        assert (result.structured_content["response"], len(tool.calls)) == ("Done.", 1)
 
 
 async def test_changes_are_heard_over_http() -> None:

@@ -2,6 +2,7 @@
 
 from agiwo_protocol.channel import Channel
 
+from agiwod.face.mcp.guest import Guest
 from agiwod.face.mcp.server import McpServer
 from agiwod.face.mcp.streams import Reading, Writing
 from agiwod.runtime.daemon import Daemon
@@ -14,9 +15,12 @@ async def hold(daemon: Daemon, channel: Channel, cwd: str | None = None) -> None
     """
     reading = Reading(channel)
     server = McpServer(daemon, lambda: reading.is_over, cwd)
+    guest = Guest(daemon, channel.credentials)
+    server.server.middleware.append(guest.meet)
     forget = daemon.on_end(server.answered)
     try:
         await server.run(reading, Writing(channel))
     finally:
         forget()
+        guest.leave()
         await channel.close()
