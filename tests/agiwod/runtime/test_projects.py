@@ -229,6 +229,15 @@ async def test_a_client_in_no_project_hears_nothing_of_one(ground: Ground, tmp_p
         assert "workspace" not in caller.greeting
 
 
+@pytest.mark.parametrize("cwd", ["", "/nul\0", "/" + "x" * 4000, "/circle", "/proc/1/root/none", "~", "C:\\work"])
+async def test_a_place_that_is_none_is_in_no_project(ground: Ground, cwd: str, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    place = str(tmp_path / "circle") if cwd == "/circle" else cwd
+    async with ground.daemon() as daemon, calling(daemon, greet=False) as caller:
+        assert "workspace" not in await caller.shake_hands(workspace={"cwd": place})
+        await caller.read(await caller.start("usual"))
+
+
 async def test_who_has_the_agent_that_comes_with_agiwod_has_it_in_a_project_too(ground: Ground) -> None:
     (ground.home / "config.toml").write_text("")
     ground.trust()

@@ -69,14 +69,24 @@ class Project:
 
 def find_project(place: Path, trusts: frozenset[Path] = frozenset()) -> Path | None:
     """The nearest directory that is a project, from that place upwards; also one of those that somebody `trusts`."""
-    here = place.resolve()
+    try:
+        here = place.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None  # a circle of links, or no path at all
     return next((each for each in (here, *here.parents) if each in trusts or _is_marked(each)), None)
 
 
 def _is_marked(directory: Path) -> bool:
     # The skills in a home are the user's own, and no project's.
-    marks = _MARKS[:1] if directory == Path.home().resolve() else _MARKS
+    marks = _MARKS[:1] if directory == _home() else _MARKS
     return any(os.path.lexists(directory / mark) for mark in marks)
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home().resolve()
+    except RuntimeError:
+        return None  # nobody says where it is
 
 
 def read_project(root: Path) -> Project:
