@@ -38,7 +38,9 @@ SPARED = {
     "agiwod.cli.stdio": {"asyncio", "subprocess", "logging", "importlib.metadata", "traceback", "hashlib", "typer"},
     "agiwod.opening": {"asyncio", "subprocess", "logging", "importlib.metadata", "pydantic", "sqlite3", "typer"},
     "agiwod.cli.tree": {"asyncio", "rich.console", "importlib.metadata", "sqlite3", "yaml", "watchfiles"},
-    "agiwod.app": {"yaml", "watchfiles", "mcp"},
+    "agiwod.app": {"mcp", "starlette", "uvicorn", "watchfiles", "yaml"},
+    "agiwod.face.mcp.face": {"mcp", "mcp_types", "starlette", "httpx2"},
+    "agiwod.face.mcp.endpoint": {"mcp", "mcp_types", "uvicorn"},
 }
 """What is not to be loaded either, whoever it comes from: each of these costs a start what it can least afford."""
 
