@@ -140,7 +140,8 @@ async def test_a_server_gets_no_variable_that_was_not_meant_for_it(monkeypatch: 
         assert (found["OWN"], found["HOME"]) == ("value", "/elsewhere")
         assert set(found) <= {
             *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER"),
-            *("OWN", "TEST_MARK", "AGIWO_MCP_PROCESS"),
+            *("OWN", "TEST_MARK", "AGIWO_MCP_PROCESS", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),
+            *("XDG_RUNTIME_DIR", "XDG_STATE_HOME"),
         }
 
 

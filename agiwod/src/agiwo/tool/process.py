@@ -19,7 +19,12 @@ _REAP = 1.0
 """Seconds to wait for the end of what was killed; what the kernel holds longer is left to it."""
 
 
-_HANDED_ON: Final = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
+_PLACES: Final = ("CACHE_HOME", "CONFIG_HOME", "DATA_HOME", "RUNTIME_DIR", "STATE_HOME")
+
+_HANDED_ON: Final = (
+    *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER"),
+    *(f"XDG_{place}" for place in _PLACES),
+)
 
 
 def plain_environment() -> dict[str, str]:
