@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import warnings
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -338,3 +339,29 @@ async def test_blobs_that_nothing_names_go_an_hour_after_they_were_written(
         await journal.get_blob(unnamed)
     assert await journal.put_blob(b"unnamed") == unnamed
     assert await journal.get_blob(unnamed) == (b"unnamed", 7)
+
+
+async def test_a_program_that_forgets_to_close_ends_all_the_same_and_its_record_is_there(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    program = f"""
+import asyncio
+from agiwo.journal.mongo import open_mongo
+from agiwo.schema.record import Batch, Entry, RunHead, Session
+from agiwo.schema.run import RunStatus
+
+async def main():
+    journal = await open_mongo({database["uri"]!r}, {database["db_name"]!r}, lock_dir={str(database["lock_dir"])!r})
+    head = RunHead("theirs", "t", "agent", RunStatus.RUNNING, 1.0, 1.0)
+    await journal.append(Session("t", "agent", 1.0, 1.0), Batch("theirs", (Entry("a", {{}}, 1.0),), create=head))
+    asyncio.ensure_future(journal.append(Batch("theirs", (Entry("b", {{}}, 1.0),))))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+asyncio.run(main())
+"""
+    ending = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(ending.communicate(), 30)
+    assert (ending.returncode, said.decode()) == (0, "")
+    assert len(await journal.load("theirs")) in (1, 2)
+    assert [head.run for head in await journal.claim()] == ["r", "theirs"]

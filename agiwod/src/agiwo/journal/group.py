@@ -83,6 +83,9 @@ class Group:
         return group
 
     def _settle(self, group: Sequence[Append], future: asyncio.Future[list[Outcome]]) -> None:
+        if future.cancelled():
+            self._drop(group)
+            return
         error = future.exception()
         outcomes = [error] * len(group) if error else future.result()
         for append, outcome in zip(group, outcomes, strict=True):
@@ -92,6 +95,14 @@ class Group:
             rest.add_done_callback(lambda _: self._commit_next())
         else:
             self._commit_next()
+
+    def _drop(self, group: Sequence[Append]) -> None:
+        """The event loop ends, and with it whoever waits: nothing more is begun."""
+        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        for append in (*group, *waiting):
+            append.done.cancel()
+            self._queue.task_done()
+        self._is_busy = False
 
     def _tell(self, append: Append, outcome: list[Record] | BaseException) -> None:
         if not isinstance(outcome, BaseException):
