@@ -1,12 +1,11 @@
 """A tool as a server describes it. What it says of itself is a hint from a stranger, and is treated as one."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Final
-
-import orjson
 
 from agiwo.mcp.naming import full_name, model_name
 from agiwo.schema.tool import Effect
@@ -60,5 +59,5 @@ class OfferedTool:
     def version(self) -> str:
         """A digest of all that it says of itself: who has approved of it has approved of this."""
         said = [self.name, self.description, self.parameters, self.annotations]
-        written = orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-        return blake2b(written, digest_size=12).hexdigest()
+        # Not with orjson, which refuses the large numbers that a stranger's schema may hold.
+        return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).hexdigest()
