@@ -128,7 +128,8 @@ def _environment() -> dict[str, str]:
         stem, _, version = name.partition(".so.")
         for file in bundled.glob(f"{stem}-*.so.{version}*"):
             (links / name).symlink_to(file)
-    return os.environ | {"LD_LIBRARY_PATH": f"{links}{os.pathsep}{os.environ.get('LD_LIBRARY_PATH', '')}"}
+    places = [str(links), str(bundled), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    return os.environ | {"LD_LIBRARY_PATH": os.pathsep.join(places)}
 
 
 def _complaint(said: str) -> str:
