@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from agent_lab import calls
 from agiwo import AbortSignal, Agent, AgentHooks, RunOutput, Scheduler, SchedulerConfig
-from agiwo.errors import Conflict, NotFound
+from agiwo.errors import ConfigError, Conflict, NotFound
 from agiwo.llm.base import Message
 from agiwo.scheduler import AgentStateStatus, AgentStateStorageConfig
 from agiwo.schema.chunk import StreamChunk
+from agiwo.schema.event import RUN_SLEEPING
 from agiwo.schema.run import TerminationReason
 from agiwo.schema.stream import EventType
 from agiwo.schema.tool import ExecutionContext
-from agiwo.testing import RecordingTool
+from agiwo.testing import FrozenClock, RecordingTool
 from scheduler_lab import DONE, HANGING, Parts, agent_with, model_of, nap, spawn
 
 pytestmark = pytest.mark.anyio
@@ -288,6 +289,29 @@ async def test_two_schedulers_and_an_agent_share_a_file_and_leave_each_other_alo
     assert (await second.wait_for("sleeper", timeout=5)).response == "Done."
     assert {state.id for state in await second.list(roots=True)} == {"root", "sleeper"}
     await second.stop()
+
+
+async def test_with_a_clock_of_its_own_a_test_wakes_agents_at_their_time_and_not_a_hair_before(
+    storage: AgentStateStorageConfig,
+) -> None:
+    clock = FrozenClock()
+    night = calls(nap("timer", delay_seconds=8, time_unit="hours"))
+    async with Scheduler(SchedulerConfig(storage), clock=clock) as scheduler:
+        await scheduler.submit(agent_with({"go": [night, DONE]}), "go")
+        async for event in scheduler.events("root"):
+            if event.name == RUN_SLEEPING:
+                break
+        clock.advance(8 * 3600 - 0.001)
+        assert (await scheduler.tree("root")).state.status == AgentStateStatus.SLEEPING
+        clock.advance(0.001)
+        assert (await scheduler.wait_for("root", timeout=5)).response == "Done."
+
+
+async def test_one_store_has_one_clock_in_a_process(tmp_path: Path) -> None:
+    config = SchedulerConfig(AgentStateStorageConfig("sqlite", {"db_path": tmp_path / "s.db"}))
+    async with Scheduler(config):
+        with pytest.raises(ConfigError, match="another clock"):
+            await Scheduler(config, clock=FrozenClock()).start()
 
 
 async def test_who_stops_waits_for_no_agents_but_its_own(tmp_path: Path) -> None:

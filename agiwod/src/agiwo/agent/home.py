@@ -14,9 +14,10 @@ from agiwo.agent.observers import LINGER, Observers
 from agiwo.agent.output_type import OutputType
 from agiwo.agent.reader import TreeReader
 from agiwo.agent.storage import RunStepStorageConfig
+from agiwo.clock import Clock
 from agiwo.durable import SPEC, Program
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.errors import AgiwoError, NotFound, StorageError
+from agiwo.errors import AgiwoError, ConfigError, NotFound, StorageError
 from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
 from agiwo.observability.collector import Keeping, TraceCollector
@@ -46,8 +47,8 @@ class Home:
     for a scheduler is run by a scheduler's agents, and nothing else is.
     """
 
-    def __init__(self, storage: RunStepStorageConfig) -> None:
-        self._storage = storage
+    def __init__(self, storage: RunStepStorageConfig, clock: Clock | None = None) -> None:
+        self._storage, self.clock = storage, clock
         self._residents: list[Resident] = []
         self._engine: EmbeddedEngine | None = None
         self._door = asyncio.Lock()
@@ -142,7 +143,7 @@ class Home:
             self.observers.follow(engine, head)
             self._approvers.follow(engine, head)
 
-        engine = EmbeddedEngine(journal, self, on_run=follow, pool_of=self._pool_of)
+        engine = EmbeddedEngine(journal, self, clock=self.clock, on_run=follow, pool_of=self._pool_of)
         meet(engine)
         await engine.recover()
         return engine
@@ -259,9 +260,16 @@ async def _cancel_on(signal: AbortSignal, engine: EmbeddedEngine, run: str) -> N
 _homes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Home]] = WeakKeyDictionary()
 
 
-def home_for(storage: RunStepStorageConfig) -> Home:
-    """The home over this store: the one that all agents on this event loop share who name it, in memory a new one."""
+def home_for(storage: RunStepStorageConfig, clock: Clock | None = None) -> Home:
+    """The home over this store: the one that all agents on this event loop share who name it, in memory a new one.
+
+    Raises:
+        ConfigError: it has another clock than this one already.
+    """
     if storage.place is None:
-        return Home(storage)
+        return Home(storage, clock)
     homes = _homes.setdefault(asyncio.get_running_loop(), {})
-    return homes.setdefault(storage.place, Home(storage))
+    home = homes.setdefault(storage.place, Home(storage, clock))
+    if clock not in (None, home.clock):
+        raise ConfigError(f"{storage.place} is open in this process, with another clock")
+    return home

@@ -11,6 +11,7 @@ from agiwo.abort import AbortSignal
 from agiwo.agent.agent import Agent
 from agiwo.agent.home import Home, home_for
 from agiwo.agent.observers import has_seen
+from agiwo.clock import Clock
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.errors import AgiwoError, Conflict, NotFound
 from agiwo.scheduler.config import SchedulerConfig
@@ -32,10 +33,14 @@ class Scheduler:
     left in its store; for that it must know the agents, so they are given here. Agents that are submitted become known,
     too. None of them is changed: the scheduler works with copies, which share their model. `spawn_agent` can name each
     of them.
+
+    A test gives a `clock`, and moves it: agents sleep by that. All who name the same store have the same one.
     """
 
-    def __init__(self, config: SchedulerConfig | None = None, agents: Iterable[Agent] = ()) -> None:
-        self.config = config or SchedulerConfig()
+    def __init__(
+        self, config: SchedulerConfig | None = None, agents: Iterable[Agent] = (), *, clock: Clock | None = None
+    ) -> None:
+        self.config, self._clock = config or SchedulerConfig(), clock
         self._agents: dict[str, Agent] = {agent.id: agent for agent in agents}
         self._home: Home | None = None
         self._supervisor: Supervisor | None = None
@@ -62,7 +67,7 @@ class Scheduler:
             ConfigError, StorageError: the store cannot be opened.
         """
         self._is_stopped = False
-        home = self._home = self._home or home_for(self.config.state_storage)
+        home = self._home = self._home or home_for(self.config.state_storage, self._clock)
         await home.enter(self, self.config.state_storage, self._meet)
         assert self._supervisor
         return self._supervisor
@@ -73,7 +78,7 @@ class Scheduler:
         return await self.start()
 
     def _meet(self, engine: EmbeddedEngine) -> None:
-        self._supervisor = Supervisor(engine, self._find, self.config)
+        self._supervisor = Supervisor(engine, self._find, self.config, clock=self._clock)
 
     def _find(self, id: str) -> Agent:
         if id not in self._agents:
