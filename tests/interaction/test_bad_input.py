@@ -261,6 +261,10 @@ STREAMS: Final[list[tuple[str, Style, bytes, list[tuple[int, str]], bool]]] = [
         [(PARSE, "parse_error")],
         False,
     ),
+]
+
+# The same of the first line of a connection, which `agiwod stdio` says itself.
+OPENINGS: Final[list[tuple[str, Style, bytes, list[tuple[int, str]], bool]]] = [
     ("an opening line of another version", "newline", b"AGIWOD/2 face=rpc\n", [(-32009, "unsupported_version")], False),
     ("an opening line without a version", "newline", b"AGIWOD/ face=rpc\n", [(-32009, "unsupported_version")], False),
     ("an unknown face", "newline", b"AGIWOD/1 face=soap\n", [(REQUEST, "invalid_request")], False),
@@ -364,7 +368,7 @@ def check_stream(line: Line, expected: list[tuple[int, str]], lives: bool) -> No
 
 
 def test_the_table_is_long_enough() -> None:
-    names = [name for name, *_ in MESSAGES], [name for name, *_ in FIRST], [name for name, *_ in STREAMS]
+    names = [[row[0] for row in MESSAGES], [row[0] for row in FIRST], [row[0] for row in STREAMS + OPENINGS]]
     assert all(len(set(each)) == len(each) for each in names)
     assert sum(map(len, names)) >= 80
 
@@ -399,6 +403,24 @@ def test_wrong_bytes_are_answered_and_others_are_served(
         line.send(data)
         check_stream(line, expected, lives)
         assert other.ping() == []
+
+
+@pytest.mark.parametrize(
+    ("style", "data", "expected", "lives"), [row[1:] for row in OPENINGS], ids=[row[0] for row in OPENINGS]
+)
+def test_a_wrong_opening_line_is_answered_and_others_are_served(
+    home: Home, style: Style, data: bytes, expected: list[tuple[int, str]], lives: bool
+) -> None:
+    with line_to(home, "socket", style) as line, line_to(home, "socket") as other:
+        line.send(data)
+        check_stream(line, expected, lives)
+        assert other.ping() == []
+
+
+def test_over_stdio_the_opening_line_has_been_said_and_another_one_is_no_message(home: Home) -> None:
+    with line_to(home, "stdio") as line:
+        line.send(b"AGIWOD/1 face=rpc\n")
+        check_stream(line, [(PARSE, "parse_error")], lives=True)
 
 
 CANDIDATES: Final[dict[str, Any]] = {
