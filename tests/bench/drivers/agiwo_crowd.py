@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from agiwo import Agent
@@ -29,10 +30,12 @@ class Crowded(Model):
         yield StreamChunk(finish_reason="stop" if text else "tool_calls")
 
 
-async def run(crowd: Crowd, children: int, at_once: int, folder: Path | None) -> str | None:
-    """Run the parent, and give its answer."""
+async def run(crowd: Crowd, children: int, at_once: int, folder: Path | None) -> float:
+    """Run the parent, and give the seconds until its answer was there."""
     config = {"db_path": folder / "agents.db"} if folder else {}
     storage = AgentStateStorageConfig("sqlite" if folder else "memory", config)
     limits = TaskLimits(max_children_per_agent=children)
     async with Scheduler(SchedulerConfig(storage, max_concurrent=at_once, task_limits=limits)) as scheduler:
-        return (await scheduler.run(Agent("parent", "", Crowded(crowd), []), "go", timeout=60)).response
+        began = perf_counter()
+        (await scheduler.run(Agent("parent", "", Crowded(crowd), []), "go", timeout=60)).raise_for_error()
+        return perf_counter() - began
