@@ -171,8 +171,9 @@ async def test_what_there_is_no_room_for_is_dropped_and_counted(caplog: pytest.L
             assert not await export.close()
 
     assert export.counts.sent == 0
-    assert export.counts.dropped >= 10_000 - 2048
-    assert export.counts.dropped + export.counts.refused <= 10_000
+    on_the_way = 512  # the batch that was taken out of the queue, which may fill up behind it
+    assert export.counts.dropped >= 10_000 - 2048 - on_the_way
+    assert export.counts.dropped + export.counts.refused == 10_000
 
 
 async def test_a_receiver_that_refuses_is_told_of_once_and_its_spans_are_counted(caplog: pytest.LogCaptureFixture):

@@ -16,7 +16,7 @@ from agiwo.tool import ToolResult
 from agiwo.tool.builtin.bash import Bash
 from agiwo.tool.builtin.fence import CREATE
 from agiwo.tool.executor import ToolExecutor
-from agiwo.tool.process import run_process
+from agiwo.tool.process import plain_environment, run_process
 
 pytestmark = pytest.mark.anyio
 CONTEXT = ExecutionContext(session_id="s", run_id="r")
@@ -112,6 +112,20 @@ async def test_a_cancelled_command_is_killed_with_all_that_it_started(tmp_path: 
     assert time.monotonic() - begun < 1
     for name in ("child", "parent"):
         await until_gone(int((tmp_path / name).read_text()))
+
+
+async def test_a_command_that_is_cancelled_while_it_starts_leaves_nothing_that_it_has_started(tmp_path: Path) -> None:
+    started, script = tmp_path / "started", "sleep 600 & echo $! > new; mv new started; wait"
+    command = run_process(["bash", "-c", script], cwd=tmp_path, env=plain_environment(), seconds=60, keep=100)
+    running = asyncio.create_task(command)
+    for _ in range(2):
+        await asyncio.sleep(0)
+    while not started.exists():  # without a turn of the event loop, which knows of the process only after some
+        assert not running.done()
+    running.cancel()
+    await asyncio.wait({running})
+
+    await until_gone(int(started.read_text()))
 
 
 async def test_what_is_left_in_the_background_ends_with_the_command_and_holds_nobody(tmp_path: Path) -> None:

@@ -60,28 +60,34 @@ async def run_process(command: Sequence[str], *, cwd: Path, env: Mapping[str, st
 
     Raises: OSError when it cannot be started.
     """
-    output = _Output(keep)
+    output, reason = _Output(keep), ""
+    starting = asyncio.create_task(_start(command, cwd, env, output))
     try:
-        process = await _start(command, cwd, env, output)
-    except BaseException:
-        output.close()
-        raise
-    reason = ""
-    try:
-        output.listen(lambda: _kill(process.pid))
+        # A cancel lets it start: asyncio would kill what is being started, and nothing that it has started by then.
+        running = await asyncio.shield(starting)
+        output.listen(lambda: _kill(running.pid))
         async with asyncio.timeout(seconds):
-            await process.wait()
+            await running.wait()
     except TimeoutError:
         reason = f"it took longer than {seconds:g} seconds"
     finally:
-        _kill(process.pid)
-        output.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_REAP):
-                await process.wait()
+        process = await _ended(starting, output)
     if output.is_flood:
         reason = f"it wrote more than {_FLOOD:,} bytes"
     return Ended(None if reason else process.returncode, *output.kept(), reason)
+
+
+async def _ended(starting: asyncio.Task[asyncio.subprocess.Process], output: "_Output") -> asyncio.subprocess.Process:
+    """The process when its whole group is killed."""
+    try:
+        process = await starting
+        _kill(process.pid)
+    finally:
+        output.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_REAP):
+            await process.wait()
+    return process
 
 
 async def _start(
