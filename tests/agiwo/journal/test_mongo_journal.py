@@ -352,7 +352,7 @@ from agiwo.schema.run import RunStatus
 
 async def main():
     journal = await open_mongo({database["uri"]!r}, {database["db_name"]!r}, lock_dir={str(database["lock_dir"])!r})
-    head = RunHead("theirs", "t", "agent", RunStatus.RUNNING, 1.0, 1.0)
+    head = RunHead("theirs", "t", "agent", RunStatus.RUNNING, 2.0, 2.0)
     await journal.append(Session("t", "agent", 1.0, 1.0), Batch("theirs", (Entry("a", {{}}, 1.0),), create=head))
     asyncio.ensure_future(journal.append(Batch("theirs", (Entry("b", {{}}, 1.0),))))
     await asyncio.sleep(0)
