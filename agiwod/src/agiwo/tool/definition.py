@@ -47,7 +47,7 @@ def _is_usual(tool: BaseTool, definition: ToolDefinition) -> bool:
         type(told.name) is type(told.description) is str
         and _NAME.fullmatch(told.name) is not None
         and (seconds == _USUAL or (type(seconds) is float and 0 < seconds < math.inf))
-        and tool.cache_seconds is BaseTool.cache_seconds
+        and tool.cache_seconds == BaseTool.cache_seconds
         and told.effect in _EFFECTS
         and schema.__class__ is dict
         and schema.get("type") == "object"

@@ -49,13 +49,12 @@ class FunctionTool(BaseTool):
         self._name = name or getattr(function, "__name__", "")
         if not _NAME.fullmatch(self._name):
             raise ConfigError(f"a tool cannot be named {self._name!r}; pass name= with letters, digits, '_' and '-'")
-        self._description = description or inspect.getdoc(function) or self._name
         self._safe = concurrency_safe
         # Loaded with the first function that becomes a tool, and not before: an agent without any starts twice as fast.
         from agiwo.tool.signature import signature_of
 
         self._signature = signature_of(function, self._name)
-        self._parameters = self._signature.schema
+        self._description, self._parameters = description or self._signature.doc or self._name, self._signature.schema
         self.effect, self.timeout_seconds = effect, timeout_seconds
         self.cacheable, self.cache_seconds, self._approval = cacheable, cache_seconds, approval
 

@@ -24,8 +24,9 @@ _LISTED = 10
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A function's parameters: those of the model as a pydantic model, and those that the executor gives."""
+    """A function's docstring and its parameters: the model's as a pydantic model, and those that the executor gives."""
 
+    doc: str
     model: type[BaseModel]
     schema: dict[str, Any]
     injected: Mapping[str, type]
@@ -104,7 +105,7 @@ def _read_signature(function: Callable[..., Any], tool: str) -> Signature:
     except (PydanticUserError, TypeError, ValueError, NameError) as error:
         raise ConfigError(f"tool {tool!r}: its signature cannot be put as a JSON Schema: {error}") from error
     schema.pop("title")
-    return Signature(model, {"properties": {}, **schema}, injected)
+    return Signature(inspect.getdoc(function) or "", model, {"properties": {}, **schema}, injected)
 
 
 def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:
