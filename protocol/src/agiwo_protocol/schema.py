@@ -48,6 +48,12 @@ def shapes() -> Mapping[str, Json]:
     return dict(sorted(found.items()))
 
 
+def shape_of(model: type[Wire]) -> Json:
+    """The JSON Schema of one shape by itself, without a name or a description."""
+    shape = model.model_json_schema(schema_generator=_Generate)
+    return {key: value for key, value in shape.items() if key not in ("title", "description")}
+
+
 def published_name(model: type[Wire]) -> str:
     """The name of a shape outside Python, where there are no modules: `run.StartParams` is `RunStartParams`."""
     resource = model.__module__.rpartition(".")[2].capitalize()

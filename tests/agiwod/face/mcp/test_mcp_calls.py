@@ -87,6 +87,8 @@ async def test_what_is_wrong_is_told_so_that_a_model_can_put_it_right(era: Era) 
         assert (missing.is_error, "input: Field required" in text(missing)) == (True, True)
         assert missing.meta
         assert missing.meta["agiwod/error"]["kind"] == "invalid_params"
+        invented = await client.call_tool("scheduler_list", {"status": "sleeping"})
+        assert (invented.is_error, "status: Extra inputs are not permitted" in text(invented)) == (True, True)
         nobody = await client.call_tool("scheduler_submit", {"agent": "ech", "input": "hi"})
         assert (nobody.is_error, "did you mean 'echo'" in text(nobody)) == (True, True)
         with pytest.raises(MCPError, match="did you mean 'echo'") as refused:

@@ -6,41 +6,31 @@ from typing import Any, Final
 
 from agiwo.agent import Agent
 from agiwo.agent.carried_tool import CarriedTool
-from agiwo_protocol.contract import Wire
 from mcp_types import Tool, ToolAnnotations
 from pydantic import Field
 
+from agiwod.face.mcp.arguments import Arguments, schema_of
 from agiwod.face.mcp.shapes import OUTCOME
 from agiwod.face.mcp.view import View
 
 _UNNAMABLE: Final = re.compile(r"[^A-Za-z0-9_-]")
 """What hosts do not take in the name of a tool."""
 
-INPUT: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "input": {"type": "string", "description": "What the agent is to do, in words."},
-        "sessionId": {
-            "type": "string",
-            "description": "The session of an earlier call, to go on with that conversation; else a new one begins.",
-        },
-        "outputSchema": {
-            "type": "object",
-            "description": "A JSON Schema that the answer has to fit. The result then has it as data in `output`.",
-        },
-    },
-    "required": ["input"],
-    "additionalProperties": False,
-}
-"""What the tool of an agent takes."""
 
-
-class AgentArguments(Wire):
+class AgentArguments(Arguments):
     """What the call of an agent takes."""
 
-    input: str
-    session_id: str | None = Field(default=None, min_length=1, max_length=4096)
-    output_schema: dict[str, Any] | None = None
+    input: str = Field(description="What the agent is to do, in words.")
+    session_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="The session of an earlier call, to go on with that conversation; else a new one begins.",
+    )
+    output_schema: dict[str, Any] | None = Field(
+        default=None,
+        description="A JSON Schema that the answer has to fit. The result then has it as data in `output`.",
+    )
 
 
 def agents_by_name(view: View) -> dict[str, Agent]:
@@ -53,12 +43,13 @@ def agents_by_name(view: View) -> dict[str, Agent]:
 
 def agent_tools(view: View) -> Iterator[Tool]:
     """A tool for each agent that is shown."""
+    takes = schema_of(AgentArguments)
     for name, agent in agents_by_name(view).items():
         yield Tool(
             name=name,
             title=agent.id,
             description=agent.description or f"Ask the agent {agent.id}.",
-            input_schema=INPUT,
+            input_schema=takes,
             output_schema=OUTCOME,
             annotations=_annotations(agent),
         )

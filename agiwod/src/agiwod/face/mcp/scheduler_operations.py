@@ -1,49 +1,56 @@
-"""The operations on scheduled agents: what each is given, and what it comes to. Describes none of them."""
+"""The operations on scheduled agents: what each is given, and what it comes to. Names no tool."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from agiwo_protocol.contract import Limit, Name, Wire
+from agiwo_protocol.contract import Limit, Name
 from mcp_types import CallToolResult
 from pydantic import Field
 
 from agiwod.face.mcp import shapes
+from agiwod.face.mcp.arguments import Arguments
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.scheduled import Order
 
+StateId = Annotated[Name, Field(description="The scheduled agent, by the id that submitting gave.")]
+Task = Annotated[str, Field(description="The task, in words.")]
+Key = Annotated[Name | None, Field(description="The same key again never begins a second task.")]
 
-class Submit(Wire):
+
+class Submit(Arguments):
     """Who is to work on what."""
 
-    agent: Name
-    input: str
-    persistent: bool = False
-    state_id: Name | None = None
-    session_id: Name | None = None
-    idempotency_key: Name | None = None
+    agent: Name = Field(description="The id of the agent.")
+    input: Task
+    persistent: bool = Field(default=False, description="Whether it stays, to be given further tasks.")
+    state_id: Name | None = Field(default=None, description="What it is to be called; without it a name is made.")
+    session_id: Name | None = Field(default=None, description="The conversation to go on with.")
+    idempotency_key: Key = None
 
 
-class Task(Wire):
+class SubmitTask(Arguments):
     """The next task of a persistent agent."""
 
-    state_id: Name
-    input: str
-    idempotency_key: Name | None = None
+    state_id: StateId
+    input: Task
+    idempotency_key: Key = None
 
 
-class Wait(Wire):
+class Wait(Arguments):
     """Which task to wait for, and how long."""
 
-    state_id: Name
-    task_id: Name | None = None
-    timeout_seconds: float | None = Field(default=None, ge=0, le=1e9)
+    state_id: StateId
+    task_id: Name | None = Field(
+        default=None, description="Which of its tasks; without it the one that it was given last."
+    )
+    timeout_seconds: float | None = Field(default=None, ge=0, le=1e9, description="How long to wait at most.")
 
 
-class StateOnly(Wire):
+class StateOnly(Arguments):
     """A scheduled agent."""
 
-    state_id: Name
+    state_id: StateId
 
 
 class Cancel(StateOnly):
@@ -52,18 +59,18 @@ class Cancel(StateOnly):
     reason: str = ""
 
 
-class Tree(Wire):
+class Tree(Arguments):
     """Where the tree begins, and how much of it is shown."""
 
-    state_id: Name | None = None
+    state_id: StateId | None = None
     limit: Limit = 100
 
 
-class ListStates(Wire):
+class ListStates(Arguments):
     """Which scheduled agents are shown."""
 
-    agent: Name | None = None
-    statuses: list[str] | None = None
+    agent: Name | None = Field(default=None, description="Only those that are this agent.")
+    statuses: list[str] | None = Field(default=None, description="Only those that stand so.")
     limit: Limit = 50
 
 
@@ -74,7 +81,7 @@ async def submit(daemon: Daemon, given: Submit) -> CallToolResult:
     return shapes.structured(data, f"{data['stateId']} works on task {data['taskId']}")
 
 
-async def submit_task(daemon: Daemon, given: Task) -> CallToolResult:
+async def submit_task(daemon: Daemon, given: SubmitTask) -> CallToolResult:
     """Give a persistent agent its next task, and answer at once."""
     data = shapes.submitted(await daemon.scheduled.submit_task(given.state_id, given.input, given.idempotency_key))
     return shapes.structured(data, f"{data['stateId']} has task {data['taskId']}")

@@ -12,7 +12,8 @@ from mcp.shared.exceptions import MCPError
 
 from agiwod.face.mcp import prompts, resources
 from agiwod.face.mcp.agent_call import AgentCall
-from agiwod.face.mcp.agent_tools import INPUT, agent_tools, agents_by_name
+from agiwod.face.mcp.agent_tools import AgentArguments, agent_tools, agents_by_name
+from agiwod.face.mcp.arguments import schema_of
 from agiwod.face.mcp.changes import Changes
 from agiwod.face.mcp.faults import told, unknown
 from agiwod.face.mcp.scheduler_tools import OPERATIONS, operate, scheduler_tools
@@ -106,7 +107,7 @@ class McpServer:
 
     def _schema_of(self, name: str) -> dict[str, Any] | None:
         """What a tool takes. No argument of ours comes in a header, so one schema stands for all."""
-        return INPUT
+        return schema_of(AgentArguments)
 
     async def _call(self, context: Context, params: types.CallToolRequestParams) -> HandlerResult:
         self._calls += 1
