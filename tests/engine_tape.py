@@ -63,6 +63,10 @@ class Tape:
         self.loaded.append(run)
         return await self._work(self.journal.load(run))
 
+    async def record(self, run: str, key: str) -> Record | None:
+        """As `Journal.record`."""
+        return await self._work(self.journal.record(run, key))
+
     def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """As `Journal.watch`."""
         return self.journal.watch(run, listener, internal=internal)

@@ -151,6 +151,18 @@ async def test_a_key_can_be_used_once_in_a_run(any_journal: Journal) -> None:
     assert [record.data for record in await any_journal.load("r")] == [{"value": 1}]
 
 
+async def test_what_is_in_the_way_of_an_append_is_found_by_its_key(any_journal: Journal) -> None:
+    await create(any_journal, "other", noted("k", "of another run"))
+    made = await create(any_journal, "r", said("a"), noted("k", {"large": "ü" * 200_000}), noted("l"), said("b"))
+    with pytest.raises(Conflict, match="'k'"):
+        await any_journal.append(Batch("r", (noted("k", "again"),)))
+
+    assert await any_journal.record("r", "k") == made[1]
+    assert await any_journal.record("r", "l") == made[2]
+    assert await any_journal.record("r", "m") is None
+    assert await any_journal.record("nobody", "k") is None
+
+
 async def test_a_key_cannot_be_used_twice_in_one_append(any_journal: Journal) -> None:
     with pytest.raises(Conflict):
         await create(any_journal, "r", noted("k", 1), noted("k", 2))

@@ -47,6 +47,10 @@ class Journal(Protocol):
         """Every record of the run, internal ones too, in the order of their positions."""
         ...
 
+    async def record(self, run: str, key: str) -> Record | None:
+        """The record of the run that has this key, or None: what was in the way of an append that was a `Conflict`."""
+        ...
+
     def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """Tell `listener` of each commit to this run from now on; call the result to stop.
 

@@ -63,6 +63,10 @@ class MemoryJournal:
         """As `Journal.load`."""
         return list(self._all(run))
 
+    async def record(self, run: str, key: str) -> Record | None:
+        """As `Journal.record`."""
+        return next((record for record in self._all(run) if record.key == key), None)
+
     def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """As `Journal.watch`."""
         return self._listeners.add(run, listener, internal=internal)

@@ -5,29 +5,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from weakref import WeakKeyDictionary
-
-import orjson
 
 from agiwo import ids as names
 from agiwo.errors import NotFound, StorageError
 from agiwo.journal.base import Listener
-from agiwo.journal.body import read_body
 from agiwo.journal.care import Measure
 from agiwo.journal.listeners import Listeners
 from agiwo.journal.mongo_blobs import MongoBlobs
 from agiwo.journal.mongo_care import MongoCare
 from agiwo.journal.mongo_commit import MongoCommits
-from agiwo.journal.mongo_documents import record_id, run_head, session_from, state_from
+from agiwo.journal.mongo_documents import run_head, session_from, state_from
 from agiwo.journal.mongo_owner import MongoOwner
+from agiwo.journal.mongo_records import MongoRecords
 from agiwo.journal.mongo_schema import prepare
 from agiwo.journal.mongo_server import Document, MongoServer
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
-
-_LAST: Final = 2**62
-"""Above every position of a record."""
 
 
 class MongoJournal:
@@ -45,12 +40,15 @@ class MongoJournal:
 
     async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
         """As `Journal.read`."""
-        # A record's position is never below its seq, so the id skips most of what was read before.
-        return await self._records(run, max(after, 0), {"seq": {"$gt": after}}, limit) if limit > 0 else []
+        return await self._base.records.public(run, after, limit)
 
     async def load(self, run: str) -> list[Record]:
         """As `Journal.load`."""
-        return await self._records(run, 0, {}, 0)
+        return await self._base.records.all(run)
+
+    async def record(self, run: str, key: str) -> Record | None:
+        """As `Journal.record`."""
+        return await self._base.records.keyed(run, key)
 
     def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """As `Journal.watch`."""
@@ -183,19 +181,6 @@ class MongoJournal:
                 filter = {"$and": [filter, {"$or": older}]}
             return [each async for each in collection.find(filter).sort([(age, -1), ("number", -1)]).limit(limit)]
 
-    async def _records(self, run: str, after: int, filter: Document, limit: int) -> list[Record]:
-        ids = {"$gt": record_id(run, after), "$lt": record_id(run, _LAST)}
-        with self._base.server.translated():
-            found = self._base.server.db["records"].find({"_id": ids, **filter}).sort("_id").limit(limit)
-            documents = [each async for each in found]
-        large = await self._large(documents)
-        bodies = [orjson.loads(large[each["large"]] if "large" in each else each["body"]) for each in documents]
-        blobs = await self._base.blobs.load(name for body in bodies for _, name in body.get("blobs", ()))
-        return [
-            read_body(run, each["_id"]["position"], each["seq"], body, blobs.__getitem__)
-            for each, body in zip(documents, bodies, strict=True)
-        ]
-
     async def _large(self, documents: Iterable[Document]) -> dict[str, bytes]:
         return await self._base.blobs.load(each["large"] for each in documents if "large" in each)
 
@@ -231,6 +216,7 @@ class _Base:
     epoch: str
     owner: MongoOwner
     blobs: MongoBlobs
+    records: MongoRecords
     care: MongoCare
     listeners: Listeners
     commits: MongoCommits
@@ -254,7 +240,7 @@ class _Base:
             raise
         blobs, listeners = MongoBlobs(server), Listeners()
         commits, care = MongoCommits(server, owner, blobs, listeners), MongoCare(server, blobs)
-        return cls(address, server, epoch, owner, blobs, care, listeners, commits)
+        return cls(address, server, epoch, owner, blobs, MongoRecords(server, blobs), care, listeners, commits)
 
     async def close(self) -> None:
         """Be gone as an owner, and close the connections."""

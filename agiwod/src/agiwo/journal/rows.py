@@ -82,6 +82,11 @@ def load_records(db: sqlite3.Connection, run: str) -> list[Record]:
     return _records(db, run, "TRUE", {"limit": -1})
 
 
+def find_record(db: sqlite3.Connection, run: str, key: str) -> Record | None:
+    """The record of the run that has this key."""
+    return next(iter(_records(db, run, "key = :key", {"key": key, "limit": 1})), None)
+
+
 def find_run(db: sqlite3.Connection, run: str) -> RunHead | None:
     """The run's index entry."""
     row = db.execute(f"SELECT {_RUN} FROM run WHERE id = ?", (run,)).fetchone()

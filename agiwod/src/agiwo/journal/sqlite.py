@@ -79,6 +79,10 @@ class SqliteJournal:
         """As `Journal.load`."""
         return await self._read(lambda db: rows.load_records(db, run))
 
+    async def record(self, run: str, key: str) -> Record | None:
+        """As `Journal.record`."""
+        return await self._read(lambda db: rows.find_record(db, run, key))
+
     def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """As `Journal.watch`."""
         return self._file.listeners.add(run, listener, internal=internal)
