@@ -12,22 +12,35 @@ from agiwo_protocol import agent, contract, errors, run, version
 from agiwo_protocol.catalog import CLIENT_METHODS, EVENTS, METHODS, RESOURCES, URGENT
 from agiwo_protocol.contract import Empty, Wire
 from agiwo_protocol.markdown import markdown
+from agiwo_protocol.published import FILES, stale, write
 from agiwo_protocol.schema import json_schema, open_rpc, published_name, schema_hash, shapes, summary
 from agiwo_protocol.typescript import typescript
+from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_protocol_page_is_what_the_contracts_say() -> None:
-    page = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
-    assert page == markdown(), "run: python -m agiwo_protocol --format markdown > docs/protocol.md"
+def test_every_generated_file_is_what_the_contracts_say() -> None:
+    assert stale() == [], "run: uv run python -m agiwo_protocol --write"
 
 
-def test_the_summary_is_what_the_contracts_say() -> None:
-    module = (ROOT / "protocol" / "src" / "agiwo_protocol" / "summary.py").read_text(encoding="utf-8")
-    assert module == summary(), (
-        "run: python -m agiwo_protocol --format summary > protocol/src/agiwo_protocol/summary.py"
-    )
+def test_one_command_makes_the_generated_files_anew(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write(tmp_path)
+    for folder in ("protocol/src/agiwo_protocol", "docs"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "protocol" / "pyproject.toml").touch()
+    assert write(tmp_path) == list(FILES)
+    (tmp_path / "docs" / "protocol.md").write_text("edited by hand")
+    assert write(tmp_path) == ["docs/protocol.md"]
+    assert stale(tmp_path) == []
+
+
+def test_the_published_json_schema_is_one() -> None:
+    document = json_schema()
+    for shape in (*document["$defs"].values(), *document["runEvents"].values()):
+        Draft202012Validator.check_schema(shape)
+    assert {"run/start", "run/event"} <= {*document["methods"], *document["events"]}
 
 
 def test_the_first_methods_are_there() -> None:

@@ -1,35 +1,33 @@
-"""Prints the protocol: `python -m agiwo_protocol --format jsonschema|openrpc|typescript|markdown|summary`."""
+"""Prints the protocol: `python -m agiwo_protocol --format jsonschema|openrpc|typescript|markdown|summary`.
+
+With `--write` it makes every generated file of a checkout anew.
+"""
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
 
-import orjson
-
-from agiwo_protocol.markdown import markdown
-from agiwo_protocol.schema import json_schema, open_rpc, summary
-from agiwo_protocol.typescript import typescript
-
-
-def _indented(document: object) -> str:
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
-
-
-FORMATS: Mapping[str, Callable[[], str]] = {
-    "jsonschema": lambda: _indented(json_schema()),
-    "openrpc": lambda: _indented(open_rpc()),
-    "typescript": typescript,
-    "markdown": markdown,
-    "summary": summary,
-}
+from agiwo_protocol.published import FORMATS, write
 
 
 def main() -> None:
-    """Print the catalog in the format asked for."""
-    parser = argparse.ArgumentParser(prog="python -m agiwo_protocol", description=__doc__)
+    """Print the catalog in the format asked for, or write the generated files."""
+    parser = argparse.ArgumentParser(prog="python -m agiwo_protocol", description="Prints the protocol.")
     parser.add_argument("--format", choices=FORMATS, default="jsonschema")
-    chosen: str = parser.parse_args().format
-    sys.stdout.buffer.write(FORMATS[chosen]().encode())
+    parser.add_argument("--write", action="store_true", help="make the generated files of this checkout anew instead")
+    asked = parser.parse_args()
+    if asked.write:
+        _write(parser)
+        return
+    sys.stdout.buffer.write(FORMATS[asked.format]().encode())
+
+
+def _write(parser: argparse.ArgumentParser) -> None:
+    try:
+        written = write()
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    for name in written:
+        print(f"wrote {name}")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ class _Generate(GenerateJsonSchema):
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
+    def encode_default(self, dft: Any) -> Any:
+        return dft.to_wire() if isinstance(dft, Wire) else super().encode_default(dft)
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 

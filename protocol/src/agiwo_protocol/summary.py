@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:50982b68bb09e49aa7e6362f0b426fa5d10e787733492824e64f205e08c6926e"
+SCHEMA_HASH: Final = "sha256:ea9cc83db90e819387c6a82cbbb70d7a316369580fd57f83a20b8c39bf7ea437"
 
 CAPABILITIES: Final = (
     "agent",
