@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "LAB_KEY": f"sk-{MARK}-of-the-lab",
     "OTEL_EXPORTER_OTLP_HEADERS": f"x-token={MARK}-of-otel",
     "AGIWOD_STORAGE__URI": f"mongodb://me:{MARK}-of-storage@127.0.0.1:9/",
+    "AGIWOD_ENGINE__API_KEY": f"{MARK}-of-the-engine",
     "FROM_THE_ENVIRONMENT": f"{MARK}-of-a-variable",
 }
 SECRETS = [
@@ -28,6 +29,7 @@ SECRETS = [
     ENVIRONMENT["LAB_KEY"],
     f"{MARK}-of-otel",
     f"{MARK}-of-storage",
+    f"{MARK}-of-the-engine",
     f"{MARK}-of-a-variable",
     f"{MARK}-of-a-header",
     f"{MARK}-of-a-server",

@@ -18,6 +18,7 @@ from agiwo_protocol.paths import Paths
 
 from agiwod import __version__
 from agiwod.data_lock import data_lock
+from agiwod.engines import engine_of
 from agiwod.entrance import Entrances, HttpWay, Places, entrances
 from agiwod.face.door import Door
 from agiwod.face.lock import Lock
@@ -31,6 +32,7 @@ from agiwod.reload import Reload
 from agiwod.retention import forgetting
 from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon, Facts
+from agiwod.runtime.engines import MakeEngine
 from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
 from agiwod.runtime.projects import Finder
@@ -103,7 +105,8 @@ async def _serve(
     options = telemetry_options(settings, keys)
     async with (
         sending(options, paths.data_dir / "traces-sent") as sender,
-        _daemon(settings, paths, keys, entered, sender, finder, identity) as daemon,
+        engine_of(settings) as engine,
+        _daemon(settings, paths, keys, entered, sender, finder, identity, engine) as daemon,
         measuring(metric_options(options, settings), daemon.metrics.read),
     ):
         _heed_signals(daemon, reloading(daemon))
@@ -120,6 +123,7 @@ async def _daemon(
     sender: Sending,
     finder: Finder,
     identity: Identity | None,
+    engine: MakeEngine,
 ) -> AsyncGenerator[Daemon]:
     skills = SkillManager(skill_sources(settings), is_watched=True, attic=paths.data_dir / "skills")
     servers, left_out = foreign_servers(settings)
@@ -135,6 +139,7 @@ async def _daemon(
         models=offered_models(settings, keys),
         secrets={**secrets(settings, keys), **entered.secrets},
         identity=identity,
+        engine=engine,
         scheduling=_scheduling(settings.scheduler),
         export=sender.export,
         resends=sender.resends,

@@ -115,5 +115,7 @@ def secrets(settings: Settings, keys: AgiwoSettings) -> dict[str, str]:
     for model in settings.models.values():
         if model.api_key_env:
             found[model.api_key_env] = variable(model.api_key_env)
+    if settings.engine.api_key:
+        found["ENGINE_API_KEY"] = settings.engine.api_key.get_secret_value()
     found |= telemetry_secrets(settings, keys) | storage_secrets(settings) | server_secrets(settings)
     return {name: value for name, value in found.items() if value}

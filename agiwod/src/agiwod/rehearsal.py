@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 from agiwo.errors import ConfigError
 
+from agiwod.engines import check_engine
 from agiwod.roster import build_agents
 from agiwod.runtime.agents import Agents
 from agiwod.settings import Settings
@@ -18,4 +19,5 @@ def rehearse(settings: Settings) -> Agents:
     if settings.storage.kind == "mongodb" and find_spec("pymongo") is None:
         where = settings.origin("storage", "kind")
         raise ConfigError(f"{where}: MongoDB needs the package pymongo: pip install 'agiwod[mongo]'")
+    check_engine(settings)
     return build_agents(settings)

@@ -180,6 +180,13 @@ def test_a_script_is_found_beside_the_file_that_names_it(tmp_path: Path) -> None
             '[storage]\nkind = "mongodb"',
             'config.toml:1: [storage] needs uri = "mongodb://…" with kind = "mongodb"',
         ),
+        ("[engine]\ntls_cert = 'a.pem'", "config.toml:1: [engine] needs tls_cert and tls_key together"),
+        (
+            "[engine]\ntls = false\napi_key = 'hush'",
+            "config.toml:1: [engine] has tls = false, with which no key and no certificate can be used",
+        ),
+        ("[engine]\nkind = 'temporl'", "config.toml:2: 'kind' in [engine] must be 'embedded' or 'temporal'"),
+        ("[engine]\nnamespace = ''", "config.toml:2: 'namespace' in [engine] "),
         (
             '[models.lab]\nprovider="openai"\n\n[agents.a]\nmodel = "lba"',
             "config.toml:5: unknown model 'lba' in [agents.a]; did you mean 'lab'?",
@@ -260,13 +267,33 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(tmp_path: Path, text: str, 
 def test_no_representation_holds_a_secret(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
-        '[storage]\nkind = "mongodb"\nuri = "mongodb://me:hush@host"\n'
+        '[engine]\napi_key = "hush"\n[storage]\nkind = "mongodb"\nuri = "mongodb://me:hush@host"\n'
         '[mcp.servers.f]\nurl = "http://127.0.0.1/mcp"\nheaders = { Authorization = "hush" }\nenv = { KEY = "hush" }',
     )
 
     assert "hush" not in f"{settings!r} {settings} {list(settings.entries())}"
     assert settings.storage.uri is not None
     assert settings.storage.uri.get_secret_value() == "mongodb://me:hush@host"
+
+
+@pytest.mark.parametrize(
+    ("engine", "is_encrypted"),
+    [
+        ("", False),
+        ("tls = true", True),
+        ('api_key = "hush"', True),
+        ('tls_cert = "a.pem"\ntls_key = "a.key"', True),
+        ('tls_ca = "ca.pem"', True),
+    ],
+)
+def test_a_key_or_a_certificate_is_a_reason_to_encrypt(tmp_path: Path, engine: str, is_encrypted: bool) -> None:
+    assert load(tmp_path, f"[engine]\n{engine}").engine.is_encrypted == is_encrypted
+
+
+def test_certificates_are_found_beside_the_file_that_names_them(tmp_path: Path) -> None:
+    engine = load(tmp_path, '[engine]\ntls_cert = "certs/a.pem"\ntls_key = "/etc/a.key"').engine
+
+    assert (engine.tls_cert, engine.tls_key) == (tmp_path / "certs" / "a.pem", Path("/etc/a.key"))
 
 
 def test_the_command_line_beats_the_environment_beats_the_file_beats_the_defaults(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from enum import StrEnum
 from agiwo.agent.approvers import Approvers
 from agiwo.agent.observers import Observers
 from agiwo.clock import Clock, SystemClock
-from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.rerun import Reruns
 from agiwo.errors import AgiwoError, StorageError
 from agiwo.journal.base import Journal
@@ -29,6 +28,7 @@ from agiwod.runtime.clients import Clients
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.cron import CRON
 from agiwod.runtime.crons import Crons
+from agiwod.runtime.engines import MakeEngine, Surroundings, embedded
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
 from agiwod.runtime.exposure import Exposure
@@ -98,7 +98,7 @@ class Daemon:
         secrets: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         identity: Identity | None = None,
-        max_concurrent: int = 100,
+        engine: MakeEngine = embedded,
         scheduling: SchedulerConfig | None = None,
         export: OtlpExport | None = None,
         resends: bool = True,
@@ -116,14 +116,15 @@ class Daemon:
         self._programs = programs = DaemonPrograms(
             agents, lambda spec: self.supervisor.program(spec), self.projects.find
         )
-        self.engine = EmbeddedEngine(
-            journal,
-            Reruns(programs, journal),
-            clock=self.clock,
-            secrets=secrets,
-            max_concurrent=max_concurrent,
-            on_storage=self._on_storage,
-            on_run=self._on_run,
+        self.engine = engine(
+            Surroundings(
+                journal,
+                Reruns(programs, journal),
+                clock=self.clock,
+                secrets=secrets or {},
+                on_storage=self._on_storage,
+                on_run=self._on_run,
+            )
         )
         self.supervisor = Supervisor(
             self.engine, lambda id: agents.get(id).agent, scheduling, clock=self.clock, asks=True

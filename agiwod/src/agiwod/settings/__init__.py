@@ -6,6 +6,7 @@ from agiwod.settings.project import Project, find_project, read_project
 from agiwod.settings.tables import (
     AgentSettings,
     ApprovalSettings,
+    EngineSettings,
     McpExposeSettings,
     McpServerSettings,
     McpSettings,
@@ -23,6 +24,7 @@ from agiwod.settings.tables import (
 __all__ = [
     "AgentSettings",
     "ApprovalSettings",
+    "EngineSettings",
     "McpExposeSettings",
     "McpServerSettings",
     "McpSettings",

@@ -102,6 +102,10 @@ def _anchor(values: Mapping[str, Any], folder: Path) -> None:
     for server in (_table(servers, name) for name in servers):
         if "cwd" in server:
             server["cwd"] = _absolute(server["cwd"], folder)
+    engine = _table(values, "engine")
+    for key in ("tls_cert", "tls_key", "tls_ca"):
+        if key in engine:
+            engine[key] = _absolute(engine[key], folder)
     models = _table(values, "models")
     for model in (_table(models, name) for name in models):
         if model.get("provider") == "scripted" and "id" in model:

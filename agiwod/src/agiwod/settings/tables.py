@@ -22,6 +22,7 @@ from agiwod.settings.layer import DEFAULT, Layer, Origin
 
 Provider = Literal["openai", "anthropic", "deepseek", "nvidia", "local", "scripted"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^\S+$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -247,6 +248,36 @@ class StorageSettings(Table):
         return self
 
 
+class EngineSettings(Table):
+    """`[engine]`: what runs the agents: this process alone, or a Temporal server whose work many daemons share.
+
+    `tls` is on without being asked for where there is an `api_key` or a certificate.
+    """
+
+    kind: Literal["embedded", "temporal"] = "embedded"
+    address: Address = "127.0.0.1:7233"
+    namespace: Label = "default"
+    task_queue: Label = "agiwod"
+    tls: bool | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
+    api_key: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _has_both_halves(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("needs tls_cert and tls_key together")
+        if self.tls is False and (self.api_key or self.tls_cert or self.tls_ca):
+            raise ValueError("has tls = false, with which no key and no certificate can be used")
+        return self
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the server is spoken to over TLS."""
+        return bool(self.tls or self.api_key or self.tls_cert or self.tls_ca)
+
+
 class TelemetrySettings(Table):
     """`[telemetry]`: where traces and metrics go, and whether traces hold what was said."""
 
@@ -271,6 +302,7 @@ class Settings(Table):
     serve: ServeSettings = ServeSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     storage: StorageSettings = StorageSettings()
+    engine: EngineSettings = EngineSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _layers: tuple[Layer, ...] = PrivateAttr(default=())
     _paths: Paths = PrivateAttr(default_factory=locate)
