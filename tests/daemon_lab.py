@@ -9,7 +9,7 @@ from typing import Any
 from agiwo.agent import Agent
 from agiwo.clock import Clock
 from agiwo.durable import DurableContext, Program
-from agiwo.journal.base import Journal
+from agiwo.journal.care import Store
 from agiwo.journal.memory import MemoryJournal
 from agiwo.llm.base import Message, Model
 from agiwo.schema.chunk import StreamChunk
@@ -95,7 +95,7 @@ class KeptJournal(MemoryJournal):
 @asynccontextmanager
 async def running(
     *agents: Agent,
-    journal: Journal | None = None,
+    journal: Store | None = None,
     clock: Clock | None = None,
     programs: Mapping[str, Program] | None = None,
     skills: SkillManager | None = None,

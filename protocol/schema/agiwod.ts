@@ -1,5 +1,5 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:ea9cc83db90e819387c6a82cbbb70d7a316369580fd57f83a20b8c39bf7ea437
+// sha256:3b5328b1ba89b75d24aba9b1f2aac9c19641a5972a6259ada5d26daef2b3fe0f
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project. */
 export interface Agent {
@@ -472,6 +472,19 @@ export interface Pong {
   at: string;
 }
 
+/** What is new in the run. `text` is what the agent says, the name of a tool, a question, or a reason. After `retrying`, what the agent says now begins anew. */
+export interface Progress {
+  runId: string;
+  kind: "text" | "toolCall" | "approval" | "retrying";
+  text: string;
+}
+
+/** The token of the request that waits, and what is new. None comes after its answer. */
+export interface ProgressParams {
+  token: string | number;
+  value: Progress;
+}
+
 /** What the model thought before it spoke. */
 export interface Reasoning {
   kind: "reasoning";
@@ -662,6 +675,12 @@ export interface RunReplayParams {
   attach?: boolean;
 }
 
+/** `accepted`: the run was suspended, and is tried again. Its events tell what comes of that. */
+export interface RunResumeResult {
+  accepted: boolean;
+  status: "queued" | "running" | "waiting" | "sleeping" | "suspended" | "completed" | "failed" | "cancelled";
+}
+
 /** The run goes on after its process was gone. */
 export interface RunResumed {
   agentId: string;
@@ -713,10 +732,11 @@ export interface RunSteerParams {
   input: string | Array<Part>;
 }
 
-/** `timeoutMs`: how long to wait at most; then the answer is -32008, and the run goes on. */
+/** `timeoutMs`: how long to wait at most; then the answer is -32008, and the run goes on. With a `progressToken` the client is told by `$/progress` what the run says meanwhile. */
 export interface RunWaitParams {
   runId: string;
   timeoutMs?: number;
+  progressToken?: string | number;
 }
 
 /** When an agent is to begin what. `cron` has five fields: minute, hour, day of the month, month, day of the week; or six, with the second before them. `timezone` is a name such as Europe/Berlin; without it, that of the daemon's machine. `overlap` says what becomes of a time that comes while the state of the time before is still at work: it is skipped, or begins when that one has ended (what else comes due meanwhile counts as one). */
@@ -865,11 +885,12 @@ export interface SchedulerTreeResult {
   omitted?: boolean;
 }
 
-/** Which task to wait for: without `taskId`, the one that was submitted last. `timeoutMs`: how long to wait at most; then the answer is -32008, and the task goes on. */
+/** Which task to wait for: without `taskId`, the one that was submitted last. `timeoutMs`: how long to wait at most; then the answer is -32008, and the task goes on. With a `progressToken` the client is told by `$/progress` what the task says meanwhile. */
 export interface SchedulerWaitParams {
   stateId: string;
   taskId?: string;
   timeoutMs?: number;
+  progressToken?: string | number;
 }
 
 /** What a sleeping agent waits for: `all` or `any` of these states to end, a time, a period, or its next task. `ended` are those of `states` that have ended. `wakeAt` is when a timer or a period wakes it, `timeoutAt` when it is woken whatever has ended by then. */
@@ -903,6 +924,12 @@ export interface Session {
 export interface SessionCreateParams {
   agent: string;
   sessionId?: string;
+}
+
+/** What is gone: the session, and so many runs: its own, and those that agents below them made. */
+export interface SessionDeleteResult {
+  sessionId: string;
+  runs: number;
 }
 
 /** Where the new session's history ends; its id may be chosen, and is a conflict when it exists. */
@@ -1244,10 +1271,12 @@ export interface Methods {
   "session/list": { params: SessionListParams; result: SessionListResult };
   "session/get": { params: SessionParams; result: Session };
   "session/history": { params: SessionHistoryParams; result: SessionHistoryResult };
+  "session/delete": { params: SessionParams; result: SessionDeleteResult };
   "run/start": { params: RunStartParams; result: RunStartResult };
   "run/wait": { params: RunWaitParams; result: Run };
   "run/steer": { params: RunSteerParams; result: Empty };
   "run/cancel": { params: RunCancelParams; result: RunCancelResult };
+  "run/resume": { params: RunParams; result: RunResumeResult };
   "run/attach": { params: RunAttachParams; result: RunAttachResult };
   "run/detach": { params: RunParams; result: Empty };
   "run/replay": { params: RunReplayParams; result: RunStartResult };
@@ -1285,6 +1314,7 @@ export interface Events {
   "daemon/draining": DaemonDraining;
   "daemon/event": DaemonEvent;
   "run/event": RunEvent;
+  "$/progress": ProgressParams;
 }
 
 export interface RunEvents {

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from agiwo_protocol.approval import Requested, Resolved
 from agiwo_protocol.contract import Count, Empty, Event, Limit, Method, Name, Page, Wire
 from agiwo_protocol.item import Input, ItemDelta, ItemStarted, Usage
+from agiwo_protocol.progress import ProgressToken
 
 RunStatus = Literal["queued", "running", "waiting", "sleeping", "suspended", "completed", "failed", "cancelled"]
 Scope = Literal["run", "tree"]
@@ -98,9 +99,13 @@ class RunParams(Wire):
 
 
 class WaitParams(RunParams):
-    """`timeoutMs`: how long to wait at most; then the answer is -32008, and the run goes on."""
+    """`timeoutMs`: how long to wait at most; then the answer is -32008, and the run goes on.
+
+    With a `progressToken` the client is told by `$/progress` what the run says meanwhile.
+    """
 
     timeout_ms: Annotated[int, Field(gt=0, le=10**12)] | None = None
+    progress_token: ProgressToken | None = None
 
 
 class SteerParams(RunParams):
@@ -135,6 +140,13 @@ def _bounded(places: object) -> object:
 
 After = Annotated[Count | Annotated[dict[str, Count], Field(max_length=_MOST_RUNS)], BeforeValidator(_bounded)]
 """The last seq that the reader has; with scope `tree` it may be one for each run."""
+
+
+class ResumeResult(Wire):
+    """`accepted`: the run was suspended, and is tried again. Its events tell what comes of that."""
+
+    accepted: bool
+    status: RunStatus
 
 
 class AttachParams(RunParams):
@@ -345,6 +357,9 @@ START = Method("run/start", StartParams, StartResult, "Start a run and answer at
 WAIT = Method("run/wait", WaitParams, Run, "Answer when the run has ended.")
 STEER = Method("run/steer", SteerParams, Empty, "Tell a run that is under way something more.")
 CANCEL = Method("run/cancel", CancelParams, CancelResult, "Ask a run to end.", urgent=True)
+RESUME = Method(
+    "run/resume", RunParams, ResumeResult, "Try a run again that is suspended, such as for want of its agent."
+)
 ATTACH = Method("run/attach", AttachParams, AttachResult, "Follow a run: what was missed, then what happens.")
 DETACH = Method("run/detach", RunParams, Empty, "Stop following a run; no event of it comes after the answer.")
 REPLAY = Method(

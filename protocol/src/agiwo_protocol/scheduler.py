@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from agiwo_protocol.contract import Count, Limit, Method, Name, Page, Wire
 from agiwo_protocol.item import Input
+from agiwo_protocol.progress import ProgressToken
 from agiwo_protocol.run import Run, RunStatus
 
 Status = Literal["pending", "running", "sleeping", "completed", "failed", "cancelled"]
@@ -103,10 +104,13 @@ class WaitParams(StateParams):
     """Which task to wait for: without `taskId`, the one that was submitted last.
 
     `timeoutMs`: how long to wait at most; then the answer is -32008, and the task goes on.
+
+    With a `progressToken` the client is told by `$/progress` what the task says meanwhile.
     """
 
     task_id: Name | None = None
     timeout_ms: Annotated[int, Field(gt=0, le=10**12)] | None = None
+    progress_token: ProgressToken | None = None
 
 
 class CancelParams(StateParams):

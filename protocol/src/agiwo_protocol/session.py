@@ -30,6 +30,13 @@ class SessionParams(Wire):
     session_id: Name
 
 
+class DeleteResult(Wire):
+    """What is gone: the session, and so many runs: its own, and those that agents below them made."""
+
+    session_id: str
+    runs: Count
+
+
 class RewindParams(SessionParams):
     """Where the history is to end: with the run `at`, or with its event `seq`; 0 is the moment before the run."""
 
@@ -87,3 +94,9 @@ REWIND = Method(
 LIST = Method("session/list", ListParams, ListResult, "Sessions, the one used last first.")
 GET = Method("session/get", SessionParams, Session, "One session.")
 HISTORY = Method("session/history", HistoryParams, HistoryResult, "The completed items of a session, oldest first.")
+DELETE = Method(
+    "session/delete",
+    SessionParams,
+    DeleteResult,
+    "Forget a session and all its runs; a conflict while one is going, or while a fork needs what was said in it.",
+)

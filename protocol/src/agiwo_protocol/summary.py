@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:ea9cc83db90e819387c6a82cbbb70d7a316369580fd57f83a20b8c39bf7ea437"
+SCHEMA_HASH: Final = "sha256:3b5328b1ba89b75d24aba9b1f2aac9c19641a5972a6259ada5d26daef2b3fe0f"
 
 CAPABILITIES: Final = (
     "agent",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from agiwo.agent import Agent
+from agiwo.durable import Program
 from agiwo.errors import ModelError, StorageError
 from agiwo.journal.memory import MemoryJournal
 from agiwo.llm import Price
@@ -112,6 +113,25 @@ async def test_cancelling_the_request_ends_the_waiting_and_not_the_run() -> None
             await waiting
         model.say("all the same", None)
         assert (await caller.read(run)).response == "all the same"
+
+
+async def test_a_suspended_run_is_tried_again_and_any_other_is_left_alone() -> None:
+    journal, model, known = KeptJournal(), LiveModel(), {"later": parent_of("live")}
+    agents = (Agent("live", "", model), scripted("later"))
+    async with running(*agents, journal=journal, programs=known) as daemon, calling(daemon) as caller:
+        run = await caller.start("later")
+        await model.asked.wait()
+        assert await caller.call("run/resume", runId=run) == {"accepted": False, "status": "waiting"}
+    programs: dict[str, Program] = {"other": parent_of()}
+    async with running(agents[0], journal=journal, programs=programs) as daemon, calling(daemon) as caller:
+        await caller.call("run/attach", runId=run, after=2)
+        caller.expect(run, 2)
+        await caller.until(lambda: any("is suspended" in str(each.params) for each in caller.told))
+        programs.update(known)
+        assert (await caller.call("run/resume", runId=run))["accepted"] is True
+        model.say("at last", None)
+        await caller.read(run)
+        assert await caller.call("run/resume", runId=run) == {"accepted": False, "status": "completed"}
 
 
 async def test_a_run_is_steered_in_its_next_model_call() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agiwo.journal.base import Journal
+from agiwo.journal.care import Store
 from agiwo.journal.memory import MemoryJournal
 from agiwo_protocol.errors import RpcError
 from agiwo_protocol.paths import locate
@@ -54,7 +54,7 @@ class Ground:
         self.book.trust(read_project(self.root))
 
     @asynccontextmanager
-    async def daemon(self, journal: Journal | None = None) -> AsyncGenerator[Daemon]:
+    async def daemon(self, journal: Store | None = None) -> AsyncGenerator[Daemon]:
         def read(project: Any = None) -> Any:
             return load_settings(self.home, environ={}, project=project)
 
@@ -160,7 +160,7 @@ async def test_an_edited_skill_of_a_project_is_told_with_its_project(ground: Gro
         assert (await caller.call("skill/get", name="mine"))["body"].strip() == "Two."
 
 
-async def unfinished(ground: Ground, journal: Journal) -> str:
+async def unfinished(ground: Ground, journal: Store) -> str:
     """A run of the project's agent that a daemon left behind."""
     (ground.root / "local.json").write_text('{"turns": [{"text": "slow", "delayMs": 600000}]}')
     ground.trust()

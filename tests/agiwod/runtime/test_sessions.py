@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from agiwo.errors import Conflict, NotFound
-from agiwo.journal.base import Journal
+from agiwo.journal.care import Store
 from agiwod.runtime.runs import Ask
 from daemon_lab import running, scripted
 
@@ -63,7 +63,7 @@ async def test_sessions_are_listed_by_agent_in_pages_the_one_used_last_first() -
         assert sorted(session.id for session in (*first, *second)) == ["a0", "a1", "a2"]
 
 
-async def test_history_reads_the_same_from_every_kind_of_journal(any_journal: Journal) -> None:
+async def test_history_reads_the_same_from_every_kind_of_journal(any_journal: Store) -> None:
     async with running(journal=any_journal) as daemon:
         run = (await daemon.runs.start(Ask("echo", "hi", session="s"))).head.run
         await daemon.runs.wait(run)

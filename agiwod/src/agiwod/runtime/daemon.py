@@ -12,7 +12,7 @@ from agiwo.agent.observers import Observers
 from agiwo.clock import Clock, SystemClock
 from agiwo.engine.rerun import Reruns
 from agiwo.errors import AgiwoError, StorageError
-from agiwo.journal.base import Journal
+from agiwo.journal.care import Store
 from agiwo.mcp import McpServers
 from agiwo.observability.otlp import OtlpExport
 from agiwo.scheduler.config import SchedulerConfig
@@ -87,7 +87,7 @@ class Daemon:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Store,
         agents: Agents,
         *,
         models: Models = NO_MODELS,
@@ -136,7 +136,7 @@ class Daemon:
         self._approvers = Approvers(programs, agents.can_ask)
         self.approvals = Approvals(self.engine, self.events)
         self.hosts = Hosts(self.engine, self.clock)
-        self.sessions = Sessions(self.engine, agents, self.clock)
+        self.sessions = Sessions(journal, self.engine, agents, self.clock)
         self.skills = Skills(skills or SkillManager(), self.events)
         self.runs = Runs(self.engine, agents, self.check_open, self.skills.ready)
         self.scheduled = Scheduled(journal, agents, self.supervisor, self.check_open, self.skills.ready)

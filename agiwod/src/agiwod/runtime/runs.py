@@ -221,6 +221,16 @@ class Runs:
         accepted = await self._engine.cancel(run, reason, scope)
         return accepted, await self._engine.head(run)
 
+    async def resume(self, run: str) -> tuple[bool, RunHead]:
+        """Try a suspended run again; whether it was suspended, and how it stands.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        await self._engine.head(run)
+        accepted = await self._engine.resume(run)
+        return accepted, await self._engine.head(run)
+
     async def abandon(self, runs: Iterable[str], reason: str) -> None:
         """End those of the runs that are still going, as far as the store allows."""
         for run in runs:

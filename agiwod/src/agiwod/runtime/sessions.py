@@ -1,4 +1,4 @@
-"""Conversations: create, find and branch them, and read what was said in them. Starts no run."""
+"""Conversations: create, find, branch and forget them, and read what was said in them. Starts no run."""
 
 import asyncio
 
@@ -7,6 +7,8 @@ from agiwo.clock import Clock
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.pasts import Pasts
 from agiwo.errors import Conflict, NotFound
+from agiwo.journal.care import Store
+from agiwo.journal.deletion import delete_session
 from agiwo.schema.event import ITEM_COMPLETED
 from agiwo.schema.record import Record, Session
 
@@ -16,8 +18,8 @@ from agiwod.runtime.agents import Agents
 class Sessions:
     """The sessions of an engine's journal."""
 
-    def __init__(self, engine: EmbeddedEngine, agents: Agents, clock: Clock) -> None:
-        self._journal, self._branching = engine.journal, engine.branching
+    def __init__(self, store: Store, engine: EmbeddedEngine, agents: Agents, clock: Clock) -> None:
+        self._store, self._journal, self._branching = store, engine.journal, engine.branching
         self._agents, self._clock = agents, clock
         self._creating = asyncio.Lock()
 
@@ -45,6 +47,16 @@ class Sessions:
     async def rewind(self, id: str, at: str, seq: int | None = None) -> Session:
         """As `Branching.rewind`."""
         return await self._branching.rewind(id, at, seq)
+
+    async def delete(self, id: str) -> int:
+        """Forget a session, with all that was done for it; how many runs that were.
+
+        Raises:
+            NotFound: there is none of that id.
+            Conflict: something of it is still going, or others need it.
+            StorageError: the store refuses.
+        """
+        return await delete_session(self._store, await self.get(id), self._clock.now)
 
     async def get(self, id: str) -> Session:
         """The session.

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from agiwo import ids
@@ -28,6 +28,7 @@ from agiwod.face.rpc.encode import Frames, daemon_event
 from agiwod.face.rpc.greeting import Greeting
 from agiwod.face.rpc.hosting import Hosting
 from agiwod.face.rpc.moment import moment
+from agiwod.face.rpc.progress import Progression
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
@@ -197,6 +198,21 @@ class Connection:
                 if each is not None:
                     ends.enter_context(each.waiting(run))
             yield
+
+    @asynccontextmanager
+    async def telling(self, run: str, token: str | int | None) -> AsyncGenerator[None]:
+        """The client waits for the end of this run, and with a `token` is told what it says meanwhile.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        with self.waiting(run):
+            if token is None:
+                yield
+                return
+            cursor = await self.daemon.engine.events(run)
+            async with Progression(self._channel, cursor, token).telling():
+                yield
 
     def subscribe(self, subscription: Subscription) -> None:
         """Send the daemon's events from now on, in the place of those of an earlier subscription."""

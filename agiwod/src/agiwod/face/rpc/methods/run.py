@@ -42,7 +42,7 @@ def _begun(connection: Connection, started: Started, *, attach: bool) -> run.Sta
 async def wait_for_run(connection: Connection, params: run.WaitParams) -> run.Run:
     """The run once it has ended. Cancelling the request ends the waiting only."""
     timeout = None if params.timeout_ms is None else params.timeout_ms / 1000
-    with connection.waiting(params.run_id):
+    async with connection.telling(params.run_id, params.progress_token):
         return encode.run_object(await connection.daemon.runs.wait(params.run_id, timeout))
 
 
@@ -58,6 +58,13 @@ async def cancel_run(connection: Connection, params: run.CancelParams) -> run.Ca
     """Ask a run to end."""
     accepted, head = await connection.daemon.runs.cancel(params.run_id, params.reason or "", params.scope)
     return run.CancelResult(accepted=accepted, status=encode.status(head.status))
+
+
+@methods.on(run.RESUME)
+async def resume_run(connection: Connection, params: run.RunParams) -> run.ResumeResult:
+    """Try a suspended run again."""
+    accepted, head = await connection.daemon.runs.resume(params.run_id)
+    return run.ResumeResult(accepted=accepted, status=encode.status(head.status))
 
 
 @methods.on(run.ATTACH)

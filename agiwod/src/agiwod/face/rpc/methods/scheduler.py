@@ -38,7 +38,7 @@ async def wait(connection: Connection, params: scheduler.WaitParams) -> run.Run:
     """The task's run once it has ended. Cancelling the request ends the waiting only."""
     timeout = None if params.timeout_ms is None else params.timeout_ms / 1000
     task = await connection.daemon.scheduled.task(params.state_id, params.task_id)
-    with connection.waiting(task):
+    async with connection.telling(task, params.progress_token):
         return encode.run_object(await connection.daemon.runs.wait(task, timeout))
 
 

@@ -47,3 +47,10 @@ async def read_history(connection: Connection, params: session.HistoryParams) ->
     items = await connection.daemon.sessions.history(params.session_id)
     shown, cursor = page(items, params, lambda each: f"{each.run}:{each.seq}")
     return session.HistoryResult(items=[encode.history_item(each) for each in shown], next_cursor=cursor)
+
+
+@methods.on(session.DELETE)
+async def delete_session(connection: Connection, params: session.SessionParams) -> session.DeleteResult:
+    """Forget a session and all its runs."""
+    runs = await connection.daemon.sessions.delete(params.session_id)
+    return session.DeleteResult(session_id=params.session_id, runs=runs)
