@@ -65,5 +65,7 @@ async def test_a_home_that_is_named_counts_more_than_an_address_of_the_environme
 async def test_where_nobody_listens_no_daemon_is_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(DaemonNotFound, match=f"no daemon runs at {address}$"):
+    with pytest.raises(
+        DaemonNotFound, match=f"no daemon runs at {address}; start one there with `agiwod serve --tcp {address}`$"
+    ):
         await connect(home=tmp_path, address=address)

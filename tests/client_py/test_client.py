@@ -113,7 +113,7 @@ async def test_steer_and_cancel_reach_the_run(fake: FakeDaemon, tmp_path: Path) 
 
 
 async def test_without_a_daemon_and_without_autostart_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DaemonNotFound, match="start one with `agiwod start`"):
+    with pytest.raises(DaemonNotFound, match=r"start one with `AGIWOD_HOME=\S+ agiwod start`"):
         await client_of(tmp_path)
 
 

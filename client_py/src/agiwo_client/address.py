@@ -1,11 +1,13 @@
 """Where a daemon listens: the unix socket of a home, or HOST:PORT with a token. Knows nothing that is said there."""
 
 import asyncio
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from agiwo_protocol.channel import StreamChannel
+from agiwo_protocol.paths import locate
 
 from agiwo_client.errors import DaemonNotFound
 
@@ -23,6 +25,10 @@ class Address(Protocol):
 
     def token(self) -> str | None:
         """What the daemon has to be told there, if anything."""
+        ...
+
+    def advice(self, home: Path | None) -> str:
+        """The command that starts a daemon there, in words; `home` is the one that it is to have, if not the user's."""
         ...
 
 
@@ -48,6 +54,11 @@ class UnixAddress:
 
     def token(self) -> None:
         """None."""
+
+    def advice(self, home: Path | None) -> str:
+        """`agiwod start`, with the home where a shell would have another."""
+        named = home is not None and locate().home != home
+        return f"start one with `{f'AGIWOD_HOME={shlex.quote(str(home))} ' if named else ''}agiwod start`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,10 @@ class TcpAddress:
             return self.file.read_text(encoding="ascii").strip() or None
         except (OSError, ValueError):
             return None
+
+    def advice(self, home: Path | None) -> str:
+        """What to do on that machine."""
+        return f"start one there with `agiwod serve --tcp {self}`"
 
 
 def read_address(text: str, token: str | None, token_file: Path) -> TcpAddress:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from agiwo_protocol import connection, run, scheduler
 from agiwo_protocol.channel import ChannelClosed, StreamChannel
-from agiwo_protocol.contract import Method, Wire
+from agiwo_protocol.contract import Empty, Method, Wire
 from agiwo_protocol.errors import Cancelled
 from agiwo_protocol.event import Topic
 from agiwo_protocol.item import Input
@@ -19,6 +19,8 @@ from agiwo_client.errors import DaemonGone, DaemonNotFound
 from agiwo_client.events import Events
 from agiwo_client.feed import Feed
 from agiwo_client.patience import Patience
+from agiwo_client.request import Awaited
+from agiwo_client.resources import Resources
 from agiwo_client.run import Run
 from agiwo_client.state import State
 
@@ -27,14 +29,17 @@ R = TypeVar("R", bound=Wire)
 T = TypeVar("T")
 
 
-class Client:
+class Client(Resources[Awaited]):
     """Calls to one daemon. Made by `connect`; enter it, or await it, to have the connection.
+
+    Every request of the protocol has its own name here: `session/fork` is `await client.session.fork(...)`.
 
     A connection that is lost fails the calls under way with `DaemonGone`; the next call opens another. Where asking
     again is safe, a daemon that went away is looked for during `patience` seconds.
     """
 
     def __init__(self, door: Door, *, patience: float) -> None:
+        super().__init__(self.ask)
         self._door = door
         self._patience = patience
         self._peer: Peer | None = None
@@ -63,6 +68,12 @@ class Client:
         except (ChannelClosed, Cancelled):  # who cancels is the caller, and then it hears nothing any more
             raise DaemonGone(f"the connection to the daemon ended before it answered {method.name}") from None
         return method.result.model_validate(answer)
+
+    async def ask(self, method: Method[Any, R], params: Wire, *, timeout: float | None, is_safe: bool) -> R:
+        """As `call`; what `is_safe` is asked again when a connection was lost."""
+        if is_safe:
+            return await self.persist(lambda: self.call(method, params, timeout=timeout))
+        return await self.call(method, params, timeout=timeout)
 
     async def start_run(
         self,
@@ -101,6 +112,15 @@ class Client:
             return Run(self, self._door, started, 0, self._patience)
         started, feed = await self.persist(lambda: Feed.start(self._door, params))
         return Run(self, self._door, started, 0, self._patience, feed)
+
+    async def replay_run(self, run_id: str, *, model: str | None = None, from_seq: int = 1) -> Run:
+        """A finished run done once more, by another model; what was answered before event `from_seq` stands.
+
+        Raises:
+            RpcError: it has not ended, or there is no such run.
+        """
+        params = run.ReplayParams(run_id=run_id, model=model, from_seq=from_seq, attach=False)
+        return Run(self, self._door, await self.call(run.REPLAY, params), 0, self._patience)
 
     async def attach(self, run_id: str, after: int = 0) -> Run:
         """A run that exists, to be read from the event after `after`.
@@ -148,6 +168,10 @@ class Client:
     def events(self, *topics: Topic) -> Events:
         """The daemon's own events of these topics, once it is entered: `async with client.events("run") as events:`."""
         return Events(self._door, topics, self._patience)
+
+    async def ping(self) -> str:
+        """The daemon's time, once it has answered."""
+        return (await self.persist(lambda: self.call(connection.PING, Empty()))).at
 
     async def aclose(self) -> None:
         """Close every connection. Runs go on, except those started with `on_disconnect="cancel"`."""

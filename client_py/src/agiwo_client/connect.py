@@ -9,7 +9,7 @@ from agiwo_client.address import Address, UnixAddress, read_address
 from agiwo_client.calls import Calls
 from agiwo_client.client import Client
 from agiwo_client.door import Door
-from agiwo_client.questions import OnApproval, Questions
+from agiwo_client.questions import OnApproval, PlainOnApproval, Questions
 from agiwo_client.service import Service
 from agiwo_client.tool import Function, Tool
 
@@ -21,7 +21,7 @@ def connect(
     timeout: float = 30.0,
     name: str = "agiwo-client",
     patience: float = 60.0,
-    on_approval: OnApproval | None = None,
+    on_approval: OnApproval | PlainOnApproval | None = None,
     tools: Sequence[Tool | Function] = (),
     workspace: str | os.PathLike[str] | None = None,
     address: str | None = None,
@@ -38,7 +38,7 @@ def connect(
 
     `on_approval` is asked whether a tool call may run, in the runs that are iterated or waited for, and in those below
     them. Several may be asked about at the same time. The first answer counts; when it was somebody else's, the
-    callback is cancelled.
+    callback is cancelled. A plain function is called in a thread.
 
     `tools` are functions that the runs which are started here may call, beside the tools of their agents; a `Tool` says
     more of one. An agent's own tool of the same name stays in its place. After a cut, calls come back while the run is

@@ -17,7 +17,7 @@ from agiwo_protocol.jsonrpc import Response
 from agiwo_protocol.paths import Paths
 from agiwo_protocol.version import PROTOCOL_VERSION
 
-from agiwo_client.address import Address, UnixAddress
+from agiwo_client.address import Address
 from agiwo_client.errors import DaemonGone, DaemonNotFound
 from agiwo_client.patience import Patience
 from agiwo_client.service import Service
@@ -68,7 +68,8 @@ class Door:
                     except DaemonGone as gone:
                         await patience.wait(gone)
         except TimeoutError:
-            raise DaemonNotFound(f"no daemon answered at {self._address} within {self._timeout} seconds") from None
+            silence = f"no daemon answered at {self._address} within {self._timeout} seconds"
+            raise DaemonNotFound(f"{silence}; {self._address.advice(self._paths.home)}") from None
 
     async def close(self, channel: StreamChannel) -> None:
         """Close a connection."""
@@ -91,8 +92,7 @@ class Door:
         if channel is not None:
             return channel
         if not self._autostart:
-            hint = "; start one with `agiwod start`" if isinstance(self._address, UnixAddress) else ""
-            raise DaemonNotFound(f"no daemon runs at {self._address}{hint}")
+            raise DaemonNotFound(f"no daemon runs at {self._address}; {self._address.advice(self._paths.home)}")
         await self._start()
         while (channel := await self._try()) is None:
             await patience.wait(DaemonNotFound(f"a daemon was started, but nobody answers at {self._address}"))
@@ -181,6 +181,6 @@ def _command(paths: Paths) -> str:
     if found is None:
         raise DaemonNotFound(
             f"no daemon runs at {paths.socket}, and there is no `agiwod` command beside {sys.executable} or on PATH; "
-            "install agiwod, or start a daemon yourself"
+            "install it with `pip install agiwod`, then start one with `agiwod start`"
         )
     return found

@@ -4,6 +4,7 @@ One question may come over several connections, of which each follows or waits f
 """
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ Said = Reply | Option | bool | None
 
 OnApproval = Callable[[Approval], Awaitable[Said]]
 """An async function that is asked. It is cancelled when somebody else has answered, or the connection is lost."""
+
+PlainOnApproval = Callable[[Approval], Said]
+"""A plain function that is asked, in a thread. What it says when somebody else has answered counts no more."""
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ class _Put:
 class Questions:
     """The questions that are open here, by their ids."""
 
-    def __init__(self, callback: OnApproval) -> None:
+    def __init__(self, callback: OnApproval | PlainOnApproval) -> None:
         self._callback = callback
         self._put: dict[str, _Put] = {}
 
@@ -69,7 +73,8 @@ class Questions:
     async def _say(self, approval: Approval) -> Reply:
         # The border to code that is not ours: what goes wrong there leaves the question to others.
         try:
-            return _reply(await self._callback(approval))
+            said = await asyncio.to_thread(self._callback, approval)
+            return _reply(await said if inspect.isawaitable(said) else said)
         except Exception:
             log.exception("on_approval failed; question %s stays open", approval.approval_id)
             return Reply()
