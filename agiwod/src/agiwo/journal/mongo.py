@@ -1,26 +1,16 @@
 """The journal in a MongoDB database, which several machines may share. Knows no engine."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from agiwo import ids as names
 from agiwo.errors import NotFound, StorageError
 from agiwo.journal.base import Listener
 from agiwo.journal.care import Measure
-from agiwo.journal.listeners import Listeners
-from agiwo.journal.mongo_blobs import MongoBlobs
-from agiwo.journal.mongo_care import MongoCare
-from agiwo.journal.mongo_commit import MongoCommits
+from agiwo.journal.mongo_base import Address, MongoBase, bases_of_this_loop
 from agiwo.journal.mongo_documents import run_head, session_from, state_from
-from agiwo.journal.mongo_owner import MongoOwner
-from agiwo.journal.mongo_records import MongoRecords
-from agiwo.journal.mongo_schema import prepare
-from agiwo.journal.mongo_server import Document, MongoServer
+from agiwo.journal.mongo_server import Document
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
@@ -28,8 +18,8 @@ from agiwo.schema.run import RunStatus
 class MongoJournal:
     """A journal in a database. Whoever opens the same one in one process (and event loop) shares its connections."""
 
-    def __init__(self, base: "_Base") -> None:
-        self._opened: _Base | None = base
+    def __init__(self, base: MongoBase) -> None:
+        self._opened: MongoBase | None = base
         self.place = base.server.place
         self.epoch = base.epoch
         self.owner = base.owner.name
@@ -145,7 +135,7 @@ class MongoJournal:
 
     async def close(self) -> None:
         """As `Journal.close`; the connections end when the last who opened them closes. Harmless when closed."""
-        bases = _bases_of_this_loop()
+        bases = bases_of_this_loop()
         async with bases.lock:
             base, self._opened = self._opened, None
             if base is None:
@@ -159,7 +149,7 @@ class MongoJournal:
                     await base.close()
 
     @property
-    def _base(self) -> "_Base":
+    def _base(self) -> MongoBase:
         if self._opened is None:
             raise StorageError(f"the journal {self.place} is closed")
         return self._opened
@@ -198,71 +188,13 @@ async def open_mongo(
         StorageError: the server does not answer, or refuses.
         SchemaTooNew: a newer version made it.
     """
-    bases = _bases_of_this_loop()
+    bases = bases_of_this_loop()
     async with bases.lock:
-        address = (uri, db_name)
-        base = bases.open.get(address) or await _Base.opened(address, Path(lock_dir) if lock_dir else None, patience)
+        address, locks = Address(uri, db_name), Path(lock_dir) if lock_dir else None
+        base = bases.open.get(address) or await MongoBase.opened(address, locks, patience)
         base.users += 1
         bases.open[address] = base
     return MongoJournal(base)
-
-
-@dataclass(slots=True)
-class _Base:
-    """One open database: its connections, who we are there, and how many have it open."""
-
-    address: tuple[str, str]
-    server: MongoServer
-    epoch: str
-    owner: MongoOwner
-    blobs: MongoBlobs
-    records: MongoRecords
-    care: MongoCare
-    listeners: Listeners
-    commits: MongoCommits
-    users: int = 0
-
-    @classmethod
-    async def opened(cls, address: tuple[str, str], lock_dir: Path | None, patience: float) -> "_Base":
-        """The database, with us as an owner."""
-        server = MongoServer(*address, patience=patience)
-        try:
-            await server.require_transactions()
-            epoch = await prepare(server)
-            owner = MongoOwner(server, names.fresh("owner"), lock_dir)
-            try:
-                await owner.take()
-            except BaseException:
-                await owner.release()
-                raise
-        except BaseException:
-            await server.close()
-            raise
-        blobs, listeners = MongoBlobs(server), Listeners()
-        commits, care = MongoCommits(server, owner, blobs, listeners), MongoCare(server, blobs)
-        return cls(address, server, epoch, owner, blobs, MongoRecords(server, blobs), care, listeners, commits)
-
-    async def close(self) -> None:
-        """Be gone as an owner, and close the connections."""
-        try:
-            await self.owner.release()
-        finally:
-            await self.server.close()
-
-
-@dataclass(slots=True)
-class _Bases:
-    """The databases that are open on one event loop; the lock is held while one is opened or closed."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    open: dict[tuple[str, str], _Base] = field(default_factory=dict[tuple[str, str], _Base])
-
-
-_bases: WeakKeyDictionary[asyncio.AbstractEventLoop, _Bases] = WeakKeyDictionary()
-
-
-def _bases_of_this_loop() -> _Bases:
-    return _bases.setdefault(asyncio.get_running_loop(), _Bases())
 
 
 def _filter(equal: Mapping[str, str | None], among: Mapping[str, Sequence[str] | None]) -> dict[str, Any]:
