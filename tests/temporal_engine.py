@@ -61,13 +61,13 @@ class ActivityScope:
         """Keep an event for the step's result."""
         self.events.append(event)
 
-    def drain(self, topic: str) -> Sequence[Message]:
+    async def drain(self, topic: str) -> Sequence[Message]:
         """Take the messages that came for `topic`."""
         found = [message for message in self._mail if message.topic == topic and message.id not in self.drained]
         self.drained.extend(message.id for message in found)
         return found
 
-    def close(self, topic: str) -> bool:
+    async def close(self, topic: str) -> bool:
         """Whether none of those messages is left."""
         return all(message.topic != topic or message.id in self.drained for message in self._mail)
 

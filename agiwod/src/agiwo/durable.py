@@ -124,11 +124,11 @@ class StepScope(Protocol):
         """Commit a durable event at once; `run/retrying` begins a new attempt at the step's items."""
         ...
 
-    def drain(self, topic: str) -> Sequence[Message]:
+    async def drain(self, topic: str) -> Sequence[Message]:
         """Take the messages that came for `topic`; the step's record names them, so no other step gets them."""
         ...
 
-    def close(self, topic: str) -> bool:
+    async def close(self, topic: str) -> bool:
         """Accept no more messages for `topic`; False, and nothing is closed, when some wait to be drained."""
         ...
 

@@ -586,7 +586,7 @@ async def test_a_deadline_that_was_recorded_is_kept_by_a_replay(lab: Lab) -> Non
 
 async def test_a_message_that_an_interrupted_step_had_drained_is_there_for_the_summary(lab: Lab) -> None:
     async def listen(scope: StepScope, arg: Any) -> StepResult:
-        heard = [message.id for message in scope.drain("steer")]
+        heard = [message.id for message in await scope.drain("steer")]
         if arg == "hang":
             await asyncio.Event().wait()
         return StepResult(heard)

@@ -30,7 +30,7 @@ async def speak(scope: StepScope, arg: Any) -> StepResult:
     """Say something, perhaps twice, with mail taken and the box closed at the end."""
     item = f"{scope.run.id}.{scope.key}"
     for attempt in range(1 + arg % 2):
-        heard = scope.drain("steer")
+        heard = await scope.drain("steer")
         if attempt:
             await scope.record(NewEvent(RUN_RETRYING, {"attempt": 2, "delay": 0, "reason": "again"}))
         scope.open(item, "agentMessage")

@@ -438,9 +438,9 @@ class Listener:
         self.gate = asyncio.Event()
 
     async def __call__(self, scope: StepScope, arg: Any) -> StepResult:
-        heard = [message.id for message in scope.drain("steer")]
+        heard = [message.id for message in await scope.drain("steer")]
         await self.gate.wait()
-        return StepResult({"heard": heard, "closed": scope.close("steer")})
+        return StepResult({"heard": heard, "closed": await scope.close("steer")})
 
 
 async def _listen_until_closed(ctx: DurableContext) -> Any:
@@ -472,12 +472,12 @@ async def test_a_step_that_was_steered_while_it_worked_cannot_close_the_box(lab:
 
 async def test_what_a_failed_step_drained_is_there_for_the_next(lab: Lab) -> None:
     async def drain_and_fail(scope: StepScope, arg: Any) -> StepResult:
-        scope.drain("steer")
-        scope.close("steer")
+        await scope.drain("steer")
+        await scope.close("steer")
         raise ValueError
 
     async def drain(scope: StepScope, arg: Any) -> StepResult:
-        return StepResult([message.id for message in scope.drain("steer")])
+        return StepResult([message.id for message in await scope.drain("steer")])
 
     async def loop(ctx: DurableContext) -> Any:
         await ctx.receive("go", "go")
@@ -495,10 +495,10 @@ async def test_what_a_failed_step_drained_is_there_for_the_next(lab: Lab) -> Non
 
 async def test_a_box_that_is_drained_again_is_open_again_also_in_a_replay(lab: Lab) -> None:
     async def close(scope: StepScope, arg: Any) -> StepResult:
-        return StepResult(scope.close("steer"))
+        return StepResult(await scope.close("steer"))
 
     async def drain(scope: StepScope, arg: Any) -> StepResult:
-        return StepResult([message.id for message in scope.drain("steer")])
+        return StepResult([message.id for message in await scope.drain("steer")])
 
     async def loop(ctx: DurableContext) -> Any:
         await ctx.step("close", "close", None)

@@ -50,7 +50,7 @@ class ModelStep:
         messages: list[Message] = [*system_messages(scope.run.spec.plan, self._prompt), *arg["messages"]]
         requests, retries, meter = 0, Retries(self._model), Meter(arg.get("budget"))
         while True:
-            for message in scope.drain(STEER):
+            for message in await scope.drain(STEER):
                 item = f"{scope.run.id}.{arg['turn']}.steering{len(steering)}"
                 events.append(steering_item(item, message.data["content"]))
                 steering.append({"id": message.id, "content": message.data["content"]})
@@ -70,7 +70,7 @@ class ModelStep:
         value |= {"model": asked.name, "modelId": asked.id, "provider": asked.provider}
         value["params"] = asked.params
         # An answer that is to have a form is the last one only when it has it, which a step of its own finds out.
-        value["more"] = not value["toolCalls"] and _schema(scope) is None and not scope.close(STEER)
+        value["more"] = not value["toolCalls"] and _schema(scope) is None and not await scope.close(STEER)
         return StepResult(value, [*events, *answer.items()])
 
     async def _request(

@@ -37,7 +37,7 @@ class OutputStep:
             faults = output.faults(value)
         if faults:
             return _rejected("The answer does not fit:" + "".join(f"\n- {fault}" for fault in faults))
-        return StepResult({"value": value, "more": not scope.close(STEER)})
+        return StepResult({"value": value, "more": not await scope.close(STEER)})
 
 
 def _unreadable(arg: Mapping[str, Any], error: ValueError) -> str:

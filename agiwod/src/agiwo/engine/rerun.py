@@ -104,12 +104,12 @@ class Rerun:
     async def _model(self, scope: StepScope, arg: Any) -> StepResult:
         earlier = await self._records()
         found = earlier.answer(scope.key)
-        return found.again(scope) if found else await self._program.effects["model"](scope, arg)
+        return await found.again(scope) if found else await self._program.effects["model"](scope, arg)
 
     async def _tool(self, scope: StepScope, arg: Any) -> StepResult:
         earlier = await self._records()
         if found := earlier.result(scope.key, arg):
-            return found.again(scope, arg)
+            return await found.again(scope, arg)
         if _does_something(scope.run.spec, arg["name"]):
             value = {"content": _NOT_RUN, "isError": True}
             return StepResult(value, [tool_call_item(f"{scope.run.id}.{arg['item']}", arg, value)])
@@ -160,7 +160,7 @@ class _Step:
         items = (each.data["output"] for each in self._items if "output" in each.data)
         return next(items, {"content": self._value["content"], "isError": self._value.get("isError", False)})
 
-    def again(self, scope: StepScope, call: Mapping[str, Any] | None = None) -> StepResult:
+    async def again(self, scope: StepScope, call: Mapping[str, Any] | None = None) -> StepResult:
         """The same as the result of another run's step; with `call`, as the result of that call."""
         if call is not None:
             item = f"{scope.run.id}.{call['item']}"
@@ -173,7 +173,7 @@ class _Step:
         value = {**self._value, "usage": _FREE.to_json()}
         value.pop("lost", None)
         if not value["toolCalls"]:
-            value["more"] = not scope.close(_STEER) or value["more"]
+            value["more"] = not await scope.close(_STEER) or value["more"]
         return StepResult(value, events)
 
 

@@ -81,7 +81,7 @@ class Scope:
             self._operation.items.clear()
             self._streams.clear()
 
-    def drain(self, topic: str) -> Sequence[Message]:
+    async def drain(self, topic: str) -> Sequence[Message]:
         """Take the messages that came for `topic`; a mailbox that was closed takes messages again."""
         mail = self._execution.mail
         mail.reopen(self._operation, topic)
@@ -90,6 +90,6 @@ class Scope:
             mail.take(self._operation, message)
         return messages
 
-    def close(self, topic: str) -> bool:
+    async def close(self, topic: str) -> bool:
         """Accept no more messages for `topic`, unless some wait already."""
         return self._execution.mail.close(self._operation, topic)
