@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, cast
 
 from agiwo.engine.redact import Redactor
-from agiwo.engine.storage import Storage
+from agiwo.engine.storage import Writes
 from agiwo.schema.event import ITEM_COMPLETED
 from agiwo.schema.slices import texts
 from agiwo.tool.thread import in_thread
@@ -24,7 +24,7 @@ def is_long(type: str, data: Mapping[str, Any]) -> bool:
     return type == ITEM_COMPLETED and _is_long(data)
 
 
-async def spilled(storage: Storage, data: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
+async def spilled(storage: Writes, data: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     """The data without known secrets, and with every over-long text of it moved to a blob."""
     return await _spill(storage, data, redactor, {})
 
@@ -44,7 +44,7 @@ def _is_long(value: Any) -> bool:
     return False
 
 
-async def _spill(storage: Storage, value: Any, redactor: Redactor, known: dict[int, Any]) -> Any:
+async def _spill(storage: Writes, value: Any, redactor: Redactor, known: dict[int, Any]) -> Any:
     if not (isinstance(value, str | list | tuple | dict) and _is_long(value)):
         return redactor.data(value)
     if isinstance(value, str):
@@ -58,7 +58,7 @@ async def _spill(storage: Storage, value: Any, redactor: Redactor, known: dict[i
     return [await _spill(storage, member, redactor, known) for member in cast(list[Any], value)]
 
 
-async def _stored(storage: Storage, text: str, redactor: Redactor) -> dict[str, Any]:
+async def _stored(storage: Writes, text: str, redactor: Redactor) -> dict[str, Any]:
     told, content = await in_thread(partial(_written, text, redactor))
     blob = await storage.put_blob(content)
     return {"blob": blob, "size": len(content), "head": told[:_GLIMPSE], "tail": told[-_GLIMPSE:]}

@@ -42,7 +42,7 @@ class Context:
 
     async def step(self, key: str, effect: str, arg: Any, *, once: bool = False) -> Any:
         """Run an effect and record it, or return what is recorded."""
-        run_effect = self._program.effects[effect]
+        run_effect = self.effect(effect, once=once)
 
         async def body(operation: Operation) -> None:
             async with self._execution.slot.working():
@@ -50,6 +50,10 @@ class Context:
                     await self._run_effect(operation, run_effect, arg)
 
         return await self._execution.operate(key, digest(effect, arg), body)
+
+    def effect(self, name: str, *, once: bool) -> Effect:
+        """What runs the effect of that name; `once` when it must not run twice."""
+        return self._program.effects[name]
 
     async def _intend(self, operation: Operation) -> bool:
         """Record the intent; False, and a recorded failure, when an earlier process did so and never came back."""

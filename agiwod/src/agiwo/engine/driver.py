@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 from agiwo import ids
@@ -15,6 +14,8 @@ from agiwo.engine.ending import Ends
 from agiwo.engine.execution import Execution, Slots
 from agiwo.engine.feed import Feed
 from agiwo.engine.feeds import Feeds
+from agiwo.engine.finish import record_end
+from agiwo.engine.interruption import TIMEOUT
 from agiwo.engine.lineage import Lineage
 from agiwo.engine.parking import Parking
 from agiwo.engine.pasts import BASE, Pasts, point_of
@@ -24,15 +25,11 @@ from agiwo.engine.start import head_of_sleeper, spec_in, start_run
 from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
-from agiwo.engine.terminal import terminal_event
 from agiwo.errors import Conflict, Interrupted, NotFound, ReplayMismatch
-from agiwo.schema.event import CHILD_FINISHED, LOG, TERMINAL_EVENTS
+from agiwo.schema.event import LOG, TERMINAL_EVENTS
 from agiwo.schema.past import Past
-from agiwo.schema.record import Batch, Entry, Record, RunHead
-from agiwo.schema.run import TERMINAL, RunSpec, RunStatus
-
-OPEN = frozenset(RunStatus) - TERMINAL
-"""What a run is that takes more records."""
+from agiwo.schema.record import Entry, Record, RunHead
+from agiwo.schema.run import RunSpec, RunStatus
 
 log = logging.getLogger(__name__)
 
@@ -161,9 +158,16 @@ class Driver:
 
     # What runs need of each other
 
-    def give_up(self, child: str) -> None:
-        """As `Host.give_up`."""
-        self._give_up(child)
+    async def time_out(self, execution: Execution) -> None:
+        """Interrupt what is under way, and give up the children waited for; the first time the run may still sum up."""
+        if execution.ending or execution.interruptions.is_cancelled:
+            return
+        entries, settled = execution.interrupt(TIMEOUT, execution.over_time)
+        await execution.commit(*entries, status=RunStatus.CANCELLING)
+        execution.sum_up()
+        for child in [child for operation in settled for child in operation.awaited]:
+            self._give_up(child)
+        await execution.stop(settled)
 
     def below(self, run: str, ids: Sequence[str]) -> list[str]:
         """As `Host.below`."""
@@ -275,25 +279,9 @@ class Driver:
         if execution.ending:
             return
         execution.ending = True
-        stop = execution.interruptions.latest
-        if stop and execution.interruptions.is_cancelled and outcome.status != RunStatus.CANCELLED:
-            # Whoever cancelled was told that it will be so, also when the loop had come to its end by then.
-            outcome = replace(outcome, status=RunStatus.CANCELLED, reason=stop.reason)
-        base = execution.keyed.get(BASE)
-        event = terminal_event(outcome, round(1000 * (self._clock.now() - base.at)) if base else 0)
-        status, told = outcome.status, self._tell_parent(execution, outcome)
-        try:
-            await execution.commit(execution.entry(event), status=status, extra=told)
-        except Conflict:  # the parent has ended meanwhile, and nothing follows a terminal event
-            await execution.commit(execution.entry(event), status=status)
+        is_open = execution.spec.parent is not None and self.is_going(execution.spec.parent)
+        await record_end(execution, outcome, tells_parent=is_open)
         self._let_go(execution)
-
-    def _tell_parent(self, execution: Execution, outcome: Outcome) -> list[Batch]:
-        parent = execution.spec.parent
-        if parent is None or not self.is_going(parent):
-            return []
-        data = {"runId": execution.id, "agentId": execution.spec.agent, "status": str(outcome.status)}
-        return [Batch(parent, (Entry(CHILD_FINISHED, data, self._clock.now()),), expect=OPEN)]
 
     def _let_go(self, execution: Execution) -> None:
         self.executions.pop(execution.id, None)

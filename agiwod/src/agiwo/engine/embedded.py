@@ -119,7 +119,7 @@ class EmbeddedEngine:
         return await self._intake.start(spec, run, changes)
 
     async def _spawn(self, execution: Execution, operation: Operation, spec: RunSpec) -> None:
-        child = await self._intake.spawn(execution, operation, spec)
+        child = await self._intake.spawning.spawn(execution, operation, spec)
         if child is None:
             return
         await self._interrupt_too(child, execution)

@@ -1,18 +1,39 @@
 """The end of a run as somebody waits for it. Knows nothing of who waits, or how long."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from agiwo.engine.terminal import result_of
 from agiwo.errors import Conflict, NotFound
-from agiwo.journal.base import Journal
+from agiwo.journal.base import Listener
 from agiwo.schema.event import TERMINAL_EVENTS
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunResult
 
 _LATEST: Final = 256
 """Ends that are kept in memory."""
+
+
+class Runs(Protocol):
+    """What is asked of a journal about the ends of runs."""
+
+    @property
+    def owner(self) -> str:
+        """As `Journal.owner`."""
+        ...
+
+    def watch(self, run: str, listener: Listener) -> Callable[[], None]:
+        """As `Journal.watch`; who tells of nothing but ends will do."""
+        ...
+
+    async def run(self, run: str) -> RunHead | None:
+        """As `Journal.run`."""
+        ...
+
+    async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
+        """As `Journal.read`."""
+        ...
 
 
 class Ends:
@@ -35,7 +56,7 @@ class Ends:
 class Ending:
     """Watches one run until it is closed; `over` is done once the run has ended, looked at or seen."""
 
-    def __init__(self, journal: Journal, ends: Ends, run: str) -> None:
+    def __init__(self, journal: Runs, ends: Ends, run: str) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._journal, self._ends, self._run = journal, ends, run
         self._head: RunHead | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -11,13 +11,13 @@ from agiwo.durable import CancelScope, RunView
 from agiwo.engine.blobs import is_long, spilled
 from agiwo.engine.ending import Ends
 from agiwo.engine.feed import Feed
-from agiwo.engine.interruption import SHUTDOWN, TIMEOUT, Interruptions
+from agiwo.engine.interruption import SHUTDOWN, Interruptions
 from agiwo.engine.mailbox import Mailbox
 from agiwo.engine.operation import Operation, replayed
 from agiwo.engine.redact import Redactor
 from agiwo.engine.slot import Slot
 from agiwo.engine.stopwatch import WAIT_OUTCOME, Stopwatch, active_seconds
-from agiwo.engine.storage import Storage
+from agiwo.engine.storage import Writes
 from agiwo.engine.tasks import FAREWELL
 from agiwo.engine.waitset import Waitset
 from agiwo.errors import Conflict, Interrupted, ReplayMismatch
@@ -48,8 +48,8 @@ class Host(Protocol):
         """How the latest runs ended."""
         ...
 
-    def give_up(self, child: str) -> None:
-        """Cancel a child, for its parent is out of time."""
+    async def time_out(self, execution: "Execution") -> None:
+        """Stop a run whose time is over."""
         ...
 
     def below(self, run: str, ids: Sequence[str]) -> list[str]:
@@ -78,7 +78,7 @@ class Execution:
         spec: RunSpec,
         records: Sequence[Record],
         feed: Feed,
-        storage: Storage,
+        storage: Writes,
         clock: Clock,
         slots: Slots,
         redactor: Redactor,
@@ -256,36 +256,39 @@ class Execution:
     # Stopping
 
     def _on_timeout(self) -> None:
-        stop = asyncio.create_task(self._time_out(), name=f"{self.id} timeout")
+        stop = asyncio.create_task(self.host.time_out(self), name=f"{self.id} timeout")
         self.leftover.add(stop)
         stop.add_done_callback(self.leftover.discard)
 
-    async def _time_out(self) -> None:
-        """Interrupt what is under way, and give up the children waited for; the first time the run may still sum up."""
-        if self.ending or self.interruptions.is_cancelled:
-            return
+    @property
+    def over_time(self) -> str:
+        """Why a run stops whose time is over."""
         limit = last_words(self.spec) if self.interruptions.is_summing_up else self.spec.timeout
-        entries, settled = self.interrupt(TIMEOUT, f"the run took longer than {limit:g} seconds")
-        await self.commit(*entries, status=RunStatus.CANCELLING)
-        self.sum_up()
-        for operation in settled:
-            for child in operation.awaited:
-                self.host.give_up(child)
-        await self.stop(settled)
+        return f"the run took longer than {limit:g} seconds"
 
     def interrupt(self, cause: str, reason: str, scope: CancelScope = "run") -> tuple[list[Entry], list[Operation]]:
         """What to append to interrupt this run, and the operations that it ends: at a shutdown those that rest.
 
         The operations are settled from now on: append the entries, then `stop` them.
         """
+        wish = self.begin_interruption(cause, reason, scope)
+        entries, settled = self.settle(
+            each for each in self.operations.values() if each.is_resting or cause != SHUTDOWN
+        )
+        return [wish, *entries], settled
+
+    def begin_interruption(self, cause: str, reason: str, scope: CancelScope = "run") -> Entry:
+        """Interrupt the run from now on; gives what to append for it."""
         if self.ending:
             raise Conflict(f"run {self.id} has ended")
-        wish = self.interruptions.begin(cause, reason, scope, self.clock.now())
-        ended = [each for each in self.operations.values() if each.is_resting or cause != SHUTDOWN]
-        settled = [operation for operation in ended if operation.settle()]
+        return self.interruptions.begin(cause, reason, scope, self.clock.now())
+
+    def settle(self, operations: Iterable[Operation]) -> tuple[list[Entry], list[Operation]]:
+        """What to append for the operations that the latest interruption ends, and which of them it does end."""
+        settled = [operation for operation in operations if operation.settle()]
         for operation in settled:
             self.mail.put_back(operation)
-        return [wish, *map(self._interrupted, settled)], settled
+        return list(map(self._interrupted, settled)), settled
 
     async def rest(self, operation: Operation) -> bool:
         """Let an operation rest, for a while or long; False when the run is to rest no more, and then it is over."""

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agiwo.clock import Clock
-from agiwo.engine.driver import OPEN, Driver
+from agiwo.engine.driver import Driver
 from agiwo.engine.execution import Execution
+from agiwo.engine.finish import OPEN
 from agiwo.engine.mailbox import MAIL
 from agiwo.engine.redact import Redactor
 from agiwo.engine.storage import Storage

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
+from agiwo.engine.ending import Runs
 from agiwo.errors import StorageError
 from agiwo.journal.base import Journal
 from agiwo.schema.record import Change, Record
@@ -14,6 +15,23 @@ _PROBE = (0.2, 5.0)
 """Seconds between probes of a store that refuses: the first, and the most they grow to."""
 
 log = logging.getLogger(__name__)
+
+
+class Writes(Protocol):
+    """What a run needs of a store: it takes what it is given, however long that takes."""
+
+    @property
+    def journal(self) -> Runs:
+        """Where the ends of other runs are seen."""
+        ...
+
+    async def append(self, *changes: Change) -> list[Record]:
+        """As `Journal.append`, and no `StorageError`."""
+        ...
+
+    async def put_blob(self, data: bytes) -> str:
+        """As `Journal.put_blob`, and no `StorageError`."""
+        ...
 
 
 class Storage:

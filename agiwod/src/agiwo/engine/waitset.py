@@ -7,8 +7,7 @@ from typing import Any
 from agiwo.clock import Clock
 from agiwo.durable import WaitMode
 from agiwo.engine.bell import Bell
-from agiwo.engine.ending import Ending, Ends
-from agiwo.journal.base import Journal
+from agiwo.engine.ending import Ending, Ends, Runs
 from agiwo.schema.record import Json
 
 
@@ -20,7 +19,7 @@ class Waitset:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Runs,
         ends: Ends,
         clock: Clock,
         ids: Sequence[str],
