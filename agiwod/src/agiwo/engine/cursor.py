@@ -138,7 +138,7 @@ class Cursor(Reader):
         at, run, seq, id, attempt, offset = self._now(), self.run, self.seq, item.id, item.attempt, place.offset
         parts = zip(item.kinds[place.part :], item.texts[place.part :], strict=True)
         events: list[Event] = []
-        for kind, text in _joined(parts) if where[-1] else parts:
+        for kind, text in joined(parts) if where[-1] else parts:
             data = {"kind": kind, "attempt": attempt, "offset": offset, "text": text}
             events.append(Event(run, ITEM_DELTA, data, at, None, seq, id))
             offset += len(text)
@@ -151,7 +151,7 @@ class Cursor(Reader):
                 yield event
 
 
-def _joined(parts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def joined(parts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """The parts, neighbours of one kind as one."""
     for kind, group in groupby(parts, key=itemgetter(0)):
         yield kind, "".join(text for _, text in group)

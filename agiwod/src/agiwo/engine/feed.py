@@ -67,6 +67,7 @@ class Feed:
         self.head = head
         self.items: dict[str, OpenItem] = {}
         self.tail: deque[tuple[Record, OpenItem | None]] = deque(maxlen=_TAIL)
+        self.completed: deque[str] = deque(maxlen=_TAIL)
         self.notices: deque[tuple[int, str, Mapping[str, Any], float]] = deque(maxlen=_NOTICES)
         self.noticed = 0
         self.standing: int | None = None
@@ -80,13 +81,17 @@ class Feed:
     def append(self, records: Sequence[Record]) -> None:
         """New public records, in order. An item that is completed closes."""
         for record in records:
+            item = self._close(record.item) if record.type == ITEM_COMPLETED and record.item else None
             if record.seq is None or record.seq <= self.head:
                 continue
-            item = self.items.pop(record.item, None) if record.type == ITEM_COMPLETED and record.item else None
             self.tail.append((record, item))
             self.head = record.seq
             self.standing = None
         self._changed()
+
+    def _close(self, item: str) -> OpenItem | None:
+        self.completed.append(item)
+        return self.items.pop(item, None)
 
     def catch_up(self, head: int) -> None:
         """There are so many records: none of those that this feed has not heard of is in memory."""
@@ -116,6 +121,7 @@ class Feed:
         """Forget items that will not be completed."""
         for item in items:
             self.items.pop(item, None)
+        self._changed()
 
     def notice(self, type: str, data: Mapping[str, Any], at: float, *, stands: bool = False) -> None:
         """Tell present readers something that is not kept.
