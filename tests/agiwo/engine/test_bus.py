@@ -156,7 +156,7 @@ async def test_while_nobody_follows_nothing_is_looked_at() -> None:
     made.delta(item, "text", "x")
     assert made._idle == set()  # pyright: ignore[reportPrivateUsage] - that nobody is woken cannot be seen elsewhere
     stop()
-    assert bus._runs == {}  # pyright: ignore[reportPrivateUsage] - likewise
+    assert bus.is_idle
 
 
 async def test_a_later_attempt_takes_the_place_of_one_that_was_dropped() -> None:
@@ -289,4 +289,4 @@ async def test_a_feed_is_followed_for_as_long_as_somebody_has_it() -> None:
     del feed
     gc.collect()
     stop()
-    assert bus._runs == {}  # pyright: ignore[reportPrivateUsage] - that nothing is left cannot be seen elsewhere
+    assert bus.is_idle

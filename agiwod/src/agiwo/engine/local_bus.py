@@ -62,6 +62,11 @@ class LocalBus:
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody publishes or follows anything."""
+        return not self._runs
+
     def publish(self, feed: Feed) -> Stop:
         """As `DeltaBus.publish`."""
         run = self._runs.setdefault(feed.run, _Run())
