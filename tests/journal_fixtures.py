@@ -13,6 +13,7 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
     "sqlite-normal": {"kind": "sqlite", "durability": "normal"},
     "sqlite-full": {"kind": "sqlite", "durability": "full"},
     "mongodb": {"kind": "mongodb"},
+    "mongodb-shared": {"kind": "mongodb", "shared": True},
 }
 """What is tested: each registered journal, in each way it can be opened."""
 
@@ -31,7 +32,9 @@ def config_of(name: str, folder: Path) -> dict[str, Any]:
 
 def kinds() -> list[Any]:
     """Each kind as a parameter of a test, with the marker that it needs."""
-    return [pytest.param(kind, marks=pytest.mark.mongo) if kind == "mongodb" else kind for kind in sorted(KINDS)]
+    return [
+        pytest.param(kind, marks=pytest.mark.mongo) if kind.startswith("mongodb") else kind for kind in sorted(KINDS)
+    ]
 
 
 @pytest.fixture(params=kinds())

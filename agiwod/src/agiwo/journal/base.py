@@ -20,7 +20,7 @@ class Journal(Protocol):
 
     @property
     def owner(self) -> str:
-        """Names this process in `RunHead.owner` and `Session.owner`."""
+        """Names this process in `RunHead.owner` and `Session.owner`, or all that work together in one database."""
         ...
 
     async def append(self, *changes: Change) -> list[Record]:
@@ -85,7 +85,8 @@ class Journal(Protocol):
     async def claim(self) -> list[RunHead]:
         """Make this process the owner of every unfinished run whose owner is gone; return all of ours, oldest first.
 
-        The sessions of owners that are gone become ours too.
+        The sessions of owners that are gone become ours too. Where processes work together, this gives nothing to one
+        alone: the list is empty.
         """
         ...
 

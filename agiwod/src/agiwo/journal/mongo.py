@@ -66,8 +66,8 @@ class MongoJournal:
         return [run_head(found) for found in await self._newest("run", "created_at", filter, before, limit)]
 
     async def claim(self) -> list[RunHead]:
-        """As `Journal.claim`."""
-        return await self._base.commits.claim()
+        """As `Journal.claim`; nothing where processes work together: a run is nobody's alone."""
+        return [] if self._base.owner.is_shared else await self._base.commits.claim()
 
     async def session(self, session: str) -> Session | None:
         """As `Journal.session`."""
@@ -176,21 +176,30 @@ class MongoJournal:
 
 
 async def open_mongo(
-    uri: str, db_name: str = "agiwo", *, lock_dir: str | PathLike[str] | None = None, patience: float = 5.0
+    uri: str,
+    db_name: str = "agiwo",
+    *,
+    shared: bool = False,
+    lock_dir: str | PathLike[str] | None = None,
+    patience: float = 5.0,
 ) -> MongoJournal:
     """The journal in this database, which is made when it is missing.
 
     `lock_dir` is where processes of this machine see of each other that they live (default: with your other state).
     An operation is given up after `patience` seconds.
 
+    With `shared` all processes that open it so work together: each appends to any run, none is refused what another has
+    begun, and nobody claims anything, so an engine of their own must see to it that each run goes on.
+
     Raises:
-        ConfigError: pymongo is missing, the address is none, or the server has no transactions.
+        ConfigError: pymongo is missing, the address is none, the server has no transactions, or others use the
+            database the other way, or left runs there that are not over.
         StorageError: the server does not answer, or refuses.
         SchemaTooNew: a newer version made it.
     """
     bases = bases_of_this_loop()
     async with bases.lock:
-        address, locks = Address(uri, db_name), Path(lock_dir) if lock_dir else None
+        address, locks = Address(uri, db_name, shared), Path(lock_dir) if lock_dir else None
         base = bases.open.get(address) or await MongoBase.opened(address, locks, patience)
         base.users += 1
         bases.open[address] = base

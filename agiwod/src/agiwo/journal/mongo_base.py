@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from agiwo import ids
 from agiwo.journal.listeners import Listeners
 from agiwo.journal.mongo_blobs import MongoBlobs
 from agiwo.journal.mongo_care import MongoCare
 from agiwo.journal.mongo_commit import MongoCommits
+from agiwo.journal.mongo_entry import enter
 from agiwo.journal.mongo_owner import MongoOwner
 from agiwo.journal.mongo_records import MongoRecords
 from agiwo.journal.mongo_schema import prepare
@@ -19,10 +19,11 @@ from agiwo.journal.mongo_server import MongoServer
 
 
 class Address(NamedTuple):
-    """A database."""
+    """A database, and whether we work there together with other processes."""
 
     uri: str
     db_name: str
+    shared: bool = False
 
 
 @dataclass(slots=True)
@@ -45,13 +46,14 @@ class MongoBase:
     async def opened(cls, address: Address, lock_dir: Path | None, patience: float) -> "MongoBase":
         """The database, with us as an owner."""
         async with AsyncExitStack() as opening:
-            server = MongoServer(*address, patience=patience)
+            server = MongoServer(address.uri, address.db_name, patience=patience)
             opening.push_async_callback(server.close)
             await server.require_transactions()
             epoch = await prepare(server)
-            owner = MongoOwner(server, ids.fresh("owner"), lock_dir)
+            owner = MongoOwner(server, lock_dir, shared=address.shared)
             opening.push_async_callback(owner.release)
             await owner.take()
+            await enter(server, owner)
             blobs, listeners = MongoBlobs(server), Listeners()
             records, care = MongoRecords(server, blobs), MongoCare(server, blobs)
             commits = MongoCommits(server, owner, blobs, listeners)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
@@ -17,6 +18,7 @@ from agiwo.journal.ledger import Ledger, Standing, Written
 from agiwo.journal.listeners import Listeners
 from agiwo.journal.mongo_blobs import MongoBlobs, is_too_large
 from agiwo.journal.mongo_documents import (
+    UNFINISHED,
     record_document,
     run_head,
     run_update,
@@ -28,12 +30,12 @@ from agiwo.journal.mongo_documents import (
 from agiwo.journal.mongo_owner import MongoOwner
 from agiwo.journal.mongo_server import Document, MongoServer
 from agiwo.schema.record import Record, RunHead, Session, StateChange
-from agiwo.schema.run import TERMINAL, RunStatus
-
-_UNFINISHED: Final = {"status": {"$in": [str(status) for status in RunStatus if status not in TERMINAL]}}
 
 _TRIES: Final = 5
 """Times that a transaction is made again because another process had just made the same document."""
+
+_OBSTINATE: Final = 8
+"""Times that something was in the way of a commit after which it may be what somebody left behind who died."""
 
 _MEMORY: Final = 10.0
 """Seconds for which an append that was made unheard may be made again; who was refused does so at the next probe."""
@@ -68,7 +70,7 @@ class MongoCommits(Group):
         async with self._door:
             await self._transact(self._take_over)
         with self._server.translated():
-            ours = self._server.db["runs"].find({**_UNFINISHED, "owner": self._owner.name})
+            ours = self._server.db["runs"].find({**UNFINISHED, "owner": self._owner.name})
             return [run_head(found) async for found in ours.sort([("created_at", 1), ("number", 1)])]
 
     async def transact(self, attempt: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
@@ -86,10 +88,12 @@ class MongoCommits(Group):
             return [next(outcomes) if append in new else list[Record]() for append in group]
 
     async def _commit_new(self, group: Sequence[Append]) -> list[Outcome]:
-        commit, decided = ids.fresh("commit"), list[Decision]()
+        commit, decided, tries = ids.fresh("commit"), list[Decision](), count(1)
 
         async def attempt(session: Any) -> None:
             decided.clear()
+            if next(tries) % _OBSTINATE == 0:
+                await self._owner.end_the_dead()
             await self._owner.touch(session, commit)
             decided.append(await self._decide(session, group))
 
@@ -173,9 +177,10 @@ class MongoCommits(Group):
     async def _write(self, session: Any, written: Written, bodies: Sequence[Body]) -> None:
         records = [record_document(r, body) for r, body in zip(written.records, bodies, strict=True)]
         taken = {"_id": {"$in": sorted(written.taken)}}
+        # The runs first: they tell at once whether another process is about to write there, too.
         writes: dict[str, list[Any]] = {
-            "records": [InsertOne(record) for record in records],
             "runs": [UpdateOne(*run_update(standing), upsert=True) for standing in written.runs.values()],
+            "records": [InsertOne(record) for record in records],
             "states": [UpdateOne(*state_update(state), upsert=True) for state in written.states.values()],
             "sessions": [UpdateOne(*session_update(each), upsert=True) for each in written.sessions.values()],
         }
@@ -187,12 +192,12 @@ class MongoCommits(Group):
     async def _take_over(self, session: Any) -> None:
         await self._owner.touch(session, ids.fresh("claim"))
         runs, sessions = self._server.db["runs"], self._server.db["sessions"]
-        owners = {*await runs.distinct("owner", _UNFINISHED, session=session)}
+        owners = {*await runs.distinct("owner", UNFINISHED, session=session)}
         owners |= {*await sessions.distinct("owner", session=session)}
         _, gone = await self._owners([{"owner": owner} for owner in owners], session)
         if gone:
             ours = {"$set": {"owner": self._owner.name}}
-            await runs.update_many({**_UNFINISHED, "owner": {"$in": gone}}, ours, session=session)
+            await runs.update_many({**UNFINISHED, "owner": {"$in": gone}}, ours, session=session)
             await sessions.update_many({"owner": {"$in": gone}}, ours, session=session)
             await self._owner.bury(session, gone)
 

@@ -11,7 +11,10 @@ from agiwo.journal.ledger import Standing
 from agiwo.journal.mongo_blobs import set_aside
 from agiwo.journal.mongo_server import Document
 from agiwo.schema.record import Point, Record, RunHead, Session, State
-from agiwo.schema.run import RunStatus
+from agiwo.schema.run import TERMINAL, RunStatus
+
+UNFINISHED: Final[Document] = {"status": {"$in": [str(status) for status in RunStatus if status not in TERMINAL]}}
+"""What the documents of runs that are not over have in common."""
 
 _HEAD: Final = ("session", "agent", "created_at", "parent")
 """What never changes of a run."""

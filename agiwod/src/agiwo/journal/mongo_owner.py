@@ -24,32 +24,44 @@ _EXPIRY: Final = 30.0
 logger = logging.getLogger(__name__)
 
 
+_FORGOTTEN: Final = 24 * 3600.0
+"""Seconds after which nobody asks any more which commit was the last of a process that is gone."""
+
+SHARED: Final = "shared"
+"""The owner of all that belongs to processes that work together."""
+
+
 class MongoOwner:
     """This process as an owner: a document that every commit touches, and a lock file for others on this machine.
 
     An owner of this machine is gone when its lock is free, at once; one of another machine when nothing was heard of
     it for a while, by the server's clock. Whoever takes over what it had deletes its document in the same
     transaction, and since a commit touches that document too, one of the two comes first and the other looks again.
+
+    Processes that work together are one owner, `shared`, and nobody takes over anything. Each has a document of its own
+    all the same, so that none is in the way of another's commits.
     """
 
-    def __init__(self, server: MongoServer, owner: str, lock_dir: Path | None = None) -> None:
-        self.name = owner
+    def __init__(self, server: MongoServer, lock_dir: Path | None = None, *, shared: bool = False) -> None:
+        self._id = ids.fresh("owner")
+        self.name = SHARED if shared else self._id
+        self.is_shared = shared
         self._owners = server.db["owners"]
         self._server = server
-        self._place, self._lease = _place(lock_dir, owner)
+        self._place, self._lease = _place(lock_dir, self._id)
         self._beating: asyncio.Task[None] | None = None
 
     async def take(self) -> None:
         """Let the others know of us, from now on until `release`."""
         with self._server.translated():
-            await self._owners.update_one({"_id": self.name}, self._sign(), upsert=True)
+            await self._owners.update_one({"_id": self._id}, self._sign(), upsert=True)
         self._beating = asyncio.create_task(self._beat(), name="signs of life")
 
     async def touch(self, session: Any, commit: str) -> None:
         """Say, inside a transaction, that this commit is ours."""
         sign = self._sign()
         sign["$set"]["commit"] = commit
-        await self._owners.update_one({"_id": self.name}, sign, upsert=True, session=session)
+        await self._owners.update_one({"_id": self._id}, sign, upsert=True, session=session)
 
     async def last_commit(self) -> str | None:
         """The name of our last commit, once it is certain that no earlier one is still on its way.
@@ -58,7 +70,7 @@ class MongoOwner:
         """
         with self._server.translated():
             known = await self._owners.find_one_and_update(
-                {"_id": self.name}, self._sign(), upsert=True, session=self._server.session
+                {"_id": self._id}, self._sign(), upsert=True, session=self._server.session
             )
         return known.get("commit") if known else None
 
@@ -66,12 +78,24 @@ class MongoOwner:
         """The pids of those among these other owners who live; what the others had begun is ended."""
         if not owners:
             return {}
-        heard = {"$lt": [{"$subtract": ["$$NOW", "$seen"]}, int(_EXPIRY * 1000)]}
-        members = {"pid": 1, "place": 1, "session": 1, "heard": heard}
-        found = [each async for each in self._owners.find({"_id": {"$in": list(owners)}}, members, session=session)]
-        if gone := [known["session"] for known in found if not self._lives(known)]:
-            await self._server.end_sessions(gone)
-        return {known["_id"]: known["pid"] for known in found if known["session"] not in gone}
+        living, _ = await self._told_apart({"_id": {"$in": list(owners)}}, session)
+        return living
+
+    async def strangers(self, session: Any) -> Mapping[str, int]:
+        """The pids of living processes that work the other way: alone while we work together, or together."""
+        living, _ = await self._told_apart({"shared": {"$ne": True} if self.is_shared else True}, session)
+        return living
+
+    async def end_the_dead(self) -> None:
+        """End what others who worked together with us had begun when they died; it may be in the way of our commits."""
+        if not self.is_shared:
+            return
+        with self._server.translated():
+            others = {"_id": {"$ne": self._id}, "shared": True, "session": {"$exists": True}}
+            _, gone = await self._told_apart(others, None)
+            # Their documents stay for a while: who was only slow will ask which commit was its last.
+            await self._owners.update_many({"_id": {"$in": gone}}, {"$unset": {"session": ""}})
+            await self._owners.delete_many({"shared": True, "$expr": _silent(_FORGOTTEN)})
 
     async def bury(self, session: Any, owners: Sequence[str]) -> None:
         """Forget owners that are gone, in the transaction that takes over what they had."""
@@ -82,18 +106,27 @@ class MongoOwner:
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.gather(self._beating, return_exceptions=True)
-            await self._server.farewell("owners", {"_id": self.name})
+            await self._server.farewell("owners", {"_id": self._id})
         if self._lease is not None:
             self._lease.release()
+
+    async def _told_apart(self, filter: Document, session: Any) -> tuple[Mapping[str, int], list[str]]:
+        """The pids of the owners who live, and the names of those who are gone; what these had begun is ended."""
+        members = {"pid": 1, "place": 1, "session": 1, "silent": _silent(_EXPIRY)}
+        found = [each async for each in self._owners.find(filter, members, session=session)]
+        gone = [known for known in found if not self._lives(known)]
+        if sessions := [known["session"] for known in gone if "session" in known]:
+            await self._server.end_sessions(sessions)
+        return {known["_id"]: known["pid"] for known in found if known not in gone}, [known["_id"] for known in gone]
 
     def _lives(self, known: Document) -> bool:
         if self._lease is not None and known["place"] == self._place:
             return self._lease.holder(known["_id"]) is not None
-        return bool(known["heard"])
+        return not known["silent"]
 
     def _sign(self) -> Document:
         who = {"pid": os.getpid(), "place": self._place, "session": self._server.session.session_id["id"]}
-        return {"$set": who, "$currentDate": {"seen": True}}
+        return {"$set": who | {"shared": True} if self.is_shared else who, "$currentDate": {"seen": True}}
 
     async def _beat(self) -> None:
         while True:
@@ -101,9 +134,15 @@ class MongoOwner:
             try:
                 # Without upsert: who was taken for gone becomes an owner again by a commit, and by nothing else.
                 with self._server.translated():
-                    await self._owners.update_one({"_id": self.name}, {"$currentDate": {"seen": True}})
+                    await self._owners.update_one({"_id": self._id}, {"$currentDate": {"seen": True}})
+                await self.end_the_dead()
             except StorageError as error:
                 logger.debug("no sign of life can be given: %s", error)
+
+
+def _silent(seconds: float) -> Document:
+    """Whether nothing was heard of an owner for so long, by the server's clock."""
+    return {"$gte": [{"$subtract": ["$$NOW", "$seen"]}, int(seconds * 1000)]}
 
 
 def _place(lock_dir: Path | None, owner: str) -> tuple[str, Lease | None]:
