@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import httpx2
 from agiwo_protocol.channel import memory_pair
+from agiwo_protocol.preface import Preface
 from agiwod.face.mcp.face import McpFace
 from agiwod.face.mcp.streams import Reading, Writing
 from agiwod.runtime.daemon import Daemon
@@ -23,7 +24,7 @@ ERAS: tuple[Era, ...] = ("auto", "legacy")
 @asynccontextmanager
 async def _in_memory(daemon: Daemon, cwd: str | None) -> AsyncGenerator[tuple[Any, Any]]:
     ours, theirs = memory_pair()
-    face = asyncio.create_task(McpFace(daemon).converse(theirs, cwd))
+    face = asyncio.create_task(McpFace(daemon).converse(theirs, Preface("mcp", {"cwd": cwd} if cwd else {})))
     try:
         yield Reading(ours), Writing(ours)
     finally:

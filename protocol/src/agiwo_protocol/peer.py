@@ -40,9 +40,18 @@ MAX_BACKLOG: Final = 4 * 2**20
 _LINGER: Final = 1.0
 """Seconds that requests under way have when the other side sends no more: it may still be reading."""
 
-_CANCEL: Final = "$/cancelRequest"
-
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """The notification by which one side cancels a request of its own, and the param that names the request."""
+
+    method: str = "$/cancelRequest"
+    param: str = "id"
+
+
+_NATIVE: Final = Cancelling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,10 @@ def ignore_notifications(peer: "Peer", notification: Notification) -> None:
 
 
 class Peer:
-    """One end of a conversation over a channel. Nothing happens before `run`, which owns everything."""
+    """One end of a conversation over a channel. Nothing happens before `run`, which owns everything.
+
+    `has_left` once the other side says no more: what is cancelled from then on, it has not cancelled.
+    """
 
     def __init__(
         self,
@@ -80,12 +92,13 @@ class Peer:
         *,
         urgent: Container[str] = frozenset[str](),
         max_in_flight: int = MAX_IN_FLIGHT,
+        cancelling: Cancelling = _NATIVE,
     ) -> None:
         self.channel = channel
         self._handle_request = handle_request
         self._handle_notification = handle_notification
         self._urgent = urgent
-        self._max_in_flight = max_in_flight
+        self._max_in_flight, self._cancelling = max_in_flight, cancelling
         self._serving: dict[RequestId, asyncio.Task[None]] = {}
         self._counted = 0
         self._idle = asyncio.Event()
@@ -94,6 +107,7 @@ class Peer:
         self._last_id = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._is_over = False
+        self.has_left = False
 
     @property
     def is_over(self) -> bool:
@@ -105,6 +119,7 @@ class Peer:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 await self._listen()
+                self.has_left = True
                 await self._linger()
                 for task in list(self._serving.values()):
                     task.cancel()
@@ -137,7 +152,7 @@ class Peer:
             raise DeadlineExceeded(f"no answer to {method} within {timeout} seconds") from None
         finally:
             if self._asked.pop(id, None) is not None:
-                self.notify(_CANCEL, {"id": id})
+                self.notify(self._cancelling.method, {self._cancelling.param: id})
         if response.error is not None:
             raise response.error
         return response.result
@@ -231,13 +246,13 @@ class Peer:
         self.channel.write(body)
 
     def _hear(self, notification: Notification) -> None:
-        if notification.method == _CANCEL:
+        if notification.method == self._cancelling.method:
             self._cancel(notification.params)
             return
         _guard(lambda: self._handle_notification(self, notification), notification.method)
 
     def _cancel(self, params: jsonrpc.Params) -> None:
-        id = params.get("id") if isinstance(params, dict) else None
+        id = params.get(self._cancelling.param) if isinstance(params, dict) else None
         if not isinstance(id, str | int) or isinstance(id, bool):  # `true` would be taken for 1
             return
         task = self._serving.get(id)

@@ -33,6 +33,10 @@ class Preface:
         return f"AGIWOD/{_VERSION} {words}\n".encode("ascii")
 
 
+PLAIN: Final = Preface()
+"""What a connection means that begins with no such line."""
+
+
 def read_preface(line: bytes) -> Preface:
     """The line `AGIWOD/1 face=mcp cwd=%2Fhome …` understood.
 

@@ -1,6 +1,8 @@
 """Branches of conversations: a session that begins at a point of another, or goes back to one. Copies no record."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from agiwo import ids
 from agiwo.clock import Clock
@@ -52,6 +54,20 @@ class Branching:
             rewound = replace(source, head=point, updated_at=self._clock.now())
             await self._journal.append(rewound)
         return rewound
+
+    async def note(self, session: str, meta: Mapping[str, Any]) -> Session:
+        """The session with this kept beside what is kept with it already.
+
+        Raises:
+            NotFound: no such session.
+            Conflict: a run of the session is going or waits to go.
+            StorageError: the store refuses writes.
+        """
+        async with self._driver.hold(session):
+            found = await self._session(session)
+            noted = replace(found, meta={**found.meta, **meta})
+            await self._journal.append(noted)
+        return noted
 
     async def _session(self, id: str) -> Session:
         session = await self._journal.session(id)

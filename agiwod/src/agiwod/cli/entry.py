@@ -1,4 +1,4 @@
-"""Where `agiwod` begins, and the border where its failures become words. Knows of two commands: those in haste."""
+"""Where `agiwod` begins, and the border where its failures become words. Knows of three commands: those in haste."""
 
 import errno
 import os
@@ -20,11 +20,12 @@ def run() -> int:
     _open_streams()
     try:
         sys.argv[1:] = map(_argument, sys.argv[1:])
-        if sys.argv[1:2] in (["stdio"], ["mcp"]) and sys.argv[2:] in ([], ["--standalone"]):
+        if sys.argv[1:2] in (["stdio"], ["mcp"], ["acp"]) and sys.argv[2:] in ([], ["--standalone"]):
             # A host waits for this one: it must not wait for typer too.
             from agiwod.cli.stdio import serve_stdio
 
-            return serve_stdio(standalone="--standalone" in sys.argv, face="mcp" if sys.argv[1] == "mcp" else None)
+            face = None if sys.argv[1] == "stdio" else sys.argv[1]
+            return serve_stdio(standalone="--standalone" in sys.argv, face=face)
         from agiwod.cli.tree import app
 
         app(prog_name="agiwod")

@@ -1,4 +1,4 @@
-"""`agiwod stdio` and `mcp`: what a host spawns to speak with the daemon. Carries bytes and understands none of them."""
+"""`agiwod stdio`, `mcp` and `acp`: what hosts spawn to speak with the daemon. Carries bytes and understands none."""
 
 import os
 import socket
@@ -22,19 +22,19 @@ _LONGEST: Final = 4000
 """Characters of a place that fits into one."""
 
 
-def serve_stdio(*, standalone: bool, face: str | None = None) -> int:
+def serve_stdio(*, standalone: bool, face: str | None = None, agent: str | None = None) -> int:
     """Carry this process's stdin and stdout to the daemon and back, until one side ends; return the exit code.
 
-    `face` is whom the host speaks with there, unless it is our own protocol.
+    `face` is whom the host speaks with there, unless it is our own protocol; `agent` is whom it asks, if it says so.
     """
     if standalone:
-        return _serve_alone(face)
+        return _serve_alone(face, agent)
     paths = locate()
     start_daemon(paths)
     with socket.socket(socket.AF_UNIX) as far:
         try:
             far.connect(str(paths.socket))
-            far.sendall(_opening_line() if face is None else _preface(face).to_line())
+            far.sendall(_opening_line() if face is None else _preface(face, agent).to_line())
         except OSError as error:
             raise _gone(f"{paths.socket}: {error.strerror}") from None
         if not Pump(sys.stdin.fileno(), sys.stdout.fileno(), far).run():
@@ -59,16 +59,17 @@ def _is_text(place: bytes) -> bool:
         return False
 
 
-def _preface(face: str) -> "Preface":
+def _preface(face: str, agent: str | None = None) -> "Preface":
     from agiwo_protocol.preface import Preface
 
+    asked = {"agent": agent} if agent else {}
     try:
-        return Preface(face, {"cwd": os.getcwd()})
+        return Preface(face, {"cwd": os.getcwd(), **asked})
     except OSError:
-        return Preface(face)  # it was removed
+        return Preface(face, asked)  # it was removed
 
 
-def _serve_alone(face: str | None) -> int:
+def _serve_alone(face: str | None, agent: str | None) -> int:
     """Be the daemon. In our own protocol its first answer comes before most of it is loaded."""
     from agiwod.opening import Opening
     from agiwod.transport.claim import claim
@@ -77,7 +78,7 @@ def _serve_alone(face: str | None) -> int:
     if face is None:
         opening.listen()
     if opening.greeting is None:
-        opening.frames.insert(0, _preface(face or "rpc"))
+        opening.frames.insert(0, _preface(face or "rpc", agent))
     from agiwod.cli.foreground import run_standalone
 
     run_standalone(opening)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from agiwod import __version__
+from agiwod.cli.acp import acp
 from agiwod.cli.agents import agents
 from agiwod.cli.approvals import approvals
 from agiwod.cli.ask import ask
@@ -62,6 +63,7 @@ app.command()(top)
 app.command()(logs)
 app.command()(doctor)
 app.command()(stdio)
+app.command()(acp)
 app.command()(trust)
 runs.command()(replay)
 app.add_typer(runs, name="runs")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 FACES: Final = {
     "rpc": "agiwod.face.rpc.face:RpcFace",
     "mcp": "agiwod.face.mcp.face:McpFace",
+    "acp": "agiwod.face.acp.face:AcpFace",
 }
 """Where each face is made. Loaded when asked for, so that one does not pay for the others."""
 

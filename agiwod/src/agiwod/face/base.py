@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 from agiwo_protocol.channel import Channel
+from agiwo_protocol.preface import PLAIN, Preface
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -11,10 +12,10 @@ if TYPE_CHECKING:
 class Face(Protocol):
     """One protocol. Serves any number of conversations at the same time."""
 
-    async def converse(self, channel: Channel, cwd: str | None = None) -> None:
+    async def converse(self, channel: Channel, preface: Preface = PLAIN) -> None:
         """Hold one conversation to its end. Cancelling ends it; the channel is closed in either case.
 
-        `cwd` is where the client works, as far as its opening line says so.
+        `preface` is its opening line, which may say where the client works (`cwd`) and whom it asks (`agent`).
         """
         ...
 

@@ -33,7 +33,7 @@ class Door:
             await channel.close()
             return
         if face is not None:
-            await face.converse(channel, preface.values.get("cwd"))
+            await face.converse(channel, preface)
             return
         refusal = InvalidRequest(f"there is no face {preface.face!r}; there are {', '.join(FACES)}")
         channel.write(jsonrpc.failure(None, refusal))

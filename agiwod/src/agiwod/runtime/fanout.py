@@ -119,10 +119,10 @@ class Fanout:
             raise Conflict(f"run {run} is followed on this connection already; detach it first")
         return Attachment(heads, lambda: self._begin(following))
 
-    def adopt(self, cursor: Cursor) -> None:
-        """Follow the run that a cursor reads, which nobody else reads from now on."""
+    def adopt(self, cursor: Cursor, *, is_tree: bool = False) -> None:
+        """Follow the run that a cursor reads, which nobody else reads from now on; with `is_tree` its children too."""
         cursor.on_wake = self._wake
-        self._begin([_Following(cursor, None)])
+        self._begin([_Following(cursor, _Tree(cursor.run, {cursor.run}) if is_tree else None)])
 
     async def _below(self, run: str) -> list[RunHead]:
         """Every run that exists below `run`, parents before their children."""

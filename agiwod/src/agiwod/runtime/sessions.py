@@ -1,6 +1,8 @@
 """Conversations: create, find, branch and forget them, and read what was said in them. Starts no run."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from agiwo import ids
 from agiwo.clock import Clock
@@ -23,17 +25,19 @@ class Sessions:
         self._agents, self._clock = agents, clock
         self._creating = asyncio.Lock()
 
-    async def create(self, agent: str, id: str | None = None) -> Session:
-        """A new, empty session.
+    async def create(
+        self, agent: str, id: str | None = None, meta: Mapping[str, Any] | None = None, agents: Agents | None = None
+    ) -> Session:
+        """A new, empty session, of one of the daemon's agents, or of `agents`. `meta` is kept with it.
 
         Raises:
             NotFound: there is no such agent.
             Conflict: the session exists.
             StorageError: the store refuses.
         """
-        self._agents.get(agent)
+        (agents or self._agents).get(agent)
         now = self._clock.now()
-        session = Session(id or ids.fresh("ses"), agent, now, now)
+        session = Session(id or ids.fresh("ses"), agent, now, now, meta=meta or {})
         async with self._creating:
             if await self._journal.session(session.id):
                 raise Conflict(f"session {session.id!r} exists")
@@ -57,6 +61,10 @@ class Sessions:
             StorageError: the store refuses.
         """
         return await delete_session(self._store, await self.get(id), self._clock.now)
+
+    async def note(self, id: str, meta: Mapping[str, Any]) -> Session:
+        """As `Branching.note`."""
+        return await self._branching.note(id, meta)
 
     async def get(self, id: str) -> Session:
         """The session.

@@ -4,6 +4,7 @@ import asyncio
 
 from agiwo.tool.thread import in_thread
 from agiwo_protocol.channel import Channel
+from agiwo_protocol.preface import PLAIN, Preface
 
 from agiwod.runtime.daemon import Daemon
 
@@ -15,11 +16,11 @@ class McpFace:
         self._daemon = daemon
         self._loading = asyncio.Lock()
 
-    async def converse(self, channel: Channel, cwd: str | None = None) -> None:
+    async def converse(self, channel: Channel, preface: Preface = PLAIN) -> None:
         """Hold one conversation to its end, with what there is where the client works."""
         async with self._loading:
             conversation = await in_thread(_load)
-        await conversation.hold(self._daemon, channel, cwd)
+        await conversation.hold(self._daemon, channel, preface.values.get("cwd"))
 
 
 def _load():

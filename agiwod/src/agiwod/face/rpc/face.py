@@ -1,6 +1,7 @@
 """The native protocol as a face: one connection object for each conversation."""
 
 from agiwo_protocol.channel import Channel
+from agiwo_protocol.preface import PLAIN, Preface
 
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.encode import Frames
@@ -16,7 +17,8 @@ class RpcFace:
         self._daemon = daemon
         self._frames = Frames()
 
-    async def converse(self, channel: Channel, cwd: str | None = None, *, greeting: Greeting | None = None) -> None:
+    async def converse(self, channel: Channel, preface: Preface = PLAIN, *, greeting: Greeting | None = None) -> None:
         """Hold one conversation to its end. `greeting`: its handshake, when somebody has answered it already."""
+        cwd = preface.values.get("cwd")
         connection = Connection(self._daemon, methods, self._frames, channel, cwd, greeting)
         await connection.run()

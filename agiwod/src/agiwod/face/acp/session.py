@@ -1,0 +1,208 @@
+"""A session that an editor has open: its prompts, and what is told of its runs. Knows no method's name."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from agiwo.errors import Conflict
+from agiwo.schema.event import APPROVAL_REQUESTED, Event
+from agiwo.schema.run import TERMINAL, RunStatus
+
+from agiwod.face.acp.ending import ending
+from agiwod.face.acp.prompt import parts_of, words_of
+from agiwod.face.acp.shapes import Block, Json
+from agiwod.face.acp.updates import Updates
+from agiwod.runtime.agents import Agents
+from agiwod.runtime.projects import Place
+from agiwod.runtime.runs import Ask
+
+if TYPE_CHECKING:
+    from agiwod.face.acp.connection import Connection
+
+_FAREWELL: Final = 2.0
+"""Seconds in which a run has to be told that its prompt was cancelled."""
+
+_TITLE: Final = 80
+"""Characters of what was said first, by which a list shows the session."""
+
+_UNFINISHED: Final = frozenset(RunStatus) - TERMINAL
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Turn:
+    """A prompt that waits for the end of its run."""
+
+    run: str = ""
+    is_cancelled: bool = False
+    ended: "asyncio.Future[Event]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class OpenSession:
+    """One session on one connection. The next prompt goes to `agent`, with `model` in the place of its own if named."""
+
+    def __init__(self, connection: "Connection", id: str, cwd: str, agent: str, model: str | None = None) -> None:
+        self.id, self.cwd, self.agent, self.model = id, cwd, agent, model
+        self.updates = Updates(self.tell, cwd)
+        self.is_open = asyncio.Event()
+        self._connection, self._daemon = connection, connection.daemon
+        self._turns: set[_Turn] = set()
+        self._roots: set[str] = set()
+        self._reached: dict[str, tuple[int, asyncio.Event]] = {}
+
+    async def place(self) -> Place:
+        """Where the session works: its project as it is now, if it is in one that is trusted."""
+        return await self._daemon.projects.at(self.cwd)
+
+    async def agents(self) -> Agents:
+        """The agents that it can be done with."""
+        project = (await self.place()).project
+        return project.agents if project else self._daemon.agents
+
+    def tell(self, update: Json) -> None:
+        """Send a `session/update`."""
+        self._connection.peer.notify("session/update", {"sessionId": self.id, "update": update})
+
+    async def prompt(self, blocks: Sequence[Block]) -> Json:
+        """What is answered when the run for these words has ended. A prompt that is cancelled cancels its run.
+
+        Raises: as `Runs.start`; AgentFailed when the run has failed.
+        """
+        # Before anything is waited for: the cancel of a prompt may come right behind it.
+        turn = _Turn()
+        self._turns.add(turn)
+        try:
+            parts = parts_of(blocks)
+            await self._entitle(parts)
+            return ending(await self._run(turn, parts))
+        except asyncio.CancelledError:
+            await self._forsake(turn)
+            raise
+        finally:
+            self._turns.discard(turn)
+
+    async def _run(self, turn: _Turn, parts: list[Json]) -> Event:
+        """The last event of the run that does it."""
+
+        def bind(run: str) -> None:
+            turn.run = run
+            self._connection.runs[run] = self
+            self._roots.add(run)
+
+        ask = Ask(self.agent, parts, self.id, model=self.model, project=(await self.place()).project)
+        try:
+            started = await self._daemon.runs.start(ask, bind)
+        except BaseException:
+            self._forget(turn.run)
+            raise
+        self._connection.fanout.adopt(started.cursor, is_tree=True)
+        if turn.is_cancelled:
+            await self._daemon.runs.abandon([turn.run], "cancelled in the editor")
+        return await turn.ended
+
+    async def _entitle(self, parts: list[Json]) -> None:
+        """Name a session by what is said in it first."""
+        session = await self._daemon.sessions.get(self.id)
+        title = words_of(parts)[:_TITLE]
+        if session.head is not None or "title" in session.meta or not title:
+            return
+        try:
+            await self._daemon.sessions.note(self.id, {"title": title})
+        except Conflict:
+            return  # somebody else says something first
+        self.tell({"sessionUpdate": "session_info_update", "title": title})
+
+    async def _forsake(self, turn: _Turn) -> None:
+        """End the run of a prompt that was cancelled; one whose editor vanished, or whose daemon ends, goes on."""
+        if not turn.run or self._connection.peer.has_left or self._daemon.ended.is_set():
+            return
+        with anyio.move_on_after(_FAREWELL, shield=True):
+            await self._daemon.runs.abandon([turn.run], "cancelled in the editor")
+
+    async def cancel(self) -> None:
+        """End all that works for the session here: the runs of its prompts, and those that it follows."""
+        for turn in self._turns:
+            turn.is_cancelled = True
+        await self._daemon.runs.abandon(list(self._roots), "cancelled in the editor")
+
+    async def steer(self, blocks: Sequence[Block], run: str | None) -> str:
+        """Tell a run something that its next model call includes; without `run` the one that works here.
+
+        Raises:
+            Conflict: none does, or it is about to end.
+            NotFound: there is no such run.
+        """
+        target = run or next(iter(self._roots), None)
+        if target is None:
+            raise Conflict(f"nothing works for the session {self.id}; send a prompt")
+        await self._daemon.runs.steer(target, parts_of(blocks))
+        return target
+
+    async def replay(self) -> None:
+        """Tell all that was said, and then follow what still goes on; returns when the past has been told."""
+        going = await self._daemon.runs.list(session=self.id, statuses=_UNFINISHED)
+        live = {state.head.run for state in going}
+        for record in await self._daemon.sessions.history(self.id):
+            if record.run not in live:
+                await self._connection.channel.drained()
+                self.updates.complete(record.item or "", record.data)
+        for state in reversed(going):
+            await self.follow(state.head.run)
+
+    async def resume(self) -> None:
+        """Follow what goes on, without telling the past."""
+        for state in reversed(await self._daemon.runs.list(session=self.id, statuses=_UNFINISHED)):
+            await self.follow(state.head.run)
+
+    async def follow(self, run: str) -> None:
+        """Tell a run that somebody else began, unless it is told already; returns when its past has been told."""
+        if run in self._roots:
+            return
+        self._connection.runs[run] = self
+        self._roots.add(run)
+        attachment = await self._connection.fanout.attach(run, is_tree=True)
+        until, reached = attachment.heads[0].head, asyncio.Event()
+        self._reached[run] = until, reached
+        attachment.go()
+        await reached.wait()
+
+    def take(self, event: Event) -> None:
+        """Tell an event of a run of this session, or of one below."""
+        is_root = event.run in self._roots
+        if not (is_root and event.item == f"{event.run}.input" and self._is_ours(event.run)):
+            self.updates.take(event, is_below=not is_root)
+        if event.type == APPROVAL_REQUESTED:
+            self._connection.permissions.ask(self, event)
+        if event.is_terminal:
+            self._end(event)
+        until, reached = self._reached.get(event.run, (0, None))
+        if reached is not None and (event.seq or 0) >= until:
+            del self._reached[event.run]
+            reached.set()
+
+    def _is_ours(self, run: str) -> bool:
+        return any(turn.run == run for turn in self._turns)
+
+    def _end(self, event: Event) -> None:
+        for turn in self._turns:
+            if turn.run == event.run and not turn.ended.done():
+                turn.ended.set_result(event)
+        self._forget(event.run)
+
+    def _forget(self, run: str) -> None:
+        self._roots.discard(run)
+        self._connection.runs.pop(run, None)
+
+    def close(self) -> None:
+        """Tell nothing more of its runs."""
+        for run in list(self._roots):
+            self._connection.fanout.detach(run)
+            self._forget(run)
+
+    def about(self, modes: Json) -> dict[str, Any]:
+        """What is answered when it has been opened."""
+        return {"sessionId": self.id, **modes}
