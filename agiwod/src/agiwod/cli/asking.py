@@ -14,7 +14,7 @@ from agiwo_client import Client, OnApproval, RpcError
 from agiwo_protocol import approval
 from agiwo_protocol.approval import Approval, Reply
 
-from agiwod.cli.editor import edit, named_editor
+from agiwod.cli.editing import edit, named_editor
 from agiwod.cli.failure import CommandFailed
 from agiwod.cli.question import OUTCOMES, short, told, visible
 from agiwod.cli.screen import Screen

@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from agiwod.cli.editor import edit
+from agiwod.cli.editing import edit
 from agiwod.cli.failure import CommandFailed
 
 

@@ -1,53 +1,46 @@
-"""The user's editor at work on a file. Does not know what the file is for."""
+"""`agiwod editor`: what an editor is to be told, and where, so that its user has the daemon's agents."""
 
-import shlex
-import shutil
-import subprocess
-from pathlib import Path
-from typing import Final
+import sys
+from typing import TYPE_CHECKING, Annotated
 
-from agiwo.config import variable
+import typer
 
+from agiwod.cli.editors import EDITORS
 from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.spawn import spawn_of
 
-_EDITORS: Final = ("sensible-editor", "nano", "vim", "vi")
-"""What is tried when the user has named none."""
-
-
-def edit(file: Path, *, otherwise: str) -> None:
-    """Let the user edit the file, and return when the editor has ended.
-
-    Raises:
-        CommandFailed: there is no editor, or it failed; the message says what holds `otherwise`.
-    """
-    command = [*_editor(otherwise), str(file)]
-    try:
-        code = subprocess.run(command, check=False).returncode
-    except OSError as error:
-        raise CommandFailed(f"the editor {command[0]!r} cannot be started: {error.strerror}") from None
-    if code != 0:
-        raise CommandFailed(f"the editor {command[0]!r} ended with code {code}; {otherwise}")
+if TYPE_CHECKING:
+    from agiwod.cli.editors import Editor
 
 
-def named_editor() -> str | None:
-    """The editor that the user has named."""
-    return variable("VISUAL") or variable("EDITOR")
+def editor(
+    name: Annotated[str, typer.Option("--for", metavar="EDITOR", help=f"One of {', '.join(EDITORS)}.")],
+    agent: Annotated[str | None, typer.Option(help="Who answers; without it, the default agent.")] = None,
+    native: Annotated[bool, typer.Option("--native", help="Speak agiwod's own protocol instead of ACP.")] = False,
+) -> None:
+    """Print an editor's configuration: its text on stdout, its place on stderr."""
+    if name not in EDITORS:
+        raise CommandFailed(f"there is no editor {name!r}; there are {', '.join(EDITORS)}", code=ExitCode.USAGE)
+    found = EDITORS[name]
+    print(_native(name, found, agent) if native else _usual(found, agent))
+    print(f"this goes into {found.place}; docs/guides/editors.md tells the rest", file=sys.stderr)
 
 
-def _editor(otherwise: str) -> list[str]:
-    named = named_editor()
-    if named:
-        return _words(named, otherwise)
-    found = next((path for name in _EDITORS if (path := shutil.which(name))), None)
-    if found is None:
-        raise CommandFailed("there is no editor", hint="name one in VISUAL or EDITOR", code=ExitCode.USAGE)
-    return [found]
+def _usual(editor: "Editor", agent: str | None) -> str:
+    named = () if agent is None else ("--agent", agent)
+    if editor.acp is not None:
+        return editor.acp(spawn_of("acp", *named))
+    assert editor.asks is not None
+    return editor.asks(spawn_of("ask", *named))
 
 
-def _words(command: str, otherwise: str) -> list[str]:
-    """A command line as the shell would read it, as far as that goes without one."""
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        named = f"VISUAL or EDITOR names no program: {command!r} ({error})"
-        raise CommandFailed(named, hint=otherwise, code=ExitCode.USAGE) from None
+def _native(name: str, editor: "Editor", agent: str | None) -> str:
+    if editor.native is None:
+        others = ", ".join(other for other, each in EDITORS.items() if each.native)
+        hint = f"these can: {others}; leave --native out"
+        raise CommandFailed(f"{name} cannot be told to speak our own protocol", hint=hint, code=ExitCode.USAGE)
+    if agent is not None:
+        raise CommandFailed(
+            "in our own protocol each run names its agent", hint="leave --agent out", code=ExitCode.USAGE
+        )
+    return editor.native(spawn_of("stdio"))

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from agiwo_protocol.paths import locate
 
 from agiwod.cli.failure import CommandFailed, ExitCode
+from agiwod.cli.spawn import spawn_of
 
 _NAME: Final = "agiwod"
 """What hosts call us."""
@@ -81,10 +81,9 @@ HOSTS: Final[dict[str, Host]] = {
 
 def over_stdio(host: Host) -> Entry:
     """The file with which a host starts `agiwod mcp`: with absolute paths, since hosts have a PATH of their own."""
-    home = locate().home
-    env = {} if home is None else {"env": {"AGIWOD_HOME": str(Path(home).absolute())}}
-    command, *arguments = _command()
-    return {host.key: {_NAME: {**host.local, "command": command, "args": [*arguments, "mcp"], **env}}}
+    spawn = spawn_of("mcp")
+    env = {"env": dict(spawn.env)} if spawn.env else {}
+    return {host.key: {_NAME: {**host.local, "command": spawn.command, "args": list(spawn.arguments), **env}}}
 
 
 def over_http(host: Host) -> Entry:
@@ -102,9 +101,3 @@ def over_http(host: Host) -> Entry:
         hint = 'add http = "127.0.0.1:8423" to [serve] in config.toml, then `agiwod restart`'
         raise CommandFailed("no daemon serves HTTP", hint=hint, code=ExitCode.NO_DAEMON)
     return {host.key: {_NAME: host.remote(f"http://{status['http']}/mcp")}, **(host.more or {})}
-
-
-def _command() -> list[str]:
-    """This very program, wherever it was installed."""
-    script = Path(sys.executable).with_name("agiwod.exe" if sys.platform == "win32" else "agiwod")
-    return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "agiwod"]

@@ -13,6 +13,7 @@ from agiwod.cli.chat import chat
 from agiwod.cli.config import config
 from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
 from agiwod.cli.doctor import doctor
+from agiwod.cli.editor import editor
 from agiwod.cli.logs import logs
 from agiwod.cli.mcp import mcp
 from agiwod.cli.models import models
@@ -64,6 +65,7 @@ app.command()(logs)
 app.command()(doctor)
 app.command()(stdio)
 app.command()(acp)
+app.command()(editor)
 app.command()(trust)
 runs.command()(replay)
 app.add_typer(runs, name="runs")
