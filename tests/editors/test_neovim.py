@@ -30,22 +30,27 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield home
 
 
-def ask(home: Home, agent: str | None = None) -> dict[str, Any]:
-    """What is seen of two questions in one Neovim."""
+def headless(home: Home, *arguments: str, **environ: str) -> str:
+    """What Neovim says on stdout when it is started with these arguments."""
     nvim = neovim()
-    named = {} if agent is None else {"AGIWOD_AGENT": agent}
-    command = json.dumps([AGIWOD, "stdio"])
     done = subprocess.run(
-        [nvim.program, "--headless", "-u", "NONE", "-i", "NONE", "-n"]
-        + ["--cmd", f"set runtimepath+={GUIDES / 'editors' / 'neovim'}"]
-        + ["-c", f"luafile {Path(__file__).with_name('neovim_ask.lua')}", "-c", "cquit"],
+        [nvim.program, "--headless", "-u", "NONE", "-i", "NONE", "-n", *arguments],
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE,
-        env={**home.env, **nvim.env, "AGIWOD_COMMAND": command, **named},
+        env={**home.env, **nvim.env, **environ},
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+def ask(home: Home, agent: str | None = None) -> dict[str, Any]:
+    """What is seen of two questions in one Neovim."""
+    named = {} if agent is None else {"AGIWOD_AGENT": agent}
+    plugin = f"set runtimepath+={GUIDES / 'editors' / 'neovim'}"
+    program = f"luafile {Path(__file__).with_name('neovim_ask.lua')}"
+    command = json.dumps([AGIWOD, "stdio"])
+    return json.loads(headless(home, "--cmd", plugin, "-c", program, "-c", "cquit", AGIWOD_COMMAND=command, **named))
 
 
 def test_a_question_starts_a_run_whose_events_come_and_are_shown(home: Home) -> None:
@@ -69,18 +74,8 @@ def test_a_call_that_waits_for_a_word_is_asked_about_in_the_editor(home: Home) -
     assert "Done." in seen["lines"]
 
 
-def test_what_the_guide_has_put_into_init_lua_is_lua(home: Home) -> None:
-    nvim = neovim()
-    told = [home.run("editor", "--for", "neovim", *way).out for way in ((), ("--native",))]
-    for number, text in enumerate(told):
-        file = home.path / f"init{number}.lua"
-        file.write_text(text)
-        done = subprocess.run(
-            [nvim.program, "--headless", "-u", "NONE", "-i", "NONE", "-c", f"lua assert(loadfile({str(file)!r}))"]
-            + ["-c", "qall!"],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            env={**home.env, **nvim.env},
-        )
-        assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize("way", [(), ("--native",)])
+def test_what_is_to_be_put_into_init_lua_is_lua(home: Home, way: tuple[str, ...]) -> None:
+    file = home.path / "init.lua"
+    file.write_text(home.run("editor", "--for", "neovim", *way).out)
+    headless(home, "-c", f"lua assert(loadfile({str(file)!r}))", "-c", "qall!")
