@@ -1,7 +1,7 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:3b5328b1ba89b75d24aba9b1f2aac9c19641a5972a6259ada5d26daef2b3fe0f
+// sha256:8e2b225356d3a5eb9771474696c6368959b77b6dfeeee3f0ac352b96c4eeae92
 
-/** An agent as others see it. `source` says where it is defined: builtin, config, python, project. */
+/** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. */
 export interface Agent {
   agentId: string;
   description: string;
@@ -11,6 +11,24 @@ export interface Agent {
   source: string;
   maxSteps?: number;
   systemPrompt?: string;
+}
+
+/** An agent as a table `[agents.ID]` of the settings has it; what is left out is as it is there. `tools` are names and patterns of `tool/list`, `mcp:SERVER/*`, and `agent:ID` for other agents; `skills` likewise those of `skill/list`. `approvals` says who is asked. `workspace` is the directory that its tools may work in. */
+export interface AgentDefineParams {
+  agentId: string;
+  description?: string;
+  model?: string;
+  systemPrompt?: string;
+  tools?: Array<string>;
+  skills?: Array<string>;
+  workspace?: string;
+  approvals?: Array<AgentRule>;
+  approvalTimeout?: number;
+  maxSteps?: number;
+  runTimeout?: number;
+  maxOutputTokens?: number;
+  contextTokens?: number;
+  budget?: RunBudget;
 }
 
 /** A page of agents, and the id of the one that is meant when none is named. */
@@ -31,6 +49,14 @@ export interface AgentMessage {
 /** Names an agent. */
 export interface AgentParams {
   agentId: string;
+}
+
+/** What becomes of calls of a tool, by patterns of its name and arguments; the first rule that fits counts. */
+export interface AgentRule {
+  tool: string;
+  action: "allow" | "ask" | "deny";
+  arguments?: Record<string, string>;
+  reason?: string;
 }
 
 /** A call that waits. Its id holds a digest of the arguments: no answer fits a call with others. */
@@ -1257,6 +1283,8 @@ export interface Methods {
   "client/list": { params: Page; result: ClientListResult };
   "agent/list": { params: Page; result: AgentListResult };
   "agent/get": { params: AgentParams; result: Agent };
+  "agent/define": { params: AgentDefineParams; result: Agent };
+  "agent/remove": { params: AgentParams; result: Empty };
   "model/list": { params: Page; result: ModelListResult };
   "tool/list": { params: Page; result: ToolListResult };
   "mcp/list": { params: Page; result: McpListResult };

@@ -18,6 +18,7 @@ from agiwo_protocol.paths import Paths
 
 from agiwod import __version__
 from agiwod.data_lock import data_lock
+from agiwod.definer import Definer, DefinitionFile
 from agiwod.engines import engine_of
 from agiwod.entrance import Entrances, HttpWay, Places, entrances
 from agiwod.face.door import Door
@@ -85,11 +86,13 @@ def _run(
     ):
         redactor.learn(entered.secrets)
 
-        def reloading(daemon: Daemon) -> Reload:
-            return Reload(daemon, settings, read, keys=keys, file=file, redactor=redactor)
+        defined = DefinitionFile(paths.data_dir / "agents.json")
 
-        finder = TrustedProjects(paths, read)
-        asyncio.run(_serve(settings, paths, keys, entered, reloading, finder, opening))
+        def reloading(daemon: Daemon) -> Reload:
+            return Reload(daemon, settings, read, keys=keys, defined=defined, file=file, redactor=redactor)
+
+        finder = TrustedProjects(paths, read, defined)
+        asyncio.run(_serve(settings, paths, keys, entered, reloading, finder, defined, opening))
 
 
 async def _serve(
@@ -97,8 +100,9 @@ async def _serve(
     paths: Paths,
     keys: AgiwoSettings,
     entered: Entrances,
-    reloading: Callable[[Daemon], Callable[[], None]],
+    reloading: Callable[[Daemon], Reload],
     finder: Finder,
+    defined: DefinitionFile,
     opening: Opening | None,
 ) -> None:
     identity = opening.identity if opening else None
@@ -106,10 +110,12 @@ async def _serve(
     async with (
         sending(options, paths.data_dir / "traces-sent") as sender,
         engine_of(settings) as engine,
-        _daemon(settings, paths, keys, entered, sender, finder, identity, engine) as daemon,
+        _daemon(settings, paths, keys, entered, sender, finder, defined, identity, engine) as daemon,
         measuring(metric_options(options, settings), daemon.metrics.read),
     ):
-        _heed_signals(daemon, reloading(daemon))
+        reload = reloading(daemon)
+        daemon.definitions.definer = Definer(daemon, defined, lambda: reload.settings)
+        _heed_signals(daemon, reload)
         await daemon.start()
         await _converse(daemon, entered, opening.greeting if opening else None)
 
@@ -122,13 +128,14 @@ async def _daemon(
     entered: Entrances,
     sender: Sending,
     finder: Finder,
+    defined: DefinitionFile,
     identity: Identity | None,
     engine: MakeEngine,
 ) -> AsyncGenerator[Daemon]:
     skills = SkillManager(skill_sources(settings), is_watched=True, attic=paths.data_dir / "skills")
     servers, left_out = foreign_servers(settings)
     foreign = McpServers(*servers)
-    agents = build_agents(settings, skills, foreign)
+    agents = build_agents(settings, skills, foreign, defined.tables)
     store = await open_store(settings, paths)
     daemon = Daemon(
         store,

@@ -8,6 +8,7 @@ from agiwo.mcp import McpServers
 from agiwo.skill import SkillManager
 from agiwo_protocol.paths import Paths
 
+from agiwod.definer import DefinitionFile
 from agiwod.foreign import project_servers, server_secrets
 from agiwod.roster import build_agents
 from agiwod.runtime.projects import Found, Made
@@ -29,9 +30,10 @@ class ReadSettings(Protocol):
 
 
 class TrustedProjects:
-    """A `Finder` over the trust book of one daemon."""
+    """A `Finder` over the trust book of one daemon. What clients have `defined` is there in each project, too."""
 
-    def __init__(self, paths: Paths, read: ReadSettings) -> None:
+    def __init__(self, paths: Paths, read: ReadSettings, defined: DefinitionFile | None = None) -> None:
+        self._defined = defined
         self._read, self._book, self._attic = read, TrustBook(paths), paths.data_dir / "skills"
 
     def find(self, place: str) -> Found | None:
@@ -61,4 +63,10 @@ class TrustedProjects:
         settings = self._read(project)
         skills = SkillManager(skill_sources(settings, project), is_watched=True, attic=self._attic)
         own = McpServers(*project_servers(settings), beside=servers)
-        return Made(project.digest, build_agents(settings, skills, own), skills, own, server_secrets(settings))
+        return Made(
+            project.digest,
+            build_agents(settings, skills, own, self._defined and self._defined.tables),
+            skills,
+            own,
+            server_secrets(settings),
+        )

@@ -9,6 +9,7 @@ from agiwo.config import AgiwoSettings
 from agiwo.engine.redact import Redactor
 from agiwo.errors import ConfigError
 
+from agiwod.definer import DefinitionFile
 from agiwod.foreign import foreign_servers
 from agiwod.logs import LogFile
 from agiwod.offer import offered_models, secrets
@@ -26,7 +27,10 @@ log = logging.getLogger(__name__)
 
 
 class Reload:
-    """What a daemon does on SIGHUP. `settings` are those that it was started with, `reread` gives the present ones."""
+    """What a daemon does on SIGHUP. `settings` are those that hold, first those that it was started with.
+
+    `reread` gives what is written now, `defined` what clients add.
+    """
 
     def __init__(
         self,
@@ -35,10 +39,12 @@ class Reload:
         reread: Callable[[], Settings],
         *,
         keys: AgiwoSettings,
+        defined: DefinitionFile,
         file: LogFile,
         redactor: Redactor,
     ) -> None:
-        self._daemon, self._reread = daemon, reread
+        self.settings = settings
+        self._daemon, self._reread, self._defined = daemon, reread, defined
         self._keys, self._file, self._redactor = keys, file, redactor
         self._fixed = _fixed(settings)
 
@@ -47,11 +53,14 @@ class Reload:
         self._file.reopen()
         try:
             settings = self._reread()
-            agents = build_agents(settings, self._daemon.skills.manager, self._daemon.foreign.servers)
+            agents = build_agents(
+                settings, self._daemon.skills.manager, self._daemon.foreign.servers, self._defined.tables
+            )
             foreign, left_out = foreign_servers(settings)
         except ConfigError as error:
             self._refuse(str(error))
             return
+        self.settings = settings
         hidden = secrets(settings, self._keys)
         self._redactor.learn(hidden)
         self._file.set_level(settings.log_level)

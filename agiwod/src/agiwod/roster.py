@@ -1,5 +1,6 @@
-"""The agents that the settings name: from tables, and from Python modules of the user. Runs none of them."""
+"""The agents that settings and clients name: from tables, and from Python modules of the user. Runs none of them."""
 
+import logging
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,41 +8,82 @@ from importlib import import_module
 from typing import Any, cast
 
 from agiwo.agent import Agent, AgentOptions, Budget
-from agiwo.errors import ConfigError, NotFound
+from agiwo.errors import ConfigError, ModelError, NotFound
 from agiwo.mcp import McpServers
 from agiwo.skill import SkillManager
 
 from agiwod.offer import find_model
 from agiwod.rules import policy_of
 from agiwod.runtime.agents import Agents, Registered
+from agiwod.runtime.definitions import CLIENT
 from agiwod.settings import AgentSettings, Settings
+from agiwod.settings.layer import DEFAULT
 from agiwod.shelf import skill_sources
 from agiwod.team import Team
 from agiwod.toolbox import Toolbox
 
 _DEFAULT = "assistant"
 
+log = logging.getLogger(__name__)
 
-def build_agents(settings: Settings, skills: SkillManager | None = None, foreign: McpServers | None = None) -> Agents:
+
+def build_agents(
+    settings: Settings,
+    skills: SkillManager | None = None,
+    foreign: McpServers | None = None,
+    defined: Mapping[str, AgentSettings] | None = None,
+) -> Agents:
     """Every agent there is: configured ones, Python ones, or `assistant` when there is neither.
 
-    Those of tables get what they name of `skills`, and of the tools of `foreign` servers.
+    Those of tables get what they name of `skills`, and of the tools of `foreign` servers. Beside them are those that
+    clients have `defined`, unless there is another of the name; one that cannot be made is left out, and stops nobody.
 
     Raises:
-        ConfigError: one of them cannot be made; the message says where it stands and what is wrong.
+        ConfigError: one of the settings cannot be made; the message says where it stands and what is wrong.
     """
     shelf = skills or SkillManager(skill_sources(settings))
     python = list(_python_agents(settings))
-    tables = settings.agents
-    toolbox = Toolbox(settings, Team(tables, python), foreign or McpServers())
-    registered = [
-        *(Registered(_agent(*each, settings, toolbox, shelf), _source(each[0], settings)) for each in tables.items()),
-        *(Registered(agent, "python") for agent in python),
-    ]
-    # A project adds agents: whoever had the one that comes with agiwod has it there, too.
-    if _DEFAULT not in tables and all(each.source == "project" for each in registered):
+    taken = {*settings.agents, *(agent.id for agent in python)}
+    extra = {name: table for name, table in (defined or {}).items() if name not in taken}
+    left_out: dict[str, str] = {}
+    while True:
+        tables = {**settings.agents, **{name: extra[name] for name in extra if name not in left_out}}
+        toolbox = Toolbox(settings, Team(tables, python), foreign or McpServers())
+        try:
+            made = [_registered(*each, settings, toolbox, shelf) for each in tables.items()]
+            break
+        except _Unusable as error:  # without it, others may be unusable, too: they name it among their tools
+            left_out[error.agent] = str(error)
+            log.warning("agent %s, which a client defined, is left out: %s", error.agent, error)
+    registered = [*made, *(Registered(agent, "python") for agent in python)]
+    # Projects and clients add agents: whoever had the one that comes with agiwod has it still.
+    if _DEFAULT not in tables and all(each.source in ("project", CLIENT) for each in registered):
         registered.append(Registered(_agent(_DEFAULT, _ASSISTANT, settings, toolbox, shelf), "builtin"))
-    return Agents(registered, default=settings.default_agent, resolve=lambda name: find_model(name, settings))
+    return Agents(
+        registered,
+        default=settings.default_agent,
+        resolve=lambda name: find_model(name, settings),
+        left_out=left_out,
+    )
+
+
+class _Unusable(Exception):
+    """An agent that a client defined cannot be made."""
+
+    def __init__(self, agent: str, fault: str) -> None:
+        super().__init__(fault)
+        self.agent = agent
+
+
+def _registered(
+    name: str, table: AgentSettings, settings: Settings, toolbox: Toolbox, shelf: SkillManager
+) -> Registered:
+    if name in settings.agents:
+        return Registered(_agent(name, table, settings, toolbox, shelf), _source(name, settings))
+    try:
+        return Registered(_agent(name, table, settings, toolbox, shelf), CLIENT)
+    except (ConfigError, ModelError) as error:
+        raise _Unusable(name, str(error).removeprefix(f"{DEFAULT}: ")) from error
 
 
 _ASSISTANT = AgentSettings(

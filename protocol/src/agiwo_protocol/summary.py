@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:3b5328b1ba89b75d24aba9b1f2aac9c19641a5972a6259ada5d26daef2b3fe0f"
+SCHEMA_HASH: Final = "sha256:8e2b225356d3a5eb9771474696c6368959b77b6dfeeee3f0ac352b96c4eeae92"
 
 CAPABILITIES: Final = (
     "agent",

@@ -1,7 +1,7 @@
 """The agents that runs can be started with, by id. Builds none of them, and runs none of them."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -26,7 +26,7 @@ _FALLBACK = "assistant"
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """An agent and where it comes from: `builtin`, `config`, `python` or `project`."""
+    """An agent and where it comes from: `builtin`, `config`, `python`, `project` or `client`."""
 
     agent: Agent
     source: str = "config"
@@ -35,7 +35,8 @@ class Registered:
 class Agents:
     """The registry. It also finds the program of a recorded run, so that the run goes on after a restart.
 
-    `resolve` makes the model that a run asks for in the place of its agent's own. The agents are closed with it.
+    `resolve` makes the model that a run asks for in the place of its agent's own. `left_out` says of those that clients
+    defined and that cannot be made why not. The agents are closed with it.
     """
 
     def __init__(
@@ -44,7 +45,9 @@ class Agents:
         *,
         default: str | None = None,
         resolve: Callable[[str], Model] = resolve_model,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
+        self.left_out = dict(left_out or {})
         self._registered: dict[str, Registered] = {}
         for each in registered:
             if each.agent.id in self._registered:
@@ -132,6 +135,7 @@ class Agents:
         """Have the agents of `others` in the place of these; return what is to be closed once no run uses it."""
         replaced = self.apart_from(others)
         self._registered, self._default, self._resolve = others._registered, others._default, others._resolve
+        self.left_out = others.left_out
         self._variants = {}
         return replaced
 

@@ -28,6 +28,7 @@ from agiwod.runtime.clients import Clients
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.cron import CRON
 from agiwod.runtime.crons import Crons
+from agiwod.runtime.definitions import Definitions
 from agiwod.runtime.engines import MakeEngine, Surroundings, embedded
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
@@ -143,6 +144,7 @@ class Daemon:
         self.crons = Crons(self.engine, agents, self.clock, self.events, self.scheduled.begin)
         programs.own[CRON] = self.crons.program
         self.replays = Replays(self.engine, agents, self.check_open)
+        self.definitions = Definitions(agents)
         self.clients = Clients(self.events)
         self.activity = Activity(self.engine)
         self.metrics = Metrics(journal, self.clients, self.count_runs, export)

@@ -31,6 +31,14 @@ class ScheduleInvalid(AgiwoError):
         self.member = member
 
 
+class DefinitionInvalid(AgiwoError):
+    """An agent that cannot be made as it was defined. `member` is what is wrong of it, or empty."""
+
+    def __init__(self, member: str, fault: str) -> None:
+        super().__init__(fault)
+        self.member = member
+
+
 class Ambiguous(Conflict):
     """The beginning of an id that several have."""
 

@@ -10,7 +10,7 @@ from agiwo_protocol import errors as wire
 from agiwo_protocol.errors import RpcError
 
 from agiwod.face.rpc.moment import moment
-from agiwod.runtime.errors import Draining, EventsExpired, ScheduleInvalid
+from agiwod.runtime.errors import DefinitionInvalid, Draining, EventsExpired, ScheduleInvalid
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,10 @@ def _schedule_invalid(error: ScheduleInvalid) -> RpcError:
     return wire.InvalidParams("the schedule cannot be used", errors=[{"path": error.member, "message": str(error)}])
 
 
+def _definition_invalid(error: DefinitionInvalid) -> RpcError:
+    return wire.InvalidParams("the agent cannot be made", errors=[{"path": error.member, "message": str(error)}])
+
+
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.NotFound: lambda error: wire.NotFound(str(error), type=error.kind, id=error.id),
     engine.Conflict: lambda error: wire.Conflict(str(error)),
@@ -65,6 +69,7 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.ToolError: lambda error: wire.ToolFailed(str(error)),
     engine.SchemaInvalid: _schema_invalid,
     ScheduleInvalid: _schedule_invalid,
+    DefinitionInvalid: _definition_invalid,
     engine.ConfigError: lambda error: wire.Conflict(str(error)),
     TimeoutError: lambda error: wire.DeadlineExceeded("it was still going when the time to wait was over"),
 }

@@ -1,7 +1,7 @@
-"""agent/…: which agents there are."""
+"""agent/…: which agents there are, and those that clients define."""
 
 from agiwo_protocol import agent
-from agiwo_protocol.contract import Page
+from agiwo_protocol.contract import Empty, Page
 
 from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
@@ -22,3 +22,17 @@ async def list_agents(connection: Connection, params: Page) -> agent.ListResult:
 async def get_agent(connection: Connection, params: agent.AgentParams) -> agent.Agent:
     """One agent, with its system prompt."""
     return encode.agent_object((await connection.agents()).get(params.agent_id), is_whole=True)
+
+
+@methods.on(agent.DEFINE)
+async def define_agent(connection: Connection, params: agent.DefineParams) -> agent.Agent:
+    """Have an agent that stays until it is removed."""
+    defined = await connection.daemon.definitions.define(params.agent_id, params.table())
+    return encode.agent_object(defined, is_whole=True)
+
+
+@methods.on(agent.REMOVE)
+async def remove_agent(connection: Connection, params: agent.AgentParams) -> Empty:
+    """Forget an agent that a client defined."""
+    await connection.daemon.definitions.remove(params.agent_id)
+    return Empty()
