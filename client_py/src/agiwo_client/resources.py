@@ -51,6 +51,8 @@ class Agents(Resource[C]):
 
     list = reads(agent.LIST, Page)
     get = reads(agent.GET, agent.AgentParams)
+    define = changes(agent.DEFINE, agent.DefineParams)
+    remove = changes(agent.REMOVE, agent.AgentParams)
 
 
 class Models(Resource[C]):
@@ -91,6 +93,7 @@ class Sessions(Resource[C]):
     list = reads(session.LIST, session.ListParams)
     get = reads(session.GET, session.SessionParams)
     history = reads(session.HISTORY, session.HistoryParams)
+    delete = changes(session.DELETE, session.SessionParams)
 
 
 class Runs(Resource[C]):
