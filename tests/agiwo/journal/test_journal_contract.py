@@ -149,6 +149,7 @@ async def test_writing_to_a_run_that_was_not_created_finds_nothing(any_journal: 
 
 
 async def test_a_key_can_be_used_once_in_a_run(any_journal: Journal) -> None:
+    await any_journal.append(Session("s", "agent", 1.0, 1.0))
     await create(any_journal, "r", noted("k", 1))
     await create(any_journal, "other", noted("k", 1))
     with pytest.raises(Conflict, match="'k'"):
@@ -211,7 +212,9 @@ async def test_one_append_may_create_a_run_and_go_on_with_it(any_journal: Journa
     assert [(record.run, record.seq) for record in made] == [("r", 1), ("r", 2), ("other", 1)]
 
 
-async def test_a_refused_append_does_not_harm_those_beside_it(any_journal: Journal) -> None:
+@pytest.mark.parametrize("session", ["s", "of nobody"])
+async def test_a_refused_append_does_not_harm_those_beside_it(any_journal: Journal, session: str) -> None:
+    await any_journal.append(Session(session, "agent", 1.0, 1.0))
     await create(any_journal, "r", noted("taken"))
     appends = [
         any_journal.append(Batch("r", (noted("taken" if n % 3 == 1 else f"k{n}"), said(str(n))))) for n in range(9)

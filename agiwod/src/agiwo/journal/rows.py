@@ -35,16 +35,8 @@ _UPSERT_SESSION: Final = """
 
 def fill_ledger(db: sqlite3.Connection, ledger: Ledger, runs: Sequence[str], sessions: Sequence[str]) -> None:
     """Tell the ledger what the file has of these runs and sessions, and of the sessions of these runs."""
-    found = db.execute(
-        f"SELECT session.owner, run.length, {_RUN} FROM run LEFT JOIN session ON session.id = run.session"
-        " WHERE run.id IN (SELECT value FROM json_each(?))",
-        (as_json(runs),),
-    )
-    for session_owner, length, *columns in found.fetchall():
-        head = _run_head(columns)
-        ledger.runs[head.run] = Standing(head, length)
-        if session_owner is not None:
-            ledger.session_owners[head.session] = session_owner
+    if runs:
+        _fill_standings(db, ledger, runs)
     if sessions:
         owners = "SELECT id, owner FROM session WHERE id IN (SELECT value FROM json_each(?))"
         ledger.session_owners.update(db.execute(owners, (as_json(sessions),)).fetchall())
@@ -167,6 +159,19 @@ def _records(db: sqlite3.Connection, run: str, where: str, values: Mapping[str, 
         return []
     rows: list[tuple[int, int | None, dict[str, Any]]] = orjson.loads(b"[" + joined + b"]")
     return [read_body(run, *row, blob=lambda name: get_blob(db, name, 0, None)[0]) for row in rows]
+
+
+def _fill_standings(db: sqlite3.Connection, ledger: Ledger, runs: Sequence[str]) -> None:
+    found = db.execute(
+        f"SELECT session.owner, run.length, {_RUN} FROM run LEFT JOIN session ON session.id = run.session"
+        " WHERE run.id IN (SELECT value FROM json_each(?))",
+        (as_json(runs),),
+    )
+    for session_owner, length, *columns in found.fetchall():
+        head = _run_head(columns)
+        ledger.runs[head.run] = Standing(head, length)
+        if session_owner is not None:
+            ledger.session_owners[head.session] = session_owner
 
 
 def _run_head(row: Sequence[Any]) -> RunHead:
