@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from agiwo import ids
-from agiwo.schema.event import CHILD_SPAWNED, Event
-from agiwo_protocol.channel import Channel
+from agiwo.errors import AgiwoError
+from agiwo.schema.event import CHILD_SPAWNED, RUN_QUEUED, Event
+from agiwo_protocol.channel import Channel, ChannelClosed
 from agiwo_protocol.jsonrpc import Notification, Request
 from agiwo_protocol.peer import Cancelling, Peer
 
@@ -17,10 +18,14 @@ from agiwod.face.acp.session import OpenSession
 from agiwod.face.acp.shapes import Capabilities, InitializeParams
 from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
+from agiwod.runtime.events import DaemonEvent
 from agiwod.runtime.fanout import Fanout
 
 _CANCELLING: Final = Cancelling("$/cancel_request", "requestId")
 """How either side of ACP cancels a request."""
+
+_TOPICS: Final = frozenset({"run", "agent", "skill"})
+"""What an editor is to hear of: runs that others begin in its sessions, and what can be chosen there."""
 
 Serve = Callable[["Connection", Request], Awaitable[Any]]
 
@@ -48,12 +53,14 @@ class Connection:
         forget = self.daemon.on_end(self.fanout.delivered)
         try:
             async with self.tasks:
-                following = self.tasks.create_task(self.fanout.run(), name="acp events")
+                news = self.daemon.events.subscribe(_TOPICS)
+                following = [self.tasks.create_task(each) for each in (self.fanout.run(), news.follow(_News(self)))]
                 try:
                     await self.peer.run()
                 finally:
                     self.permissions.close()
-                    following.cancel()
+                    for each in following:
+                        each.cancel()
         finally:
             forget()
             self.daemon.clients.leave(self._id)
@@ -92,15 +99,47 @@ class Connection:
             raise ResourceNotFound(f"the session {id[:200]!r} is not open here; load or resume it", type="session")
         return self.sessions[id]
 
+    def opened(self, session: OpenSession) -> None:
+        """The editor knows that the session is open."""
+        session.is_open.set()
+        self.see_to(session.tell_commands())
+
+    def close(self, id: str) -> None:
+        """Tell nothing more of a session, if it is open."""
+        if session := self.sessions.pop(id, None):
+            session.close()
+
     def _hear(self, told: Notification) -> None:
         params = told.params if isinstance(told.params, dict) else {}
         session = self.sessions.get(str(params.get("sessionId")))
         if told.method == "session/cancel" and session is not None:
-            self.tasks.create_task(session.cancel(), name=f"cancel {session.id}")
+            self.see_to(session.cancel())
+
+    def changed(self, event: DaemonEvent) -> None:
+        """Somebody began a run, or there are other agents or skills than before."""
+        if event.topic != "run":
+            for session in self.sessions.values():
+                self.see_to(session.tell_choices())
+        elif event.type == RUN_QUEUED and "parentRunId" not in event.data and event.data["runId"] not in self.runs:
+            self._follow(event.data["sessionId"], event.data["runId"])
+
+    def _follow(self, session: str, run: str) -> None:
+        if session in self.sessions:
+            self.see_to(self.sessions[session].follow(run))
+
+    def see_to(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have something done that no request waits for; what the daemon refuses of it is logged."""
+        self.tasks.create_task(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except (AgiwoError, ChannelClosed) as error:
+            log.warning("%s cannot be told something: %s", self.permissions.client, error)
 
 
-class _Events:
-    """Where the events of the runs go that the editor is told of."""
+class _Lane:
+    """What all has in common that the editor is told unasked."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -113,6 +152,18 @@ class _Events:
     async def drained(self) -> None:
         """Return when it has read."""
         await self._connection.channel.drained()
+
+
+class _News(_Lane):
+    """Where the daemon's own events go."""
+
+    def send(self, event: DaemonEvent) -> None:
+        """See to what has changed."""
+        self._connection.changed(event)
+
+
+class _Events(_Lane):
+    """Where the events of the runs go that the editor is told of."""
 
     def send(self, event: Event) -> None:
         """Tell what an event says, in its session."""

@@ -5,16 +5,22 @@ from collections.abc import Awaitable, Callable
 from difflib import get_close_matches
 from typing import Any, Final
 
+from agiwo.schema.run import TERMINAL, RunStatus
 from agiwo_protocol.contract import Wire, read_params
 from agiwo_protocol.errors import InvalidParams, InvalidRequest, MethodNotFound
 from agiwo_protocol.jsonrpc import Request
 from agiwo_protocol.peer import Reply
 
 from agiwod.face.acp import shapes
+from agiwod.face.acp.choices import MODE, MODEL, require_one_of
 from agiwod.face.acp.connection import Connection
 from agiwod.face.acp.errors import told
+from agiwod.face.acp.listing import sessions_listed
 from agiwod.face.acp.session import OpenSession
 from agiwod.face.acp.shapes import Json
+
+_PATIENCE: Final = 10.0
+"""Seconds that the runs of a session have to end before it is deleted."""
 
 VERSION: Final = 1
 """The version of ACP that is spoken."""
@@ -23,7 +29,7 @@ _CAPABILITIES: Final[Json] = {
     "loadSession": True,
     "promptCapabilities": {"image": True, "audio": True, "embeddedContext": True},
     "mcpCapabilities": {"http": True, "sse": False},
-    "sessionCapabilities": {},
+    "sessionCapabilities": {name: {} for name in ("list", "resume", "fork", "close", "delete")},
 }
 
 
@@ -69,12 +75,61 @@ async def _new(connection: Connection, params: shapes.NewParams) -> Reply:
         names = ", ".join(each.agent.id for each in agents.list())
         raise InvalidParams(f"no agent is the default one; start `agiwod acp --agent` with one of {names}", errors=[])
     made = await connection.daemon.sessions.create(agent, meta={"cwd": cwd}, agents=agents)
-    return _opened(connection, OpenSession(connection, made.id, cwd, agent), {"sessionId": made.id})
+    return await _made(connection, OpenSession(connection, made.id, cwd, agent))
+
+
+async def _load(connection: Connection, params: shapes.OpenParams) -> Reply:
+    session = await _found(connection, params)
+    await session.replay()
+    return _opened(connection, session, await session.choices())
+
+
+async def _resume(connection: Connection, params: shapes.OpenParams) -> Reply:
+    session = await _found(connection, params)
+    await session.resume()
+    return _opened(connection, session, await session.choices())
+
+
+async def _found(connection: Connection, params: shapes.OpenParams) -> OpenSession:
+    """A session that there is; the same as before, if it is open here.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    cwd = _directory(params.cwd)
+    stored = await connection.daemon.sessions.get(params.session_id)
+    if (known := connection.sessions.get(stored.id)) is not None:
+        known.move(cwd)
+        return known
+    agent = stored.meta.get("agent") or stored.agent
+    return OpenSession(connection, stored.id, cwd, agent, stored.meta.get("model"))
+
+
+async def _fork(connection: Connection, params: shapes.OpenParams) -> Reply:
+    cwd, daemon = _directory(params.cwd), connection.daemon
+    project = (await daemon.projects.at(cwd)).project
+    stored = await daemon.sessions.get(params.session_id)
+    agent, model = stored.meta.get("agent") or stored.agent, stored.meta.get("model")
+    if stored.head is None:
+        agents = project.agents if project else None
+        made = await daemon.sessions.create(agent, meta={**stored.meta, "cwd": cwd}, agents=agents)
+    else:
+        head = await daemon.runs.head(stored.head.run)
+        seq = stored.head.seq if head.status.is_terminal else head.head
+        made = await daemon.sessions.fork(stored.id, stored.head.run, seq)
+        made = await daemon.sessions.note(made.id, {"cwd": cwd})
+    return await _made(connection, OpenSession(connection, made.id, cwd, agent, model))
+
+
+async def _made(connection: Connection, session: OpenSession) -> Reply:
+    """The answer about a session that is new."""
+    return _opened(connection, session, {"sessionId": session.id, **await session.choices()})
 
 
 def _opened(connection: Connection, session: OpenSession, answer: Json) -> Reply:
+    """The answer about a session that is open from now on; what a prompt may begin with is told behind it."""
     connection.sessions[session.id] = session
-    return Reply(answer, session.is_open.set)
+    return Reply(answer, lambda: connection.opened(session))
 
 
 def _directory(cwd: str) -> str:
@@ -99,12 +154,60 @@ async def _steer(connection: Connection, params: shapes.SteerParams) -> Json:
     return {"runId": await session.steer(params.prompt, params.run_id)}
 
 
+async def _list(connection: Connection, params: shapes.ListParams) -> Json:
+    cwd = None if params.cwd is None else _directory(params.cwd)
+    return await sessions_listed(connection.daemon, cwd, params.cursor)
+
+
+async def _close(connection: Connection, params: shapes.SessionParams) -> Json:
+    session = connection.session(params.session_id)
+    await session.cancel()
+    connection.close(session.id)
+    return {}
+
+
+async def _delete(connection: Connection, params: shapes.SessionParams) -> Json:
+    daemon, id = connection.daemon, params.session_id
+    going = [state.head.run for state in await daemon.runs.list(session=id, statuses=frozenset(RunStatus) - TERMINAL)]
+    await daemon.runs.abandon(going, "the session is deleted")
+    for run in going:
+        await daemon.runs.wait(run, _PATIENCE)
+    connection.close(id)
+    await daemon.sessions.delete(id)
+    return {}
+
+
+async def _set_mode(connection: Connection, params: shapes.ModeParams) -> Json:
+    session = connection.session(params.session_id)
+    await session.choose_agent(params.mode_id, "modeId")
+    session.tell({"sessionUpdate": "config_option_update", "configOptions": await session.options()})
+    return {}
+
+
+async def _set_option(connection: Connection, params: shapes.OptionParams) -> Json:
+    session = connection.session(params.session_id)
+    if require_one_of(params.config_id, (MODE, MODEL), "configId") == MODEL:
+        await session.choose_model(params.value, "value")
+    else:
+        await session.choose_agent(params.value, "value")
+        session.tell({"sessionUpdate": "current_mode_update", "currentModeId": session.agent})
+    return {"configOptions": await session.options()}
+
+
 Handler = Callable[[Connection, Any], Awaitable[Any]]
 
 _METHODS: Final[dict[str, tuple[type[Wire], Handler]]] = {
     "initialize": (shapes.InitializeParams, _initialize),
     "authenticate": (Wire, _authenticate),
     "session/new": (shapes.NewParams, _new),
+    "session/load": (shapes.OpenParams, _load),
+    "session/resume": (shapes.OpenParams, _resume),
+    "session/fork": (shapes.OpenParams, _fork),
+    "session/list": (shapes.ListParams, _list),
+    "session/close": (shapes.SessionParams, _close),
+    "session/delete": (shapes.SessionParams, _delete),
+    "session/set_mode": (shapes.ModeParams, _set_mode),
+    "session/set_config_option": (shapes.OptionParams, _set_option),
     "session/prompt": (shapes.PromptParams, _prompt),
     "_agiwod/run/steer": (shapes.SteerParams, _steer),
 }

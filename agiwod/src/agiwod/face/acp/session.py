@@ -4,14 +4,17 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from agiwo.errors import Conflict
 from agiwo.schema.event import APPROVAL_REQUESTED, Event
 from agiwo.schema.run import TERMINAL, RunStatus
 
+from agiwod.face.acp.choices import choices, model_names, options, require_one_of
+from agiwod.face.acp.commands import commanded, commands_of
 from agiwod.face.acp.ending import ending
+from agiwod.face.acp.listing import TITLE
 from agiwod.face.acp.prompt import parts_of, words_of
 from agiwod.face.acp.shapes import Block, Json
 from agiwod.face.acp.updates import Updates
@@ -24,9 +27,6 @@ if TYPE_CHECKING:
 
 _FAREWELL: Final = 2.0
 """Seconds in which a run has to be told that its prompt was cancelled."""
-
-_TITLE: Final = 80
-"""Characters of what was said first, by which a list shows the session."""
 
 _UNFINISHED: Final = frozenset(RunStatus) - TERMINAL
 
@@ -76,9 +76,7 @@ class OpenSession:
         turn = _Turn()
         self._turns.add(turn)
         try:
-            parts = parts_of(blocks)
-            await self._entitle(parts)
-            return ending(await self._run(turn, parts))
+            return ending(await self._run(turn, parts_of(blocks)))
         except asyncio.CancelledError:
             await self._forsake(turn)
             raise
@@ -93,7 +91,12 @@ class OpenSession:
             self._connection.runs[run] = self
             self._roots.add(run)
 
-        ask = Ask(self.agent, parts, self.id, model=self.model, project=(await self.place()).project)
+        await self.remember(words_of(parts)[:TITLE])
+        place = await self.place()
+        parts, command = commanded(parts, commands_of(await self.agents(), self.agent))
+        agent = (command and command.agent) or self.agent
+        model = self.model if agent == self.agent else None
+        ask = Ask(agent, parts, self.id, model=model, project=place.project)
         try:
             started = await self._daemon.runs.start(ask, bind)
         except BaseException:
@@ -104,17 +107,64 @@ class OpenSession:
             await self._daemon.runs.abandon([turn.run], "cancelled in the editor")
         return await turn.ended
 
-    async def _entitle(self, parts: list[Json]) -> None:
-        """Name a session by what is said in it first."""
+    async def remember(self, said: str = "") -> None:
+        """Have what was chosen kept with the session, and its title, which is what is `said` in it first."""
         session = await self._daemon.sessions.get(self.id)
-        title = words_of(parts)[:_TITLE]
-        if session.head is not None or "title" in session.meta or not title:
+        chosen = {"agent": self.agent, "model": self.model}
+        titled = {"title": said} if said and session.head is None and "title" not in session.meta else {}
+        if not titled and chosen == {name: session.meta.get(name) for name in chosen}:
             return
         try:
-            await self._daemon.sessions.note(self.id, {"title": title})
+            await self._daemon.sessions.note(self.id, {**chosen, **titled})
         except Conflict:
-            return  # somebody else says something first
-        self.tell({"sessionUpdate": "session_info_update", "title": title})
+            return  # a run of the session is going; the next prompt tries again
+        if titled:
+            self.tell({"sessionUpdate": "session_info_update", **titled})
+
+    def move(self, cwd: str) -> None:
+        """Have it work elsewhere from now on."""
+        self.cwd = self.updates.cwd = cwd
+
+    async def choices(self) -> Json:
+        """What its user can choose, and what is chosen."""
+        return choices(await self.agents(), self._daemon.models, self.agent, self.model)
+
+    async def options(self) -> list[Json]:
+        """The same, for editors that know options."""
+        return options(await self.agents(), self._daemon.models, self.agent, self.model)
+
+    async def choose_agent(self, id: object, path: str) -> None:
+        """Have the next prompts done by another agent.
+
+        Raises:
+            InvalidParams: there is none of that id; `path` is where it was named.
+        """
+        self.agent = require_one_of(id, [each.agent.id for each in (await self.agents()).list()], path)
+        await self.remember()
+        await self.tell_commands()
+
+    async def choose_model(self, name: object, path: str) -> None:
+        """Have the next prompts answered by another model.
+
+        Raises:
+            InvalidParams: there is none of that name; `path` is where it was named.
+            NotFound: the agent is there no more.
+        """
+        agent = (await self.agents()).get(self.agent).agent
+        chosen = require_one_of(name, model_names(agent, self._daemon.models), path)
+        self.model = None if chosen == agent.model.name else chosen
+        await self.remember()
+
+    async def tell_choices(self) -> None:
+        """Tell what can be chosen, which has changed."""
+        self.tell({"sessionUpdate": "config_option_update", "configOptions": await self.options()})
+        await self.tell_commands()
+
+    async def tell_commands(self) -> None:
+        """Tell what a prompt may begin with."""
+        found = commands_of(await self.agents(), self.agent)
+        listed = [each.to_json() for each in found.values()]
+        self.tell({"sessionUpdate": "available_commands_update", "availableCommands": listed})
 
     async def _forsake(self, turn: _Turn) -> None:
         """End the run of a prompt that was cancelled; one whose editor vanished, or whose daemon ends, goes on."""
@@ -198,11 +248,7 @@ class OpenSession:
         self._connection.runs.pop(run, None)
 
     def close(self) -> None:
-        """Tell nothing more of its runs."""
-        for run in list(self._roots):
+        """Tell nothing more of its runs, but for those whose prompts are still to be answered."""
+        for run in [run for run in self._roots if not self._is_ours(run)]:
             self._connection.fanout.detach(run)
             self._forget(run)
-
-    def about(self, modes: Json) -> dict[str, Any]:
-        """What is answered when it has been opened."""
-        return {"sessionId": self.id, **modes}
