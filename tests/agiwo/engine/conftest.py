@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agiwo import ids
 from agiwo.durable import Program
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.journal import open_journal
@@ -81,11 +82,16 @@ async def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGen
 
 async def _temporal(request: pytest.FixtureRequest) -> AsyncGenerator[AnyEngine]:
     address = request.getfixturevalue("temporal_address")
-    from temporal_engine import open_temporal  # needs temporalio, which is there when the server is
-    from temporal_programs import PROGRAMS
+    from agiwo.engine.temporal.engine import TemporalEngine  # needs temporalio, which is there when the server is
+    from agiwo.engine.temporal.place import TemporalPlace
 
-    async with open_temporal(address) as engine:
-        yield AnyEngine(engine, PROGRAMS)
+    programs: dict[str, Program] = {}
+    journal = await open_journal("memory")
+    engine = TemporalEngine(TemporalPlace(address, queue=ids.fresh("queue")), journal, Registry(programs, []))
+    await engine.recover()
+    yield AnyEngine(engine, programs)
+    await engine.close()
+    await journal.close()
 
 
 async def _embedded(engine_kind: str, folder: Path) -> AsyncGenerator[AnyEngine]:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from agiwo.engine.redact import Redactor
 from agiwo.engine.storage import Writes
-from agiwo.schema.event import ITEM_COMPLETED
+from agiwo.schema.event import ITEM_COMPLETED, NewEvent
 from agiwo.schema.slices import texts
 from agiwo.tool.thread import in_thread
 
@@ -27,6 +27,13 @@ def is_long(type: str, data: Mapping[str, Any]) -> bool:
 async def spilled(storage: Writes, data: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     """The data without known secrets, and with every over-long text of it moved to a blob."""
     return await _spill(storage, data, redactor, {})
+
+
+async def shortened(storage: Writes, event: NewEvent, redactor: Redactor) -> NewEvent:
+    """The event without known secrets, its over-long texts, if it has any, moved to blobs."""
+    if not is_long(event.type, event.data):
+        return NewEvent(event.type, redactor.data(event.data), event.item)
+    return NewEvent(event.type, await spilled(storage, event.data, redactor), event.item)
 
 
 def _is_long(value: Any) -> bool:

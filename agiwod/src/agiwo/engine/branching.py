@@ -1,22 +1,34 @@
 """Branches of conversations: a session that begins at a point of another, or goes back to one. Copies no record."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from agiwo import ids
 from agiwo.clock import Clock
-from agiwo.engine.driver import Driver
 from agiwo.errors import Conflict, CursorExpired, NotFound
 from agiwo.journal.base import Journal
 from agiwo.schema.record import Point, RunHead, Session
 
 
+class Held(Protocol):
+    """Knows which sessions have a run that goes or waits to."""
+
+    def hold(self, session: str) -> AbstractAsyncContextManager[None]:
+        """Keep the session's runs from going meanwhile.
+
+        Raises:
+            Conflict: one is going, or waits to go.
+        """
+        ...
+
+
 class Branching:
     """Moves and copies the place where a session's history ends; the cost does not grow with the history."""
 
-    def __init__(self, journal: Journal, driver: Driver, clock: Clock) -> None:
-        self._journal, self._driver, self._clock = journal, driver, clock
+    def __init__(self, journal: Journal, lanes: Held, clock: Clock) -> None:
+        self._journal, self._lanes, self._clock = journal, lanes, clock
 
     async def fork(self, session: str, at: str, seq: int | None = None, new: str | None = None) -> Session:
         """A new session, of the id `new` if given, whose history is this one's up to and with the run `at`.
@@ -33,7 +45,7 @@ class Branching:
         point = await self._point(source, at, seq)
         now = self._clock.now()
         fork = Session(new or ids.fresh("ses"), source.agent, now, now, head=point, forked_from=point, meta=source.meta)
-        async with self._driver.hold(fork.id):
+        async with self._lanes.hold(fork.id):
             if await self._journal.session(fork.id):
                 raise Conflict(f"session {fork.id!r} exists")
             await self._journal.append(fork)
@@ -48,7 +60,7 @@ class Branching:
             CursorExpired: the run has not had that many events.
             StorageError: the store refuses writes.
         """
-        async with self._driver.hold(session):
+        async with self._lanes.hold(session):
             source = await self._session(session)
             point = await self._point(source, at, seq)
             rewound = replace(source, head=point, updated_at=self._clock.now())
@@ -63,7 +75,7 @@ class Branching:
             Conflict: a run of the session is going or waits to go.
             StorageError: the store refuses writes.
         """
-        async with self._driver.hold(session):
+        async with self._lanes.hold(session):
             found = await self._session(session)
             noted = replace(found, meta={**found.meta, **meta})
             await self._journal.append(noted)

@@ -85,7 +85,7 @@ class Context:
             await self._fail(operation, scope, RuntimeError("the effect cancelled itself"))
             return
         if not operation.settled:
-            scope.finish_streams()
+            scope.streaming.finish()
         at = execution.clock.now()
         events = [Entry(event.type, event.data, at, public=True, item=event.item) for event in told]
         await execution.record(operation, STEP, {"value": value}, *events)
@@ -94,9 +94,8 @@ class Context:
         execution = self._execution
         if operation.settled:
             return
-        scope.finish_streams()
-        items = [execution.feed.items[id].snapshot() for id in operation.items if id in execution.feed.items]
-        failed = as_failure(error, items)
+        scope.streaming.finish()
+        failed = as_failure(error, scope.streaming.snapshots())
         if failed.kind == "internal":
             log.error("%s: step %s failed", execution.id, operation.key, exc_info=error)
         execution.mail.put_back(operation)

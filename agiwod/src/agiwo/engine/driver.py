@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from agiwo import ids
 from agiwo.clock import Clock
@@ -14,7 +13,7 @@ from agiwo.engine.ending import Ends
 from agiwo.engine.execution import Execution, Slots
 from agiwo.engine.feed import Feed
 from agiwo.engine.feeds import Feeds
-from agiwo.engine.finish import record_end
+from agiwo.engine.finish import outcome_of, record_end, record_suspension
 from agiwo.engine.interruption import TIMEOUT
 from agiwo.engine.lineage import Lineage
 from agiwo.engine.parking import Parking
@@ -22,13 +21,12 @@ from agiwo.engine.pasts import BASE, Pasts, point_of
 from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
 from agiwo.engine.start import head_of_sleeper, spec_in, start_run
-from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
-from agiwo.errors import Conflict, Interrupted, NotFound, ReplayMismatch
+from agiwo.errors import Conflict, NotFound, ReplayMismatch
 from agiwo.schema.event import LOG, TERMINAL_EVENTS
 from agiwo.schema.past import Past
-from agiwo.schema.record import Entry, Record, RunHead
+from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunSpec, RunStatus
 
 log = logging.getLogger(__name__)
@@ -102,7 +100,7 @@ class Driver:
             self._tasks.keep(task)
 
     @asynccontextmanager
-    async def awake(self, which: Callable[[], Sequence[str]]) -> AsyncGenerator[list[Execution]]:
+    async def awake(self, which: Callable[[], Sequence[str]]) -> AsyncGenerator[Sequence[Execution]]:
         """Those of the runs that have not ended, each one whole until the end of the block.
 
         Raises:
@@ -249,19 +247,7 @@ class Driver:
         await start_run(execution, self._storage.journal, self._pasts)
         execution.is_looping = True
         context = Context(execution, program, self._spawn)
-        await self._finish(execution, await self._outcome(execution, program.main(context)))
-
-    async def _outcome(self, execution: Execution, main: Coroutine[Any, Any, Outcome]) -> Outcome:
-        try:
-            return await main
-        except Interrupted as stop:
-            return Outcome(RunStatus.CANCELLED, reason=stop.reason)
-        except ReplayMismatch:
-            raise
-        except Exception as error:
-            log.exception("run %s: the loop failed", execution.id)
-            fault = {"kind": "internal", "message": f"{type(error).__name__} in the loop", "retryable": False}
-            return Outcome(RunStatus.FAILED, error=fault)
+        await self._finish(execution, await outcome_of(execution.id, program.main(context)))
 
     async def _halt(self, execution: Execution, reason: str) -> None:
         """Suspend a run that cannot go on here; a cancelled one ends, for which no loop is needed."""
@@ -302,11 +288,7 @@ class Driver:
         self._warn(execution.feed, f"the run is suspended: {reason}")
         if execution.status == RunStatus.SUSPENDED:
             return
-        log.warning("run %s is suspended: %s", execution.id, reason)
-        count = sum(1 for record in execution.keyed.values() if record.type == SUSPENDED)
-        data = {"reason": reason, "before": str(execution.status)}
-        entry = Entry(SUSPENDED, data, self._clock.now(), f"{SUSPENDED}/{count + 1}", public=False)
-        await execution.commit(entry, status=RunStatus.SUSPENDED)
+        await record_suspension(execution, reason)
 
     def tell_storage(self, trouble: str | None) -> None:
         """Tell who reads the runs that the store begins to refuse writes, or takes them again."""

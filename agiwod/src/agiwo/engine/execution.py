@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from agiwo.clock import Clock
 from agiwo.durable import CancelScope, RunView
-from agiwo.engine.blobs import is_long, spilled
+from agiwo.engine.blobs import is_long, shortened, spilled
 from agiwo.engine.ending import Ends
 from agiwo.engine.feed import Feed
 from agiwo.engine.interruption import SHUTDOWN, Interruptions
@@ -40,6 +40,15 @@ _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SLEEPING})
 log = logging.getLogger(__name__)
 
 
+class Working(Protocol):
+    """A run that may be at work, as one that waits for it sees it."""
+
+    @property
+    def stopwatch(self) -> Stopwatch:
+        """Counts while it works."""
+        ...
+
+
 class Host(Protocol):
     """Who drives runs, as one of them needs it."""
 
@@ -56,7 +65,7 @@ class Host(Protocol):
         """Those of these runs that stand right below the run."""
         ...
 
-    def awake(self, which: Callable[[], Sequence[str]]) -> "AbstractAsyncContextManager[Sequence[Execution]]":
+    def awake(self, which: Callable[[], Sequence[str]]) -> "AbstractAsyncContextManager[Sequence[Working]]":
         """These runs, unless they have ended; none of them is parked before the end of the block."""
         ...
 
@@ -141,7 +150,7 @@ class Execution:
         emitted, self._emits = self._emits, {}
         at = self.clock.now()
         ahead = [Entry(event.type, event.data, at, key, True, event.item) for key, event in emitted.items()]
-        ready = [await self._spilled(each) if is_long(each.type, each.data) else each for each in (*ahead, *entries)]
+        ready = [await self.spilled(each) if is_long(each.type, each.data) else each for each in (*ahead, *entries)]
         try:
             records = await self.storage.append(Batch(self.id, tuple(ready), status, wake=wake), *extra)
         except Conflict:
@@ -155,15 +164,14 @@ class Execution:
                 if record.type == RUN_WOKEN:
                     self.stopwatch.restart()
 
-    async def _spilled(self, entry: Entry) -> Entry:
+    async def spilled(self, entry: Entry) -> Entry:
+        """The entry without secrets, its over-long texts stored apart."""
         data = await spilled(self.storage, entry.data, self.redactor)
         return Entry(entry.type, data, entry.at, entry.key, entry.public, entry.item)
 
     async def shortened(self, event: NewEvent) -> NewEvent:
         """The event with its secrets replaced, and its over-long texts, if it has any, stored apart."""
-        if not is_long(event.type, event.data):
-            return NewEvent(event.type, self.redactor.data(event.data), event.item)
-        return NewEvent(event.type, await spilled(self.storage, event.data, self.redactor), event.item)
+        return await shortened(self.storage, event, self.redactor)
 
     def entry(self, event: NewEvent, key: str | None = None) -> Entry:
         """A durable event of this run, with its secrets replaced and the time of now."""

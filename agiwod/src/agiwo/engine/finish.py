@@ -1,18 +1,52 @@
-"""The last commit of a run: its terminal event, and the news for the run above it. Decides no outcome."""
+"""How a run stops: its outcome, its terminal event with the news for the run above it, or a suspension. Drives none."""
 
+import logging
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
 from agiwo.durable import Outcome
 from agiwo.engine.execution import Execution
 from agiwo.engine.pasts import BASE
+from agiwo.engine.stopwatch import SUSPENDED
 from agiwo.engine.terminal import terminal_event
-from agiwo.errors import Conflict
+from agiwo.errors import Conflict, Interrupted, ReplayMismatch
 from agiwo.schema.event import CHILD_FINISHED
 from agiwo.schema.record import Batch, Entry
 from agiwo.schema.run import TERMINAL, RunStatus
 
 OPEN = frozenset(RunStatus) - TERMINAL
 """What a run is that takes more records."""
+
+
+log = logging.getLogger(__name__)
+
+
+async def outcome_of(run: str, main: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """How a loop ends its run, whatever it raises.
+
+    Raises:
+        ReplayMismatch: it did not do what is recorded.
+    """
+    try:
+        return await main
+    except Interrupted as stop:
+        return Outcome(RunStatus.CANCELLED, reason=stop.reason)
+    except ReplayMismatch:
+        raise
+    except Exception as error:
+        log.exception("run %s: the loop failed", run)
+        fault = {"kind": "internal", "message": f"{type(error).__name__} in the loop", "retryable": False}
+        return Outcome(RunStatus.FAILED, error=fault)
+
+
+async def record_suspension(execution: Execution, reason: str) -> None:
+    """Suspend a run that cannot go on here."""
+    log.warning("run %s is suspended: %s", execution.id, reason)
+    count = sum(1 for record in execution.keyed.values() if record.type == SUSPENDED)
+    data = {"reason": reason, "before": str(execution.status)}
+    entry = Entry(SUSPENDED, data, execution.clock.now(), f"{SUSPENDED}/{count + 1}", public=False)
+    await execution.commit(entry, status=RunStatus.SUSPENDED)
 
 
 async def record_end(execution: Execution, outcome: Outcome, *, tells_parent: bool) -> None:

@@ -5,9 +5,8 @@ from typing import Any
 
 from agiwo.durable import Message, RunView
 from agiwo.engine.execution import Execution
-from agiwo.engine.feed import OpenItem
 from agiwo.engine.operation import Operation
-from agiwo.engine.redact import RedactedStream
+from agiwo.engine.streaming import Streaming
 from agiwo.errors import Interrupted
 from agiwo.schema.event import RUN_RETRYING, NewEvent
 
@@ -17,9 +16,7 @@ class Scope:
 
     def __init__(self, execution: Execution, operation: Operation) -> None:
         self._execution, self._operation = execution, operation
-        self._redacts = bool(execution.redactor)
-        self._open: dict[str, OpenItem] = {}
-        self._streams: dict[tuple[str, str], RedactedStream] = {}
+        self.streaming = Streaming(execution.feed, execution.redactor, execution.clock, operation.items)
 
     @property
     def run(self) -> RunView:
@@ -38,32 +35,12 @@ class Scope:
 
     def open(self, item: str, kind: str, **data: Any) -> None:
         """Begin an item, or take over one that another step of this attempt began."""
-        feed, attempt = self._execution.feed, self._execution.attempt
-        there = feed.items.get(item)
-        if there is None or there.attempt != attempt:
-            there = OpenItem(item, kind, self._execution.redactor.data(data), attempt, self._execution.clock.now())
-            if not self._operation.settled:
-                feed.open(there)
-        self._open[item] = there
-        if item not in self._operation.items:
-            self._operation.items.append(item)
+        self.streaming.open(item, kind, data, self._execution.attempt, is_shown=not self._operation.settled)
 
     def delta(self, item: str, kind: str, text: str) -> None:
         """Add to an open item's stream; known secrets are held back and replaced."""
-        if self._operation.settled:
-            return
-        if self._redacts:
-            stream = self._streams.setdefault((item, kind), RedactedStream(self._execution.redactor))
-            text = stream.feed(text)
-            if not text:
-                return
-        self._execution.feed.delta(self._open[item], kind, text)
-
-    def finish_streams(self) -> None:
-        """Show what was held back because it could have become a secret."""
-        for (item, kind), stream in self._streams.items():
-            if rest := stream.end():
-                self._execution.feed.delta(self._open[item], kind, rest)
+        if not self._operation.settled:
+            self.streaming.delta(item, kind, text)
 
     def notice(self, type: str, data: Mapping[str, Any]) -> None:
         """Tell present readers something that is not kept."""
@@ -77,9 +54,7 @@ class Scope:
             raise Interrupted(stop.cause if stop else "cancel", "", self._execution.clock.now())
         await self._execution.commit(self._execution.entry(event))
         if event.type == RUN_RETRYING:
-            self._execution.feed.drop(self._operation.items)
-            self._operation.items.clear()
-            self._streams.clear()
+            self.streaming.drop()
 
     async def drain(self, topic: str) -> Sequence[Message]:
         """Take the messages that came for `topic`; a mailbox that was closed takes messages again."""

@@ -2,15 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from agiwo.durable import SPEC
 from agiwo.engine.execution import Execution
-from agiwo.engine.pasts import BASE, Pasts, point_of
-from agiwo.journal.base import Journal
+from agiwo.engine.pasts import BASE, point_of
 from agiwo.schema.event import ITEM_COMPLETED, RUN_QUEUED, RUN_RESUMED, RUN_STARTED, NewEvent
+from agiwo.schema.past import Past
 from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session
 from agiwo.schema.run import RunSpec, RunStatus
+
+
+class Sessions(Protocol):
+    """What is asked of a journal about sessions."""
+
+    async def session(self, session: str) -> Session | None:
+        """As `Journal.session`."""
+        ...
+
+
+class PastOf(Protocol):
+    """Knows what sessions have said."""
+
+    async def up_to(self, point: Point | None) -> Past:
+        """As `Pasts.up_to`."""
+        ...
 
 
 def new_run(id: str, spec: RunSpec, version: str | None, at: float) -> Batch:
@@ -34,7 +50,7 @@ def head_of_sleeper(spec: RunSpec, records: Sequence[Record]) -> RunHead:
     return RunHead(run, spec.session, spec.agent, RunStatus.SLEEPING, begun, now, spec.parent, head)
 
 
-async def start_run(execution: Execution, journal: Journal, pasts: Pasts) -> None:
+async def start_run(execution: Execution, journal: Sessions, pasts: PastOf) -> None:
     """Record that a run starts, or that it goes on, and give it its session's past.
 
     One that slept all the while, and is only made again, does not go on yet.
@@ -53,7 +69,7 @@ async def start_run(execution: Execution, journal: Journal, pasts: Pasts) -> Non
     execution.view = replace(execution.view, past=await pasts.up_to(point))
 
 
-async def _start_first(execution: Execution, journal: Journal) -> Point | None:
+async def _start_first(execution: Execution, journal: Sessions) -> Point | None:
     spec, at = execution.spec, execution.clock.now()
     session = await journal.session(execution.session) or Session(execution.session, spec.agent, at, at)
     point = session.head
