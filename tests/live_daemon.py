@@ -29,7 +29,11 @@ class Line:
 
     @classmethod
     async def open(cls, home: Path) -> Self:
-        line = cls(*await asyncio.open_unix_connection(str(home / "run" / "agiwod.sock"), limit=2**26))
+        return await cls.at(home / "run" / "agiwod.sock")
+
+    @classmethod
+    async def at(cls, socket: Path) -> Self:
+        line = cls(*await asyncio.open_unix_connection(str(socket), limit=2**26))
         await line.ask("initialize", protocolVersion=1, clientInfo={"name": "test"})
         return line
 

@@ -1,5 +1,5 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:8e2b225356d3a5eb9771474696c6368959b77b6dfeeee3f0ac352b96c4eeae92
+// sha256:fd0b90f566074709afadfd0681704b690f0a74c0b1522a6e1ada7b677df1e97f
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. */
 export interface Agent {
@@ -485,6 +485,60 @@ export interface Part {
   url?: string;
   data?: string;
   mimeType?: string;
+}
+
+/** What one `source` makes of a run, in order. After a new connection it begins anew with what is open. */
+export interface PeeringDeltas {
+  runId: string;
+  source: string;
+  news: Array<PeeringOpened | PeeringGrown | PeeringDropped | PeeringNoticed>;
+}
+
+/** This attempt at an item will not be completed. */
+export interface PeeringDropped {
+  type: "dropped";
+  itemId: string;
+  attempt: number;
+}
+
+/** An item's stream went on behind `offset` characters. */
+export interface PeeringGrown {
+  type: "grown";
+  itemId: string;
+  attempt: number;
+  offset: number;
+  pieces: Array<PeeringPiece>;
+}
+
+/** An ephemeral event of another kind; what `stands` is told to those who come late, too. */
+export interface PeeringNoticed {
+  type: "noticed";
+  event: string;
+  data: Record<string, unknown>;
+  at: string;
+  stands?: boolean;
+}
+
+/** An item was begun, or is told to a peer that comes late; readers get it after the event `after`. */
+export interface PeeringOpened {
+  type: "opened";
+  itemId: string;
+  kind: string;
+  data: Record<string, unknown>;
+  attempt: number;
+  at: string;
+  after?: number;
+}
+
+/** A piece of an item's stream, and of which kind it is. */
+export interface PeeringPiece {
+  kind: string;
+  text: string;
+}
+
+/** The runs that are meant. A peer that follows none yet says with an empty list that it is there. */
+export interface PeeringRunsParams {
+  runIds: Array<string>;
 }
 
 /** What the agent means to do. */
@@ -1328,6 +1382,8 @@ export interface Methods {
   "trace/list": { params: TraceListParams; result: TraceListResult };
   "trace/get": { params: TraceGetParams; result: TraceGetResult };
   "blob/get": { params: BlobGetParams; result: BlobGetResult };
+  "peer/follow": { params: PeeringRunsParams; result: Empty };
+  "peer/unfollow": { params: PeeringRunsParams; result: Empty };
 }
 
 export interface ClientMethods {
@@ -1343,6 +1399,7 @@ export interface Events {
   "daemon/event": DaemonEvent;
   "run/event": RunEvent;
   "$/progress": ProgressParams;
+  "peer/deltas": PeeringDeltas;
 }
 
 export interface RunEvents {

@@ -28,6 +28,7 @@ from agiwod.foreign import foreign_servers
 from agiwod.logs import logging_to
 from agiwod.offer import offered_models, secrets
 from agiwod.opening import Opening
+from agiwod.peers.joining import joined
 from agiwod.projects import ReadSettings, TrustedProjects
 from agiwod.reload import Reload
 from agiwod.retention import forgetting
@@ -111,6 +112,7 @@ async def _serve(
         sending(options, paths.data_dir / "traces-sent") as sender,
         engine_of(settings) as engine,
         _daemon(settings, paths, keys, entered, sender, finder, defined, identity, engine) as daemon,
+        joined(settings, paths, entered.places, daemon),
         measuring(metric_options(options, settings), daemon.metrics.read),
     ):
         reload = reloading(daemon)

@@ -14,6 +14,7 @@ from agiwo_protocol import (
     event,
     mcp,
     model,
+    peering,
     progress,
     run,
     scheduler,
@@ -41,6 +42,7 @@ RESOURCES: Final = (
     approval,
     trace,
     blob,
+    peering,
 )
 """One module a resource; a new one joins here."""
 

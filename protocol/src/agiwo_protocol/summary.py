@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:8e2b225356d3a5eb9771474696c6368959b77b6dfeeee3f0ac352b96c4eeae92"
+SCHEMA_HASH: Final = "sha256:fd0b90f566074709afadfd0681704b690f0a74c0b1522a6e1ada7b677df1e97f"
 
 CAPABILITIES: Final = (
     "agent",
@@ -13,6 +13,7 @@ CAPABILITIES: Final = (
     "event",
     "mcp",
     "model",
+    "peer",
     "rpc",
     "run",
     "scheduler",

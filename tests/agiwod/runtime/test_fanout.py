@@ -9,8 +9,9 @@ from agiwo.agent import Agent
 from agiwo.durable import DurableContext
 from agiwo.errors import Conflict, CursorExpired, NotFound
 from agiwo.schema.event import ITEM_COMPLETED, ITEM_DELTA, Event, NewEvent
+from agiwod.runtime.beat import BEAT
 from agiwod.runtime.daemon import Daemon
-from agiwod.runtime.fanout import BEAT, Fanout
+from agiwod.runtime.fanout import Fanout
 from agiwod.runtime.runs import Ask
 from daemon_lab import PATIENCE, LiveModel, parent_of, running, scripted
 from engine_lab import Tiny

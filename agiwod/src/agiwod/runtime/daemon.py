@@ -32,6 +32,7 @@ from agiwod.runtime.definitions import Definitions
 from agiwod.runtime.engines import MakeEngine, Surroundings, embedded
 from agiwod.runtime.errors import Draining
 from agiwod.runtime.events import Events
+from agiwod.runtime.exchange import Exchange
 from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.foreign import Foreign, LeftOut
 from agiwod.runtime.hosts import Hosts
@@ -111,7 +112,7 @@ class Daemon:
         self.identity = identity or Identity(started_at=self.clock.now())
         self.id, self.pid, self.started_at = self.identity.id, self.identity.pid, self.identity.started_at
         self.journal, self.agents, self.models = journal, agents, models
-        self.events = Events(self.clock.now)
+        self.events, self.bus = Events(self.clock.now), Exchange()
         self.foreign = Foreign(foreign or McpServers(), self.events, left_out)
         self.projects = Projects(finder, self.events, agents, self.foreign, self._retire_soon, self._learn)
         self._programs = programs = DaemonPrograms(
@@ -125,6 +126,7 @@ class Daemon:
                 secrets=secrets or {},
                 on_storage=self._on_storage,
                 on_run=self._on_run,
+                bus=self.bus,
             )
         )
         self.supervisor = Supervisor(

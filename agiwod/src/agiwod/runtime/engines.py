@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from agiwo.clock import Clock
 from agiwo.durable import Programs
+from agiwo.engine.bus import DeltaBus
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.journal.base import Journal
 from agiwo.schema.record import RunHead
@@ -12,7 +13,10 @@ from agiwo.schema.record import RunHead
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an engine has from its daemon. `on_storage` and `on_run` are told as `EmbeddedEngine` says."""
+    """What an engine has from its daemon. `on_storage` and `on_run` are told as `EmbeddedEngine` says.
+
+    `bus` brings what is streamed to readers at other daemons; an engine that keeps its runs to itself needs none.
+    """
 
     journal: Journal
     programs: Programs
@@ -20,6 +24,7 @@ class Surroundings:
     secrets: Mapping[str, str]
     on_storage: Callable[[str | None], None]
     on_run: Callable[[RunHead], None]
+    bus: DeltaBus
 
 
 MakeEngine = Callable[[Surroundings], EmbeddedEngine]

@@ -11,11 +11,10 @@ from agiwo.errors import Conflict
 from agiwo.schema.event import CHILD_SPAWNED, Event
 from agiwo.schema.record import RunHead
 
+from agiwod.runtime.beat import next_beat, until
+
 _TREE_PAGE = 1000
 """Children looked up at once while a tree is gathered."""
-
-BEAT = 0.002
-"""Seconds between two looks at what is new: nobody sees it, and a model that says more meanwhile costs one frame."""
 
 
 class Sink(Protocol):
@@ -167,13 +166,13 @@ class Fanout:
         try:
             while True:
                 await self._news.wait()
-                await _until(next_look)
+                await until(next_look)
                 while self._ready:
                     await self._room()
                     await self._serve_next()
                 self._news.clear()
                 self._rest.set()
-                next_look = _next_beat()
+                next_look = next_beat()
         except ConnectionError:
             self._rest.set()
 
@@ -216,14 +215,3 @@ class Fanout:
         if child not in tree.runs:
             tree.runs.add(child)
             self._begin([await self._follow(child, 0, tree)])
-
-
-def _next_beat() -> float:
-    """A time that is the same for everybody: who looks together is in the same place, and shares a frame."""
-    return (asyncio.get_running_loop().time() // BEAT + 1) * BEAT
-
-
-async def _until(time: float) -> None:
-    pause = time - asyncio.get_running_loop().time()
-    if pause > 0:
-        await asyncio.sleep(pause)

@@ -251,7 +251,8 @@ class StorageSettings(Table):
 class EngineSettings(Table):
     """`[engine]`: what runs the agents: this process alone, or a Temporal server whose work many daemons share.
 
-    `tls` is on without being asked for where there is an `api_key` or a certificate.
+    `tls` is on without being asked for where there is an `api_key` or a certificate. `peer_address` is where the other
+    daemons reach this one, if that is not its `[serve] tcp`.
     """
 
     kind: Literal["embedded", "temporal"] = "embedded"
@@ -263,6 +264,7 @@ class EngineSettings(Table):
     tls_key: Path | None = None
     tls_ca: Path | None = None
     api_key: SecretStr | None = None
+    peer_address: Address | None = None
 
     @model_validator(mode="after")
     def _has_both_halves(self) -> Self:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from agiwo import ids
+from agiwo.engine.outlet import Excerpt
 from agiwo.schema.event import Event
 from agiwo.schema.hosted import HostedCall
 from agiwo.schema.tool import ToolDefinition
@@ -25,11 +26,13 @@ from agiwo_protocol.version import negotiate
 from agiwod.face.rpc.asking import Asking
 from agiwod.face.rpc.dispatch import MethodTable
 from agiwod.face.rpc.encode import Frames, daemon_event
+from agiwod.face.rpc.encode_news import deltas_frame
 from agiwod.face.rpc.greeting import Greeting
 from agiwod.face.rpc.hosting import Hosting
 from agiwod.face.rpc.moment import moment
 from agiwod.face.rpc.progress import Progression
 from agiwod.runtime.agents import Agents
+from agiwod.runtime.audience import Audience
 from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.events import DaemonEvent, Subscription
@@ -67,6 +70,8 @@ class Connection:
         self._subscription: asyncio.Task[None] | None = None
         self._asking: Asking | None = None
         self._hosting: Hosting | None = None
+        self._audience: Audience | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Hold the conversation to its end. The runs go on, save those that are bound to it.
@@ -84,6 +89,8 @@ class Connection:
                     await self._peer.run()
                 finally:
                     self.unsubscribe()
+                    if self._telling is not None:
+                        self._telling.cancel()
                     if self._asking is not None:
                         self._asking.close()
                     if self._hosting is not None:
@@ -225,6 +232,15 @@ class Connection:
             self._subscription.cancel()
             self._subscription = None
 
+    @property
+    def audience(self) -> Audience:
+        """The client as another daemon, which follows what is made of runs here."""
+        if self._audience is None:
+            self._audience = Audience(self.daemon.bus, _News(self._channel))
+            self._telling = self._tasks.create_task(self._audience.run())
+            self.daemon.bus.on_knock()
+        return self._audience
+
     def leave(self) -> None:
         """End the conversation, after what was written."""
         self._leaving.set()
@@ -281,6 +297,13 @@ class _Events(_Lane):
 
     def send(self, event: Event) -> None:
         self.channel.write(self._frames.of(event))
+
+
+class _News(_Lane):
+    """What is made of runs, for other daemons."""
+
+    def send(self, excerpt: Excerpt) -> None:
+        self.channel.write(deltas_frame(excerpt))
 
 
 class _DaemonEvents(_Lane):

@@ -1,0 +1,1 @@
+"""The other daemons over the same store: who they are, and the conversations with them."""
