@@ -16,12 +16,12 @@ from agiwo.llm.base import Model
 from agiwo.loop.plan import Hosted, Plan
 from agiwo.schema.budget import Budget, lower
 from agiwo.schema.content import UserInput, stored_input
+from agiwo.schema.hosted import HostedTool
 from agiwo.schema.run import RunSpec
-from agiwo.schema.tool import ToolDefinition
 from agiwo.schema.trace_context import TraceContext
 from agiwo.tool.base import BaseTool
 from agiwo.tool.builtin import builtin_tool
-from agiwo.tool.executor import ToolExecutor
+from agiwo.tool.executor import ToolExecutor, policy_names
 from agiwo.tool.function import tool
 from agiwo.tool.toolset import Toolset
 
@@ -97,25 +97,24 @@ class AgentDefinition:
         *,
         asks: bool = True,
         budget: Budget | None = None,
-        hosted: Sequence[ToolDefinition] = (),
+        hosted: Sequence[HostedTool] = (),
     ) -> Plan:
         """The agent's description as each run stores it; `ancestors` are the agents of the runs above.
 
         `asks` says that there is somebody who can answer questions; else there is only `on_approval`. `hosted` are
-        tools that somebody else runs for the agent, under names that none of its own has.
+        tools that somebody else runs for the agent, also in the place of its own of these names.
         """
         return Plan(
             self.model.name,
             self.system_prompt,
-            {**self._executor.definitions, **{each.name: each for each in hosted}},
+            {**self._executor.definitions, **{each.name: each.definition for each in hosted}},
             self.options.limits,
-            {each.name: each.carried for each in self.carried}
-            | {each.name: Hosted(each.timeout_seconds or HOSTED_SECONDS) for each in hosted},
+            {each.name: each.carried for each in self.carried} | {each.name: _hosted(each) for each in hosted},
             ancestors,
             self.hooks.deciding,
             self.options.relevant_memory_max_token,
             self.maker,
-            self._executor.judged.union(each.name for each in hosted if self._executor.is_ruled(each.name)),
+            self._judged(hosted),
             asks or self.on_approval is not None,
             approval_timeout=self.options.approval_timeout,
             context_tokens=self.options.context_tokens,
@@ -136,7 +135,7 @@ class AgentDefinition:
         output: "OutputType | None" = None,
         budget: Budget | None = None,
         traceparent: str | None = None,
-        hosted: Sequence[ToolDefinition] = (),
+        hosted: Sequence[HostedTool] = (),
     ) -> RunSpec:
         """What a run of this agent is asked to do; without a session it gets a new one.
 
@@ -172,6 +171,11 @@ class AgentDefinition:
             trace=traceparent if TraceContext.parse(traceparent) else None,
         )
 
+    def _judged(self, hosted: Sequence[HostedTool]) -> frozenset[str]:
+        """The tools whose calls may need somebody's word, or be denied."""
+        ruled = {each.name for each in hosted if each.asks or self._executor.is_ruled(*policy_names(each.definition))}
+        return self._executor.judged.difference(each.name for each in hosted) | ruled
+
     @property
     def tool_names(self) -> frozenset[str]:
         """The names of all the tools that there are for it just now."""
@@ -191,6 +195,10 @@ class AgentDefinition:
         from agiwo.observability.collector import Keeping
 
         return Keeping(TRACE_STORES[storage.storage_type](**storage.config), storage.capture_content)
+
+
+def _hosted(tool: HostedTool) -> Hosted:
+    return Hosted(tool.definition.timeout_seconds or HOSTED_SECONDS, tool.asks, tool.root)
 
 
 def _sorted(given: Iterable[BaseTool | Toolset | Callable[..., Any]]) -> tuple[list[BaseTool], list[Toolset]]:

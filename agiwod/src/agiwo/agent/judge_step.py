@@ -4,6 +4,7 @@ from typing import Any
 
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ToolError
+from agiwo.loop.plan import hosted_as, hosted_tools
 from agiwo.schema.tool import ToolCall
 from agiwo.tool.arguments import parse_arguments
 from agiwo.tool.executor import ToolExecutor
@@ -19,8 +20,13 @@ class JudgeStep:
         """The verdict on the call in `arg`, and its arguments as somebody who is asked should see them."""
         call, executor = ToolCall(arg["id"], arg["name"], arg["arguments"]), self._executor
         await executor.ready(call.name)
-        definition = executor.definitions.get(call.name)
-        verdict = executor.judge(call) if definition else executor.judge_by_rules(call)
+        plan = scope.run.spec.plan
+        hosted = hosted_as(plan, call.name)
+        if hosted is None:
+            definition, verdict = executor.definitions.get(call.name), executor.judge(call)
+        else:
+            definition = next(each for each in hosted_tools(plan) if each.name == call.name)
+            verdict = executor.judge_hosted(definition, call, asks=hosted.asks, root=hosted.root)
         version = definition.version if definition else ""
         try:
             arguments = parse_arguments(arg["arguments"])

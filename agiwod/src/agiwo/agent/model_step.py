@@ -107,8 +107,10 @@ class ModelStep:
         """The agent's own tools, and those that a client hosts for this run."""
         if self._tools is None:
             return [ToolDefinition(**tool).to_openai_schema() for tool in scope.run.spec.plan.get("tools", ())]
-        hosted = hosted_tools(scope.run.spec.plan)
-        return [*self._tools, *(tool.to_openai_schema() for tool in hosted)] if hosted else self._tools
+        hosted = {tool.name: tool.to_openai_schema() for tool in hosted_tools(scope.run.spec.plan)}
+        if not hosted:
+            return self._tools
+        return [*(each for each in self._tools if each["function"]["name"] not in hosted), *hosted.values()]
 
 
 def _schema(scope: StepScope) -> Mapping[str, Any] | None:

@@ -54,9 +54,14 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """A call that the client which offers the tool carries out. It has `timeout` seconds, however often it is away."""
+    """A call that the client which offers the tool carries out. It has `timeout` seconds, however often it is away.
+
+    When the tool `asks`, somebody has to allow the call; its paths are below `root`.
+    """
 
     timeout: float
+    asks: bool = False
+    root: str | None = None
 
 
 Carried = Delegate | Spawn | Sleep | Hosted
@@ -151,11 +156,19 @@ def hosted_tools(plan: Mapping[str, Any]) -> list[ToolDefinition]:
     return [ToolDefinition(**tool) for tool in plan["tools"] if tool["name"] in hosted] if hosted else []
 
 
+def hosted_as(plan: Mapping[str, Any], name: str) -> Hosted | None:
+    """How a client hosts the tool of that name in a stored plan; None when none does."""
+    carried = plan.get("agents", {}).get(name)
+    found = _carried_from_json(carried) if carried else None
+    return found if isinstance(found, Hosted) else None
+
+
 def _carried_to_json(carried: Carried) -> dict[str, Any]:
     if isinstance(carried, Delegate):
         return _fields(carried)
     if isinstance(carried, Hosted):
-        return {"does": "host", "timeout": carried.timeout}
+        more = {"asks": carried.asks, "root": carried.root}
+        return {"does": "host", "timeout": carried.timeout, **{name: value for name, value in more.items() if value}}
     return {"does": "spawn" if isinstance(carried, Spawn) else "sleep", **carried.limits.to_json()}
 
 
@@ -163,7 +176,7 @@ def _carried_from_json(data: Mapping[str, Any]) -> Carried:
     if "does" not in data:
         return Delegate(**data)
     if data["does"] == "host":
-        return Hosted(data["timeout"])
+        return Hosted(data["timeout"], data.get("asks", False), data.get("root"))
     limits = TaskLimits.from_json(data)
     return Spawn(limits) if data["does"] == "spawn" else Sleep(limits)
 

@@ -4,13 +4,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agiwo.schema.tool import Effect
+from agiwo.schema.tool import Effect, ToolDefinition
 
 TOPIC: Final = "hosted"
 """The topic of a run's mailbox that results come to; `Hosted.answer` is the id of the one that counts."""
 
 SENT: Final = "hosted/sent"
 """The topic of the notes that a call was sent, for those that must not be sent twice. Nobody reads them there."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostedTool:
+    """A tool that a client runs for an agent.
+
+    When it `asks`, somebody has to allow each call, unless a rule of the agent's says otherwise. Rules see its paths as
+    they are below `root`, if it works there. One that `stands_in` takes the place of the agent's own tool of that name
+    which works on files; any other is left out where the agent has one of that name.
+    """
+
+    definition: ToolDefinition
+    asks: bool = False
+    root: str | None = None
+    stands_in: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        return self.definition.name
 
 
 @dataclass(frozen=True, slots=True)

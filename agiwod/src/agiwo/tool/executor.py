@@ -19,6 +19,7 @@ from agiwo.tool.policy import Policy, Verdict
 from agiwo.tool.result import ToolResult
 from agiwo.tool.settling import settled
 from agiwo.tool.toolset import Toolset
+from agiwo.tool.workspace import Workspace, located
 
 _log = logging.getLogger(__name__)
 
@@ -90,9 +91,9 @@ class ToolExecutor:
         if self.toolsets and name not in self._own:
             await asyncio.gather(*(each.ready() for each in self.toolsets))
 
-    def is_ruled(self, name: str) -> bool:
-        """Whether a rule could ask about calls of a tool of this name, or deny them, also of one that is none here."""
-        return self._policy.is_about(name)
+    def is_ruled(self, *names: str) -> bool:
+        """Whether a rule could ask about calls of a tool with these names, or deny them, wherever it is from."""
+        return self._policy.is_about(*names)
 
     def judge(self, call: ToolCall, policy: Policy | None = None) -> Verdict:
         """What becomes of the call by `policy` (this executor's, unless given), else by the tool itself.
@@ -105,12 +106,14 @@ class ToolExecutor:
             return Verdict("allow")
         return self._judged(held.tool, arguments, policy or self._policy)
 
-    def judge_by_rules(self, call: ToolCall) -> Verdict:
-        """What becomes of the call of a tool that somebody else runs: only the rules can tell."""
+    def judge_hosted(self, tool: ToolDefinition, call: ToolCall, *, asks: bool, root: str | None) -> Verdict:
+        """What becomes of the call of a tool that somebody else runs: the rules tell, else whether it `asks`."""
         try:
-            return self._policy.judge(call.name, parse_arguments(call.arguments)) or Verdict("allow")
+            arguments = parse_arguments(call.arguments)
         except ToolError:
-            return Verdict("allow")
+            return Verdict("allow")  # it cannot run, so nobody need be asked
+        seen = arguments if root is None else located(Workspace(root), arguments)
+        return self._policy.judge(policy_names(tool), seen) or Verdict("ask" if asks else "allow")
 
     async def execute(
         self, call: ToolCall, context: ExecutionContext, signal: AbortSignal | None = None, *, approved: bool = False
@@ -269,6 +272,11 @@ class ToolExecutor:
         return _already_aborted(outer) or ToolResult.failed(
             f"the tool did not finish within {limit:g} seconds and was given up"
         )
+
+
+def policy_names(tool: ToolDefinition) -> tuple[str, ...]:
+    """What rules may call a tool: also by what people call it where it comes from."""
+    return (tool.name, tool.source) if tool.source else (tool.name,)
 
 
 def _usable(tool: BaseTool) -> _Held | None:

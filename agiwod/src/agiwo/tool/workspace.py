@@ -142,10 +142,15 @@ class WorkspaceTool(BaseTool):
 
     def policy_arguments(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the path as where it leads, so that no other way to write it gets around a rule."""
-        try:
-            return {**arguments, "path": self.workspace.locate(arguments.get("path", ".")).as_posix()}
-        except ToolError:
-            return arguments  # it leads nowhere, and the call will say so
+        return located(self.workspace, arguments)
+
+
+def located(workspace: Workspace, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments with the path as where it leads."""
+    try:
+        return {**arguments, "path": workspace.locate(arguments.get("path", ".")).as_posix()}
+    except ToolError:
+        return arguments  # it leads nowhere, and the call will say so
 
 
 def _shown(path: str) -> str:

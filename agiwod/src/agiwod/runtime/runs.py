@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from agiwo import ids
+from agiwo.agent import Agent
 from agiwo.agent.output_schema import OutputSchema
 from agiwo.durable import CancelScope
 from agiwo.engine.cursor import Cursor
@@ -16,10 +17,11 @@ from agiwo.engine.terminal import result_of
 from agiwo.errors import AgiwoError, CursorExpired, NotFound
 from agiwo.schema.budget import Budget
 from agiwo.schema.event import RUN_STARTED, Event
+from agiwo.schema.hosted import HostedTool
 from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunResult, RunStatus
-from agiwo.schema.tool import ToolDefinition
 from agiwo.tool.thread import in_thread
+from agiwo.tool.workspace import WorkspaceTool
 
 from agiwod.runtime.agents import MODEL, Agents
 from agiwod.runtime.projects import PROJECT, Project
@@ -48,7 +50,7 @@ class Ask:
     output_schema: Mapping[str, Any] | None = None
     budget: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceparent: str | None = None
-    hosted: Sequence[ToolDefinition] = ()
+    hosted: Sequence[HostedTool] = ()
     project: Project | None = None
 
 
@@ -135,7 +137,7 @@ class Runs:
         self._check()
         budget = Budget(**ask.budget) if ask.budget else None
         # The agent's own come first: its rules are about those, and no client may put itself in their place.
-        own = agent.tool_names
+        own = _not_replaced(agent, ask.hosted)
         spec = agent.spec(
             ask.input,
             session_id=ask.session,
@@ -275,6 +277,12 @@ class Runs:
         if self._engine.storage.trouble is not None:
             heads = [await self._engine.head(head.run) for head in heads]
         return [await self._state(head) for head in heads]
+
+
+def _not_replaced(agent: Agent, hosted: Iterable[HostedTool]) -> frozenset[str]:
+    """The names of the agent's own tools that no tool of the client may take the place of."""
+    on_files = {tool.name for tool in agent.tools if isinstance(tool, WorkspaceTool)}
+    return agent.tool_names.difference(each.name for each in hosted if each.stands_in and each.name in on_files)
 
 
 def event_of(record: Record) -> Event:

@@ -66,13 +66,21 @@ class EditFile(WorkspaceTool):
     def _edit(self, path: str, old: str, new: str) -> int:
         with self.workspace.reading(path) as file:
             before = file.read(self._size + 1)
-        text = _text(before, self._size)
-        if old not in text and "\r\n" in text:
-            # A model writes line ends as it reads them, and it reads both kinds alike.
-            old, new = (each.replace("\r\n", "\n").replace("\n", "\r\n") for each in (old, new))
-        _require_one(text, old, new)
-        self.workspace.replace(path, encoded(text.replace(old, new), self._size))
-        return text.count("\n", 0, text.index(old)) + 1
+        text, line = changed(_text(before, self._size), old, new)
+        self.workspace.replace(path, encoded(text, self._size))
+        return line
+
+
+def changed(text: str, old: str, new: str) -> tuple[str, int]:
+    """The text with `new` in the place of `old`, and in which line that is.
+
+    Raises: ToolError unless `old` is there exactly once.
+    """
+    if old not in text and "\r\n" in text:
+        # A model writes line ends as it reads them, and it reads both kinds alike.
+        old, new = (each.replace("\r\n", "\n").replace("\n", "\r\n") for each in (old, new))
+    _require_one(text, old, new)
+    return text.replace(old, new), text.count("\n", 0, text.index(old)) + 1
 
 
 def _text(content: bytes, size: int) -> str:

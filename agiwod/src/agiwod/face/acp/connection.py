@@ -61,6 +61,8 @@ class Connection:
                     self.permissions.close()
                     for each in following:
                         each.cancel()
+                    for id in list(self.sessions):
+                        await self.close(id)
         finally:
             forget()
             self.daemon.clients.leave(self._id)
@@ -104,10 +106,10 @@ class Connection:
         session.is_open.set()
         self.see_to(session.tell_commands())
 
-    def close(self, id: str) -> None:
+    async def close(self, id: str) -> None:
         """Tell nothing more of a session, if it is open."""
         if session := self.sessions.pop(id, None):
-            session.close()
+            await session.close()
 
     def _hear(self, told: Notification) -> None:
         params = told.params if isinstance(told.params, dict) else {}
@@ -127,9 +129,9 @@ class Connection:
         if session in self.sessions:
             self.see_to(self.sessions[session].follow(run))
 
-    def see_to(self, work: Coroutine[Any, Any, object]) -> None:
+    def see_to(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
         """Have something done that no request waits for; what the daemon refuses of it is logged."""
-        self.tasks.create_task(self._guarded(work))
+        return self.tasks.create_task(self._guarded(work))
 
     async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
         try:

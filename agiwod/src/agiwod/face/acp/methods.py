@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from difflib import get_close_matches
 from typing import Any, Final
 
+from agiwo.mcp import McpServer
 from agiwo.schema.run import TERMINAL, RunStatus
 from agiwo_protocol.contract import Wire, read_params
 from agiwo_protocol.errors import InvalidParams, InvalidRequest, MethodNotFound
@@ -16,6 +17,7 @@ from agiwod.face.acp.choices import MODE, MODEL, require_one_of
 from agiwod.face.acp.connection import Connection
 from agiwod.face.acp.errors import told
 from agiwod.face.acp.listing import sessions_listed
+from agiwod.face.acp.servers import secrets_of, servers_of
 from agiwod.face.acp.session import OpenSession
 from agiwod.face.acp.shapes import Json
 
@@ -74,8 +76,9 @@ async def _new(connection: Connection, params: shapes.NewParams) -> Reply:
     if agent is None:
         names = ", ".join(each.agent.id for each in agents.list())
         raise InvalidParams(f"no agent is the default one; start `agiwod acp --agent` with one of {names}", errors=[])
+    servers = _servers(connection, params, cwd)
     made = await connection.daemon.sessions.create(agent, meta={"cwd": cwd}, agents=agents)
-    return await _made(connection, OpenSession(connection, made.id, cwd, agent))
+    return await _made(connection, OpenSession(connection, made.id, cwd, agent, servers=servers))
 
 
 async def _load(connection: Connection, params: shapes.OpenParams) -> Reply:
@@ -97,17 +100,18 @@ async def _found(connection: Connection, params: shapes.OpenParams) -> OpenSessi
         NotFound: there is none of that id.
     """
     cwd = _directory(params.cwd)
+    servers = _servers(connection, params, cwd)
     stored = await connection.daemon.sessions.get(params.session_id)
     if (known := connection.sessions.get(stored.id)) is not None:
-        known.move(cwd)
+        await known.move(cwd, servers)
         return known
     agent = stored.meta.get("agent") or stored.agent
-    return OpenSession(connection, stored.id, cwd, agent, stored.meta.get("model"))
+    return OpenSession(connection, stored.id, cwd, agent, stored.meta.get("model"), servers)
 
 
 async def _fork(connection: Connection, params: shapes.OpenParams) -> Reply:
     cwd, daemon = _directory(params.cwd), connection.daemon
-    project = (await daemon.projects.at(cwd)).project
+    project, servers = (await daemon.projects.at(cwd)).project, _servers(connection, params, cwd)
     stored = await daemon.sessions.get(params.session_id)
     agent, model = stored.meta.get("agent") or stored.agent, stored.meta.get("model")
     if stored.head is None:
@@ -118,7 +122,7 @@ async def _fork(connection: Connection, params: shapes.OpenParams) -> Reply:
         seq = stored.head.seq if head.status.is_terminal else head.head
         made = await daemon.sessions.fork(stored.id, stored.head.run, seq)
         made = await daemon.sessions.note(made.id, {"cwd": cwd})
-    return await _made(connection, OpenSession(connection, made.id, cwd, agent, model))
+    return await _made(connection, OpenSession(connection, made.id, cwd, agent, model, servers))
 
 
 async def _made(connection: Connection, session: OpenSession) -> Reply:
@@ -130,6 +134,17 @@ def _opened(connection: Connection, session: OpenSession, answer: Json) -> Reply
     """The answer about a session that is open from now on; what a prompt may begin with is told behind it."""
     connection.sessions[session.id] = session
     return Reply(answer, lambda: connection.opened(session))
+
+
+def _servers(connection: Connection, params: shapes.NewParams, cwd: str) -> list[McpServer]:
+    """The servers that the editor gives to a session; what they are told in confidence is recorded nowhere.
+
+    Raises:
+        InvalidParams: one of them cannot be started.
+    """
+    servers = servers_of(params.mcp_servers or (), cwd)
+    connection.daemon.engine.learn_secrets(secrets_of(servers))
+    return servers
 
 
 def _directory(cwd: str) -> str:
@@ -162,7 +177,7 @@ async def _list(connection: Connection, params: shapes.ListParams) -> Json:
 async def _close(connection: Connection, params: shapes.SessionParams) -> Json:
     session = connection.session(params.session_id)
     await session.cancel()
-    connection.close(session.id)
+    await connection.close(session.id)
     return {}
 
 
@@ -172,7 +187,7 @@ async def _delete(connection: Connection, params: shapes.SessionParams) -> Json:
     await daemon.runs.abandon(going, "the session is deleted")
     for run in going:
         await daemon.runs.wait(run, _PATIENCE)
-    connection.close(id)
+    await connection.close(id)
     await daemon.sessions.delete(id)
     return {}
 

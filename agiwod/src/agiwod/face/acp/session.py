@@ -2,23 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from agiwo.errors import Conflict
+from agiwo.mcp import McpServer
 from agiwo.schema.event import APPROVAL_REQUESTED, Event
 from agiwo.schema.run import TERMINAL, RunStatus
 
 from agiwod.face.acp.choices import choices, model_names, options, require_one_of
 from agiwod.face.acp.commands import commanded, commands_of
+from agiwod.face.acp.editor import Editor
 from agiwod.face.acp.ending import ending
 from agiwod.face.acp.listing import TITLE
 from agiwod.face.acp.prompt import parts_of, words_of
 from agiwod.face.acp.shapes import Block, Json
 from agiwod.face.acp.updates import Updates
+from agiwod.face.acp.workbench import Workbench
 from agiwod.runtime.agents import Agents
+from agiwod.runtime.hosts import Hosts
 from agiwod.runtime.projects import Place
 from agiwod.runtime.runs import Ask
 
@@ -45,7 +49,15 @@ class _Turn:
 class OpenSession:
     """One session on one connection. The next prompt goes to `agent`, with `model` in the place of its own if named."""
 
-    def __init__(self, connection: "Connection", id: str, cwd: str, agent: str, model: str | None = None) -> None:
+    def __init__(
+        self,
+        connection: "Connection",
+        id: str,
+        cwd: str,
+        agent: str,
+        model: str | None = None,
+        servers: Sequence[McpServer] = (),
+    ) -> None:
         self.id, self.cwd, self.agent, self.model = id, cwd, agent, model
         self.updates = Updates(self.tell, cwd)
         self.is_open = asyncio.Event()
@@ -53,6 +65,30 @@ class OpenSession:
         self._turns: set[_Turn] = set()
         self._roots: set[str] = set()
         self._reached: dict[str, tuple[int, asyncio.Event]] = {}
+        self.workbench = self._fitted(servers)
+
+    @property
+    def hosts(self) -> Hosts:
+        """Where the calls of its tools come from."""
+        return self._daemon.hosts
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the daemon ends, and its runs go on at the next start."""
+        return self._daemon.ended.is_set()
+
+    @property
+    def client(self) -> str:
+        """What others are shown of the editor."""
+        return self._connection.permissions.client
+
+    def has(self, run: str) -> bool:
+        """Whether the run is told here, for itself and not for one above it."""
+        return run in self._roots
+
+    def see_to(self, work: Coroutine[Any, Any, object]) -> "asyncio.Task[None]":
+        """Have something done that no request waits for."""
+        return self._connection.see_to(work)
 
     async def place(self) -> Place:
         """Where the session works: its project as it is now, if it is in one that is trusted."""
@@ -96,12 +132,15 @@ class OpenSession:
         parts, command = commanded(parts, commands_of(await self.agents(), self.agent))
         agent = (command and command.agent) or self.agent
         model = self.model if agent == self.agent else None
-        ask = Ask(agent, parts, self.id, model=model, project=place.project)
+        agents = place.project.agents if place.project else self._daemon.agents
+        hosted = await self.workbench.tools_for(agents.get(agent).agent)
+        ask = Ask(agent, parts, self.id, model=model, project=place.project, hosted=hosted)
         try:
             started = await self._daemon.runs.start(ask, bind)
         except BaseException:
             self._forget(turn.run)
             raise
+        self.hosts.started(turn.run, self.workbench)
         self._connection.fanout.adopt(started.cursor, is_tree=True)
         if turn.is_cancelled:
             await self._daemon.runs.abandon([turn.run], "cancelled in the editor")
@@ -121,9 +160,17 @@ class OpenSession:
         if titled:
             self.tell({"sessionUpdate": "session_info_update", **titled})
 
-    def move(self, cwd: str) -> None:
-        """Have it work elsewhere from now on."""
+    def _fitted(self, servers: Sequence[McpServer]) -> Workbench:
+        editor, can = Editor(self._connection.peer, self.id), self._connection.capabilities
+        workbench = Workbench(self, editor, can, servers)
+        workbench.open()
+        return workbench
+
+    async def move(self, cwd: str, servers: Sequence[McpServer]) -> None:
+        """Have it work there from now on, with these servers."""
         self.cwd = self.updates.cwd = cwd
+        former, self.workbench = self.workbench, self._fitted(servers)
+        await former.close()
 
     async def choices(self) -> Json:
         """What its user can choose, and what is chosen."""
@@ -219,6 +266,7 @@ class OpenSession:
         self._reached[run] = until, reached
         attachment.go()
         await reached.wait()
+        await self.hosts.concerns(run, self.workbench)
 
     def take(self, event: Event) -> None:
         """Tell an event of a run of this session, or of one below."""
@@ -247,8 +295,9 @@ class OpenSession:
         self._roots.discard(run)
         self._connection.runs.pop(run, None)
 
-    def close(self) -> None:
-        """Tell nothing more of its runs, but for those whose prompts are still to be answered."""
+    async def close(self) -> None:
+        """Tell nothing more of its runs, but for those whose prompts are still to be answered, and use no tools."""
+        await self.workbench.close()
         for run in [run for run in self._roots if not self._is_ours(run)]:
             self._connection.fanout.detach(run)
             self._forget(run)

@@ -53,10 +53,10 @@ class ServerEntry(Wire):
     name: Name
     type: str = "stdio"
     command: str | None = None
-    args: tuple[str, ...] = ()
-    env: tuple[Pair, ...] = ()
+    args: list[str] = Field(default_factory=list[str])
+    env: list[Pair] = Field(default_factory=list[Pair])
     url: str | None = None
-    headers: tuple[Pair, ...] = ()
+    headers: list[Pair] = Field(default_factory=list[Pair])
 
 
 class NewParams(Wire):

@@ -18,12 +18,10 @@ from agiwo.schema.event import (
     Event,
 )
 
+from agiwod.face.acp.plan_tool import PLAN_TOOL
 from agiwod.face.acp.prompt import blocks_of
 from agiwod.face.acp.shapes import Json
 from agiwod.face.acp.tool_calls import described, ended, members, text_content
-
-PLAN_TOOL: Final = "update_plan"
-"""The tool whose calls are shown as a plan."""
 
 _CHUNKS: Final[Mapping[str, str]] = {
     "text": "agent_message_chunk",
@@ -46,12 +44,16 @@ class _Message:
 
 @dataclass(slots=True)
 class _Call:
-    """A tool call that was announced: its arguments as they come, and the end of what it writes."""
+    """A tool call that was announced: its arguments as they come, and the end of what it writes.
+
+    One that `has_terminal` is shown there.
+    """
 
     name: str
     arguments: str = ""
     written: str = ""
     is_described: bool = False
+    has_terminal: bool = False
 
 
 class Updates:
@@ -87,6 +89,12 @@ class Updates:
         told = {} if call.is_described else described(name, arguments, self.cwd)
         call.is_described = True
         self.update_call(item, **told, status=status)
+
+    def show_terminal(self, item: str, terminal: str) -> None:
+        """Tell in which terminal of the editor's a call runs."""
+        if call := self._calls.get(item):
+            call.has_terminal = True
+            self.update_call(item, content=[{"type": "terminal", "terminalId": terminal}])
 
     def update_call(self, item: str, **told: Any) -> None:
         """Tell something about a call that was announced."""
@@ -154,6 +162,8 @@ class Updates:
             return
         end = ended(name, arguments, output, self.cwd)
         call = self._calls.pop(item, None)
+        if call and call.has_terminal:
+            del end["content"]
         about = {} if call and call.is_described else described(name, arguments, self.cwd)
         told = {"toolCallId": item, **about, **end}
         self._send({"sessionUpdate": "tool_call_update" if call else "tool_call", **told})

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from agiwo.schema.hosted import HostedTool
 from agiwo_protocol import run
 from agiwo_protocol.contract import Empty
 
@@ -18,7 +19,8 @@ from agiwod.runtime.runs import Ask, Started
 async def start_run(connection: Connection, params: run.StartParams) -> run.StartResult | Answer[run.StartResult]:
     """Start a run and answer at once; its events come after the answer."""
     bind = connection.bound.add if params.on_disconnect == "cancel" else None
-    ask = replace(_ask(params), hosted=connection.tools, project=(await connection.place()).project)
+    hosted = [HostedTool(tool) for tool in connection.tools]
+    ask = replace(_ask(params), hosted=hosted, project=(await connection.place()).project)
     started = await connection.daemon.runs.start(ask, bind)
     return _begun(connection, started, attach=params.attach)
 
