@@ -119,6 +119,12 @@ def declared_version() -> str:
     return tomllib.loads((ROOT / "agiwod" / "pyproject.toml").read_text())["project"]["version"]
 
 
+def test_the_transcripts_of_the_protocol_are_in_its_wheel(wheels: Path) -> None:
+    files, _ = contents(wheels, "agiwod-protocol")
+    known = {file.name for file in (ROOT / "protocol" / "conformance").iterdir()}
+    assert {Path(file).name for file in files if file.startswith("agiwo_protocol/conformance/")} == known
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_wheel_says_what_it_is_and_under_which_licence(wheels: Path, name: str) -> None:
     files, metadata = contents(wheels, name)

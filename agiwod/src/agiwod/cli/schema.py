@@ -12,6 +12,6 @@ def schema(
     ] = "jsonschema",
 ) -> None:
     """Print the protocol: its methods, its events and their shapes."""
-    from agiwo_protocol.__main__ import FORMATS
+    from agiwo_protocol.published import FORMATS
 
     sys.stdout.buffer.write(FORMATS[format]().encode())

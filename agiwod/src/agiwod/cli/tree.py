@@ -11,6 +11,7 @@ from agiwod.cli.approvals import approvals
 from agiwod.cli.ask import ask
 from agiwod.cli.chat import chat
 from agiwod.cli.config import config
+from agiwod.cli.conformance import conformance
 from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
 from agiwod.cli.doctor import doctor
 from agiwod.cli.editor import editor
@@ -81,3 +82,4 @@ app.add_typer(storage, name="storage")
 app.add_typer(config, name="config")
 app.add_typer(mcp, name="mcp")
 app.command()(schema)
+app.command()(conformance)
