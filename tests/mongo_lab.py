@@ -44,6 +44,7 @@ class Mongod:
     def start(self) -> None:
         """Start it, with whatever is in its directory, and wait until it answers."""
         options = ["--dbpath", self._directory.name, "--port", str(self.port), "--bind_ip", "127.0.0.1"]
+        options += ["--setParameter", "enableTestCommands=1"]  # which lets a test break what the server answers
         options += ["--nounixsocket", "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", *self._set]
         options += ["--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)"]  # instead of 300 MB
         with self._log.open("ab") as log:

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from agiwo.schema.record import Batch, Entry, Record, RunHead, Session
 from agiwo.schema.run import RunStatus
 from mongo_lab import database_of, shared_server
 from mongo_proxy import proxy_to
+from pymongo import MongoClient
 
 # The driver leaves the sockets of attempts that it gives up to the collector, which warns of them.
 pytestmark = [pytest.mark.anyio, pytest.mark.mongo, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
@@ -186,6 +188,219 @@ async def test_a_commit_that_nobody_confirmed_is_made_once_though_others_append_
         assert made == (await journal.load("r"))[:2]
         with pytest.raises(Conflict, match="'0/llm' already"):
             await other.append(refused)
+
+
+# Listeners
+
+
+class Hearing:
+    """A listener that can be waited for."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._heard = asyncio.Event()
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        self.records += records
+        self._heard.set()
+
+    @property
+    def positions(self) -> list[int]:
+        return [record.position for record in self.records]
+
+    async def until(self, position: int) -> None:
+        """Return when it has heard of this position."""
+        async with asyncio.timeout(10):
+            while not self.records or self.records[-1].position < position:
+                self._heard.clear()
+                await self._heard.wait()
+
+
+def hidden(key: str) -> Entry:
+    return Entry("step", {}, 2.0, key=key, public=False)
+
+
+async def test_a_listener_hears_what_other_processes_append_as_it_stands_in_the_journal(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    public, all_of_it, elsewhere = Hearing(), Hearing(), Hearing()
+    async with another(database) as other:
+        await other.append(Batch("r", (noted("before"),)))
+        journal.watch("r", public)
+        journal.watch("r", all_of_it, internal=True)
+        journal.watch("q", elsewhere)
+        large = noted("large", {"many": ["ü" * 100_000] * 10, "one": "y" * 200_000})
+        await other.append(Batch("r", (noted("a"), hidden("h"), large)))
+        await other.append(Batch("r", (hidden("i"), noted("b"))))
+        await all_of_it.until(6)
+    stored = await journal.load("r")
+    assert all_of_it.records == stored[1:]
+    assert public.records == [record for record in stored[1:] if record.seq is not None]
+    assert elsewhere.records == []
+
+
+async def test_what_we_append_is_heard_at_once_and_after_all_that_others_appended_before_it(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    heard = Hearing()
+    async with another(database) as other:
+        journal.watch("r", heard)
+        await journal.append(Batch("r", (noted("first"),)))
+        for number in range(10):
+            await other.append(Batch("r", (noted(f"a{number}"), noted(f"b{number}"))))
+            await journal.append(Batch("r", (noted(f"c{number}"),)))
+            assert heard.positions == list(range(1, 3 * number + 5))
+    assert heard.records == await journal.load("r")
+
+
+async def test_listeners_in_every_process_hear_all_that_four_append_at_once_in_one_order(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    here, there = Hearing(), Hearing()
+    async with another(database) as other:
+        journal.watch("r", here)
+        other.watch("r", there)
+        async with writing(database, "c", 20), writing(database, "d", 20):
+            for number in range(20):
+                mine, theirs = Batch("r", (noted(f"a{number}"),)), Batch("r", (noted(f"b{number}"),))
+                await asyncio.gather(journal.append(mine), other.append(theirs))
+            await here.until(80)
+            await there.until(80)
+        assert here.records == there.records == await journal.load("r")
+
+
+async def test_who_reads_after_it_began_to_listen_misses_nothing_and_hears_nothing_of_before(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    async with writing(database, "b", 40) as process:
+        hearings: list[tuple[Hearing, list[Record]]] = []
+        while process.returncode is None:
+            hearing = Hearing()
+            journal.watch("r", hearing, internal=True)
+            hearings.append((hearing, await journal.load("r")))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(process.wait()), 0.02)
+    assert len(hearings) > 3
+    await journal.append(Batch("r", (noted("last"),)))
+    stored = await journal.load("r")
+    for hearing, found in hearings:
+        assert found == stored[: len(found)]
+        assert hearing.records == stored[-len(hearing.records) :]
+        assert len(found) + len(hearing.records) >= len(stored)
+
+
+async def test_a_run_is_heard_from_its_first_record_on_whoever_makes_it(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    heard = Hearing()
+    made: asyncio.Queue[RunHead] = asyncio.Queue()
+    stop = journal.watch_all(made.put_nowait)
+    journal.watch("new", heard)
+    await journal.probe()
+    async with another(database) as other:
+        head = RunHead("new", "s", "agent", RunStatus.QUEUED, 5.0, 5.0)
+        await other.append(Batch("new", (noted("a"), noted("b")), create=head))
+        await heard.until(2)
+        first = await asyncio.wait_for(made.get(), 10)
+        stop()
+        stop()
+        await other.append(Batch("newer", (), create=replace(head, run="newer")))
+        await other.append(Batch("new", (noted("c"),)))
+        await heard.until(3)
+    assert made.empty()
+    assert first == replace(head, updated_at=2.0, head=2, owner="shared")
+    assert heard.positions == [1, 2, 3]
+
+
+async def test_who_works_alone_hears_of_no_other_runs(database: dict[str, Any]) -> None:
+    alone = await open_mongo(**database)
+    with pytest.raises(ConfigError, match="not opened as a shared one"):
+        alone.watch_all(print)
+    await alone.close()
+
+
+@asynccontextmanager
+async def refusing(commands: list[str], code: int, times: int) -> AsyncGenerator[None]:
+    """A server that answers these commands of the process `broken` with an error, so many times."""
+    data = {"failCommands": commands, "errorCode": code, "appName": "broken"}
+    with MongoClient[Any](shared_server().uri) as client:
+        client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
+        yield
+        client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
+CURSOR_NOT_FOUND, NOT_PRIMARY, HISTORY_LOST = 43, 10107, 286
+
+
+@pytest.mark.parametrize("code", [CURSOR_NOT_FOUND, NOT_PRIMARY, HISTORY_LOST])
+async def test_a_stream_that_breaks_or_cannot_go_on_where_it_was_leaves_nothing_out(
+    code: int, journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    heard, made = Hearing(), list[str]()
+    async with another(database, uri=f"{database['uri']}?appName=broken") as other:
+        other.watch("r", heard)
+        other.watch_all(lambda head: made.append(head.run))
+        await journal.append(Batch("r", (noted("before"),)))
+        await heard.until(1)
+        async with refusing(["getMore", "aggregate"], code, times=4):
+            for number in range(20):
+                await journal.append(Batch("r", (noted(str(number)),)))
+            await journal.append(Batch("new", create=replace(HEAD, run="new", created_at=time.time())))
+            await heard.until(21)
+        await journal.append(Batch("r", (noted("after"),)))
+        await heard.until(22)
+    assert heard.records == await journal.load("r")
+    assert "new" in made
+
+
+async def test_a_line_that_breaks_and_comes_back_leaves_nothing_out(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    heard = Hearing()
+    async with (
+        proxy_to(shared_server().port) as proxy,
+        another(database, uri=proxy.uri, patience=1.0) as other,
+    ):
+        other.watch("r", heard)
+        await other.load("r")
+        for number in range(3):
+            proxy.cut()
+            await journal.append(Batch("r", (noted(f"a{number}"),)))
+            proxy.is_up = True
+            await journal.append(Batch("r", (noted(f"b{number}"),)))
+            await heard.until(2 * number + 2)
+    assert heard.records == await journal.load("r")
+
+
+async def test_a_server_that_does_not_answer_lets_nobody_read_who_would_miss_something(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    async with (
+        proxy_to(shared_server().port) as proxy,
+        another(database, uri=proxy.uri, patience=0.5) as other,
+    ):
+        proxy.cut()
+        heard = Hearing()
+        other.watch("r", heard)
+        with pytest.raises(StorageError, match="does not answer"):
+            await other.load("r")
+        proxy.is_up = True
+        assert await other.load("r") == []
+        await journal.append(Batch("r", (noted("k"),)))
+        await heard.until(1)
+
+
+async def test_a_run_that_was_forgotten_is_no_longer_read_for_who_listens_to_it(
+    journal: MongoJournal, database: dict[str, Any]
+) -> None:
+    heard, other_heard = Hearing(), Hearing()
+    async with another(database) as other:
+        journal.watch("r", heard)
+        await other.append(Batch("r", (noted("a"),), status=RunStatus.COMPLETED))
+        assert await other.forget(["s"], 10.0) == 1
+        journal.watch("q", other_heard)
+        await other.append(Batch("q", (noted("b"),), create=replace(HEAD, run="q")))
+        await other_heard.until(1)
 
 
 # Alone, or together

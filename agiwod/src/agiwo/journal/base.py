@@ -54,7 +54,9 @@ class Journal(Protocol):
     def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """Tell `listener` of each commit to this run from now on; call the result to stop.
 
-        With `internal` it hears of the internal records too, in the order of their positions.
+        With `internal` it hears of the internal records too, in the order of their positions. Where processes work
+        together it hears of the commits of all of them, those of others some milliseconds later, and maybe several at
+        once. A read that is made after this misses nothing that the listener does not hear.
         """
         ...
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from agiwo.errors import AgiwoError, Conflict, NotFound
 from agiwo.journal.body import Body, detached_batch, detached_session, detached_state
 from agiwo.journal.ledger import Ledger, Written
-from agiwo.journal.listeners import Listeners
+from agiwo.journal.listeners import Audience
 from agiwo.schema.record import Batch, Change, Record, Session, StateChange
 
 _GROUP: Final = 512
@@ -46,7 +46,7 @@ class Group:
     def __init__(
         self,
         commit: Callable[[Sequence[Append]], asyncio.Future[list[Outcome]]],
-        listeners: Listeners,
+        listeners: Audience,
         rest: Callable[[], asyncio.Future[Any] | None] = lambda: None,
     ) -> None:
         self._commit, self._listeners, self._rest = commit, listeners, rest

@@ -1,15 +1,26 @@
 """Who is told of a run's new records. Knows neither a store nor a reader's position."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from agiwo.journal.base import Listener
 from agiwo.schema.record import Record
 
 logger = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 _Entry = tuple[Listener, bool]
 """A listener, and whether it hears of internal records too."""
+
+
+class Audience(Protocol):
+    """Who is told of what an append came to."""
+
+    def tell(self, records: Sequence[Record]) -> None:
+        """Hand on the records of one append."""
+        ...
 
 
 class Listeners:
@@ -36,15 +47,12 @@ class Listeners:
         """Hand each run's records of one append to those who listen to it: the public ones, or all."""
         if not self._by_run:
             return
-        by_run: dict[str, list[Record]] = {}
-        for record in records:
-            by_run.setdefault(record.run, []).append(record)
-        for run, news in by_run.items():
+        for run, news in by_run(records).items():
             if listeners := self._by_run.get(run):
                 public = [record for record in news if record.seq is not None]
                 for listener, internal in tuple(listeners):
                     if heard := news if internal else public:
-                        _call(listener, heard)
+                        call(listener, heard)
 
     def _remove(self, run: str, entry: _Entry) -> None:
         remaining = self._by_run[run]
@@ -53,7 +61,16 @@ class Listeners:
             del self._by_run[run]
 
 
-def _call(listener: Listener, news: Sequence[Record]) -> None:
+def by_run(records: Sequence[Record]) -> Mapping[str, list[Record]]:
+    """The records of one append, apart by their runs."""
+    apart: dict[str, list[Record]] = {}
+    for record in records:
+        apart.setdefault(record.run, []).append(record)
+    return apart
+
+
+def call(listener: Callable[[_T], None], news: _T) -> None:
+    """Tell one listener; what it raises is logged."""
     # The records are on disk: a listener that breaks its promise must not turn the append into a failure.
     try:
         listener(news)

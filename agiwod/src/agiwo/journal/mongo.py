@@ -5,11 +5,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from agiwo.errors import NotFound, StorageError
+from agiwo.errors import ConfigError, NotFound, StorageError
 from agiwo.journal.base import Listener
 from agiwo.journal.care import Measure
 from agiwo.journal.mongo_base import Address, MongoBase, bases_of_this_loop
 from agiwo.journal.mongo_documents import run_head, session_from, state_from
+from agiwo.journal.mongo_news import RunListener
 from agiwo.journal.mongo_server import Document
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
@@ -30,19 +31,32 @@ class MongoJournal:
 
     async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
         """As `Journal.read`."""
-        return await self._base.records.public(run, after, limit)
+        return await (await self._placed()).records.public(run, after, limit)
 
     async def load(self, run: str) -> list[Record]:
         """As `Journal.load`."""
-        return await self._base.records.all(run)
+        return await (await self._placed()).records.all(run)
 
     async def record(self, run: str, key: str) -> Record | None:
         """As `Journal.record`."""
-        return await self._base.records.keyed(run, key)
+        return await (await self._placed()).records.keyed(run, key)
 
     def watch(self, run: str, listener: Listener, *, internal: bool = False) -> Callable[[], None]:
         """As `Journal.watch`."""
         return self._base.listeners.add(run, listener, internal=internal)
+
+    def watch_all(self, listener: RunListener) -> Callable[[], None]:
+        """Tell `listener` of each run that any process makes from now on; call the result to stop.
+
+        Only where processes work together: who works alone knows what it makes. After a long silence of the server, it
+        may hear of a run once more.
+
+        Raises:
+            ConfigError: this process works alone.
+        """
+        if self._base.news is None:
+            raise ConfigError(f"the journal {self.place} was not opened as a shared one")
+        return self._base.news.watch_all(listener)
 
     async def run(self, run: str) -> RunHead | None:
         """As `Journal.run`."""
@@ -66,8 +80,8 @@ class MongoJournal:
         return [run_head(found) for found in await self._newest("run", "created_at", filter, before, limit)]
 
     async def claim(self) -> list[RunHead]:
-        """As `Journal.claim`; nothing where processes work together: a run is nobody's alone."""
-        return [] if self._base.owner.is_shared else await self._base.commits.claim()
+        """As `Journal.claim`."""
+        return await self._base.commits.claim()
 
     async def session(self, session: str) -> Session | None:
         """As `Journal.session`."""
@@ -154,15 +168,24 @@ class MongoJournal:
             raise StorageError(f"the journal {self.place} is closed")
         return self._opened
 
+    async def _placed(self) -> MongoBase:
+        """The database, once what was asked to be watched is watched: a read must not miss what no listener hears."""
+        base = self._base
+        if base.news is not None:
+            await base.news.placed()
+        return base
+
     async def _one(self, collection: str, id: str) -> Document | None:
-        with self._base.server.translated():
-            return await self._base.server.db[collection].find_one({"_id": id})
+        server = (await self._placed()).server
+        with server.translated():
+            return await server.db[collection].find_one({"_id": id})
 
     async def _newest(self, kind: str, age: str, filter: Document, before: str | None, limit: int) -> list[Document]:
-        collection = self._base.server.db[f"{kind}s"]
+        server = (await self._placed()).server
+        collection = server.db[f"{kind}s"]
         if limit < 1:
             return []
-        with self._base.server.translated():
+        with server.translated():
             if before is not None:
                 anchor = await collection.find_one({"_id": before}, {age: 1, "number": 1})
                 if anchor is None:

@@ -12,10 +12,13 @@ from agiwo.journal.mongo_blobs import MongoBlobs
 from agiwo.journal.mongo_care import MongoCare
 from agiwo.journal.mongo_commit import MongoCommits
 from agiwo.journal.mongo_entry import enter
+from agiwo.journal.mongo_news import MongoNews
 from agiwo.journal.mongo_owner import MongoOwner
 from agiwo.journal.mongo_records import MongoRecords
 from agiwo.journal.mongo_schema import prepare
 from agiwo.journal.mongo_server import MongoServer
+from agiwo.journal.mongo_shared_commits import SharedCommits
+from agiwo.journal.shared_listeners import SharedListeners
 
 
 class Address(NamedTuple):
@@ -37,7 +40,8 @@ class MongoBase:
     blobs: MongoBlobs
     records: MongoRecords
     care: MongoCare
-    listeners: Listeners
+    listeners: Listeners | SharedListeners
+    news: MongoNews | None
     commits: MongoCommits
     closing: AsyncExitStack
     users: int = 0
@@ -54,10 +58,17 @@ class MongoBase:
             opening.push_async_callback(owner.release)
             await owner.take()
             await enter(server, owner)
-            blobs, listeners = MongoBlobs(server), Listeners()
+            blobs = MongoBlobs(server)
             records, care = MongoRecords(server, blobs), MongoCare(server, blobs)
-            commits = MongoCommits(server, owner, blobs, listeners)
-            return cls(address, server, epoch, owner, blobs, records, care, listeners, commits, opening.pop_all())
+            if not address.shared:
+                news, listeners = None, Listeners()
+                commits = MongoCommits(server, owner, blobs, listeners)
+            else:
+                news = MongoNews(server, records)
+                opening.push_async_callback(news.close)
+                await news.open()
+                listeners, commits = news.listeners, SharedCommits(server, owner, blobs, news)
+            return cls(address, server, epoch, owner, blobs, records, care, listeners, news, commits, opening.pop_all())
 
     async def close(self) -> None:
         """Be gone as an owner, and close the connections."""

@@ -15,7 +15,7 @@ from agiwo.journal.blob import blob_name
 from agiwo.journal.body import Body
 from agiwo.journal.group import Append, Decision, Group, Named, Outcome
 from agiwo.journal.ledger import Ledger, Standing, Written
-from agiwo.journal.listeners import Listeners
+from agiwo.journal.listeners import Audience
 from agiwo.journal.mongo_blobs import MongoBlobs, is_too_large
 from agiwo.journal.mongo_documents import (
     UNFINISHED,
@@ -57,8 +57,15 @@ class MongoCommits(Group):
     are told then, and whoever makes the same append again gets the records that are there.
     """
 
-    def __init__(self, server: MongoServer, owner: MongoOwner, blobs: MongoBlobs, listeners: Listeners) -> None:
-        super().__init__(lambda group: asyncio.ensure_future(self._commit_documents(group)), listeners)
+    def __init__(
+        self,
+        server: MongoServer,
+        owner: MongoOwner,
+        blobs: MongoBlobs,
+        listeners: Audience,
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(lambda group: asyncio.ensure_future(self._commit_documents(group)), listeners, told)
         self._server, self._owner, self._blobs, self._told = server, owner, blobs, listeners
         self._door = asyncio.Lock()
         self._doubt: _Doubt | None = None

@@ -13,7 +13,7 @@ import platformdirs
 from agiwo import ids
 from agiwo.errors import StorageError
 from agiwo.journal.lease import Lease
-from agiwo.journal.mongo_server import Document, MongoServer
+from agiwo.journal.mongo_server import Document, MongoServer, end_task
 
 _BEAT: Final = 5.0
 """Seconds between signs of life."""
@@ -104,8 +104,7 @@ class MongoOwner:
     async def release(self) -> None:
         """Be gone. Harmless when nothing was taken."""
         if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.gather(self._beating, return_exceptions=True)
+            await end_task(self._beating)
             await self._server.farewell("owners", {"_id": self._id})
         if self._lease is not None:
             self._lease.release()

@@ -1,15 +1,15 @@
 """The records of the runs in a MongoDB journal, as they are read. Writes none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import orjson
 
 from agiwo.journal.body import read_body
 from agiwo.journal.mongo_blobs import MongoBlobs
-from agiwo.journal.mongo_documents import record_id
+from agiwo.journal.mongo_documents import record_id, run_head
 from agiwo.journal.mongo_server import Document, MongoServer
-from agiwo.schema.record import Record
+from agiwo.schema.record import Record, RunHead
 
 _LAST: Final = 2**62
 """Above every position of a record."""
@@ -37,6 +37,25 @@ class MongoRecords:
         with self._server.translated():
             found = await self._server.db["records"].find_one({"run": run, "key": key})
         return (await self._read([found]))[0] if found else None
+
+    async def after(self, run: str, position: int, limit: int) -> list[Record]:
+        """What follows on this position without a hole, at most so much of it."""
+        # Not of one moment: while it was read, somebody may have appended what is missing before the last of it.
+        found = await self._found({"_id": _within(run, position, _LAST)}, limit)
+        return [record for number, record in enumerate(found, position + 1) if record.position == number]
+
+    async def lengths(self, runs: Iterable[str]) -> dict[str, int]:
+        """How many records these runs have, internal ones too; unknown ones are left out."""
+        filter = {"_id": {"$in": sorted(runs)}}
+        with self._server.translated():
+            found = self._server.db["runs"].find(filter, {"length": 1})
+            return {run["_id"]: run["length"] async for run in found}
+
+    async def runs_since(self, time: float) -> list[RunHead]:
+        """The runs that were made after this time, oldest first."""
+        with self._server.translated():
+            found = self._server.db["runs"].find({"created_at": {"$gt": time}}).sort([("created_at", 1), ("number", 1)])
+            return [run_head(run) async for run in found]
 
     async def _found(self, filter: Document, limit: int = 0) -> list[Record]:
         with self._server.translated():

@@ -22,6 +22,9 @@ _PATIENCE: Final = 5.0
 _SELECTION: Final = 3.0
 """Seconds to find a server that takes writes."""
 
+_AGAIN: Final = 0.1
+"""Seconds after which a task is cancelled again."""
+
 _FAREWELL: Final = 2.0
 """Seconds to say goodbye to a server that may be gone."""
 
@@ -41,7 +44,7 @@ class MongoServer:
         from pymongo.read_concern import ReadConcern
         from pymongo.write_concern import WriteConcern
 
-        self._patience = patience
+        self.patience = patience
         self.place = f"{place_of(uri)}/{db_name}"
         try:
             self._client = AsyncMongoClient[Document](
@@ -101,7 +104,7 @@ class MongoServer:
         import pymongo
         from pymongo.read_concern import ReadConcern
 
-        with self.translated(), pymongo.timeout(self._patience):
+        with self.translated(), pymongo.timeout(self.patience):
             await self.session.with_transaction(attempt, read_concern=ReadConcern("snapshot"))
 
     async def end_sessions(self, sessions: Sequence[Any]) -> None:
@@ -139,6 +142,16 @@ class MongoServer:
         if "session" in self.__dict__:
             await self.session.end_session()
         await self._client.close()
+
+
+async def end_task(task: asyncio.Task[Any]) -> None:
+    """Cancel a task that asks the server things, and return when it has ended."""
+    # The driver loses a cancellation that comes while it waits for an answer, so it may have to be said again.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_AGAIN)
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("the task %s failed", task.get_name(), exc_info=error)
 
 
 def place_of(uri: str) -> str:
