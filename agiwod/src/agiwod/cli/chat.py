@@ -1,113 +1,104 @@
-"""`agiwod chat`: a conversation with an agent, line by line. Each line is a run, followed as `ask` follows one."""
+"""`agiwod chat`: a conversation with an agent, message by message, and commands that begin with a `/`."""
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agiwod.cli.ask import default_agent
 from agiwod.cli.failure import CommandFailed, ExitCode
 
 if TYPE_CHECKING:
-    from io import TextIOWrapper
-
-    from agiwo_client import Client, Run
-
-_HELP: Final = """\
-/new    begin another conversation; this one stays
-/help   say this
-/quit   leave, as Ctrl-D does
-Ctrl-C cancels the answer; twice leaves it running. A space before the / sends the line."""
+    from agiwod.cli.conversation import Conversation
 
 
 def chat(
     agent: Annotated[str | None, typer.Option(help="Who answers; without it, the default agent.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model answers, such as openai:gpt-4o.")] = None,
     session: Annotated[str | None, typer.Option(help="The conversation to go on with.")] = None,
+    goes_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the one that was used last.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Every event of each run, one JSON object a line.")] = False,
 ) -> None:
-    """Talk with an agent, line by line. Ctrl-C cancels an answer, Ctrl-D leaves. Without a terminal, reads stdin."""
+    """Talk with an agent. Ctrl-C cancels an answer, Ctrl-D leaves, /help tells the rest.
+
+    Without a terminal, each line of stdin is a message.
+    """
     from agiwod.cli.asking import is_at_terminal
+    from agiwod.cli.conversation import Conversation
+    from agiwod.cli.slash import Leaving
 
-    conversation = _Conversation(agent, model, session, as_json=as_json, is_watched=is_at_terminal())
-    for line in conversation.lines():
-        match line.strip():
-            case "":
-                continue
-            case "/quit":
-                break
-            case "/new":
-                conversation.session = None
-            case command if line.startswith("/"):
-                unknown = "" if command == "/help" else f"there is no {command.split()[0]}\n"
-                print(f"{unknown}{_HELP}", file=sys.stderr)
-            case text:
-                conversation.say(text)
-    conversation.leave()
+    if session and goes_on:
+        raise CommandFailed("--continue and --session each name a conversation", code=ExitCode.USAGE)
+    conversation = Conversation(agent, model, session, as_json=as_json, is_watched=is_at_terminal())
+    _return(conversation, goes_on)
+    try:
+        for message in _messages(conversation):
+            _hear(conversation, message)
+    except Leaving:
+        pass
+    if conversation.is_watched and conversation.session:
+        print(f"go on with `agiwod chat --session {conversation.session}`", file=sys.stderr)
 
 
-class _Conversation:
-    """Lines from stdin, each to one agent in one session. `is_watched`: a person is there, and can try again."""
+def _return(conversation: "Conversation", goes_on: bool) -> None:
+    """Take up the conversation that is wanted, if it exists."""
+    from agiwo_client import Client, RpcError
+    from agiwo_protocol.session import Session
 
-    def __init__(
-        self, agent: str | None, model: str | None, session: str | None, *, as_json: bool, is_watched: bool
-    ) -> None:
-        self._agent, self._model, self.session = agent, model, session
-        self._as_json, self._is_watched = as_json, is_watched
+    from agiwod.cli.slash import take_up
 
-    def lines(self) -> Iterator[str]:
-        """What is said; at a terminal after a prompt, with the line editing that the system has."""
-        if not self._is_watched:
-            yield from (line.decode(errors="replace") for line in sys.stdin.buffer)
-            return
-        _equip_prompt()
-        print("/help tells what there is beside talking; Ctrl-D leaves", file=sys.stderr)
-        while True:
-            try:
-                yield input("> ")
-            except KeyboardInterrupt:
-                print()
-            except EOFError:
-                break
-        print(file=sys.stderr)
-
-    def say(self, text: str) -> None:
-        """Have the agent answer, and show how it does.
-
-        Raises:
-            CommandFailed: it failed, and saying something else would not help, or nobody is there who would.
-            typer.Exit: likewise, when it did not end.
-        """
-        from agiwod.cli.follow import watch
-
+    async def find(client: Client) -> Session | None:
+        if goes_on:
+            return next(iter((await client.session.list(agent_id=conversation.agent, limit=1)).sessions), None)
         try:
-            code = watch(lambda client: self._begin(client, text), as_json=self._as_json)
-        except CommandFailed as failure:
-            if not self._is_watched or failure.code != ExitCode.FAILED:
+            return await client.session.get(session_id=conversation.session or "")
+        except RpcError as error:
+            if error.kind != "not_found":
                 raise
-            failure.report()
-        else:
-            if code == ExitCode.NEEDS_APPROVAL or (code and not self._is_watched):
-                raise typer.Exit(code)
+            return None  # it begins now, under that name
 
-    def leave(self) -> None:
-        """Tell a person how to come back."""
-        if self._is_watched and self.session:
-            print(f"go on with `agiwod chat --session {self.session}`", file=sys.stderr)
-
-    async def _begin(self, client: "Client", text: str) -> "Run":
-        self._agent = self._agent or await default_agent(client)
-        run = await client.start_run(self._agent, text, session_id=self.session, model=self._model)
-        self.session = run.session_id
-        return run
+    if not goes_on and not (conversation.session and conversation.is_watched):
+        return
+    found, wanted = conversation.ask(find), conversation.agent
+    if found is None and goes_on:
+        raise CommandFailed("there is no conversation to go on with", code=ExitCode.USAGE)
+    if found is not None and conversation.is_watched:
+        take_up(conversation, found)
+    elif found is not None:
+        conversation.session = found.session_id
+    conversation.agent = wanted or conversation.agent
 
 
-def _equip_prompt() -> None:
-    """Have arrow keys, and text of any encoding, work in a line that is typed."""
-    from contextlib import suppress
-    from importlib import import_module
+def _messages(conversation: "Conversation") -> Iterator[str]:
+    """What is said; by a person at a prompt, else line by line."""
+    if not conversation.is_watched:
+        yield from (line.decode(errors="replace") for line in sys.stdin.buffer)
+        return
+    from agiwo_protocol.paths import locate
 
-    with suppress(ImportError):
-        import_module("readline")  # from then on `input` uses it; Windows has none, and edits lines itself
-    cast("TextIOWrapper", sys.stdin).reconfigure(errors="replace")
+    from agiwod.cli.prompt import Prompt
+    from agiwod.cli.slash import COMMANDS
+
+    about = {name: command.about for name, command in COMMANDS.items()}
+    prompt = Prompt(about, locate().state_dir / "chat_history")
+    print("/help tells what there is beside talking; Ctrl-D leaves", file=sys.stderr)
+    while (message := prompt.read()) is not None:
+        yield message
+
+
+def _hear(conversation: "Conversation", message: str) -> None:
+    """Say it to the agent, or do it; what a person may try again is told."""
+    from agiwod.cli.slash import obey
+
+    try:
+        if message.startswith("/"):
+            obey(conversation, message)
+        elif message.strip():
+            conversation.say(message.strip())
+    except CommandFailed as failure:
+        if not conversation.is_watched or failure.code == ExitCode.NO_DAEMON:
+            raise
+        failure.report()
+    except KeyboardInterrupt:  # before there was anything to cancel
+        if not conversation.is_watched:
+            raise

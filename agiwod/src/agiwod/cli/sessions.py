@@ -48,7 +48,7 @@ def show_session(session_id: _SESSION, as_json: AsJson = False) -> None:
 
     async def ask(client: "Client") -> tuple[dict[str, Any], list[session.HistoryItem]]:
         found = await client.call(session.GET, session.SessionParams(session_id=session_id))
-        return found.to_wire(), await _history(client, session_id)
+        return found.to_wire(), await history_of(client, session_id)
 
     found, items = talk(ask)
     if as_json:
@@ -59,7 +59,8 @@ def show_session(session_id: _SESSION, as_json: AsJson = False) -> None:
         print("\n".join(without_controls(summary(each.item)) for each in items if each.run_id == run))
 
 
-async def _history(client: "Client", session_id: str) -> list["session.HistoryItem"]:
+async def history_of(client: "Client", session_id: str) -> list["session.HistoryItem"]:
+    """All that was said and done in a conversation, oldest first."""
     from agiwo_protocol import session
 
     items: list[session.HistoryItem] = []
