@@ -3,11 +3,16 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from agiwo.errors import ConfigError
 
 from agiwod.runtime.engines import MakeEngine, embedded
-from agiwod.settings import Settings
+from agiwod.settings import EngineSettings, Settings
+
+if TYPE_CHECKING:
+    from temporalio.service import TLSConfig
 
 
 @asynccontextmanager
@@ -36,3 +41,31 @@ def check_engine(settings: Settings) -> None:
     if find_spec("temporalio") is None:
         raise ConfigError(f"{where}: Temporal needs the package temporalio: pip install 'agiwod[temporal]'")
     raise ConfigError(f'{where}: kind = "temporal" is not there yet; use "embedded"')
+
+
+def temporal_options(engine: EngineSettings) -> dict[str, Any]:
+    """What `temporalio.client.Client.connect` takes to reach the server that is chosen.
+
+    Raises:
+        ConfigError: the file of a certificate or key cannot be read.
+    """
+    key = engine.api_key.get_secret_value() if engine.api_key else None
+    tls = _tls(engine) if engine.is_encrypted else False
+    return {"target_host": engine.address, "namespace": engine.namespace, "api_key": key, "tls": tls}
+
+
+def _tls(engine: EngineSettings) -> "TLSConfig":
+    from temporalio.service import TLSConfig
+
+    return TLSConfig(
+        server_root_ca_cert=_read(engine.tls_ca),
+        client_cert=_read(engine.tls_cert),
+        client_private_key=_read(engine.tls_key),
+    )
+
+
+def _read(file: Path | None) -> bytes | None:
+    try:
+        return file.read_bytes() if file else None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror or error}") from None

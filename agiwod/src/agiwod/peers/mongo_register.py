@@ -1,7 +1,7 @@
 """Where daemons over one MongoDB database find each other: a document for each, with its sign of life. Knows no run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from agiwo.journal.mongo_server import Document, MongoServer
@@ -50,6 +50,18 @@ async def clocks(server: MongoServer) -> dict[str, float]:
     with server.translated():
         found = [each async for each in server.db[_COLLECTION].find(_heard_of())]
     return {each["_id"]: each["clock"] - each["seen"].timestamp() for each in found}
+
+
+async def own_clock(server: MongoServer, now: Callable[[], float]) -> float:
+    """How far this machine's clock is before the server's, in seconds.
+
+    Raises:
+        StorageError: the server does not answer.
+    """
+    before = now()
+    with server.translated():
+        hello = await server.db.command("hello")
+    return (before + now()) / 2 - hello["localTime"].timestamp()
 
 
 def _heard_of() -> Document:
