@@ -22,7 +22,7 @@ Framing = Literal["both", "newline", "content-length"]
 def conformance(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TRANSCRIPT]...", help="Names of those that come with agiwod, or files; without, all."),
+        typer.Argument(metavar="TRANSCRIPT", help="Names of those that come with agiwod, or files; without, all."),
     ] = None,
     stdio: Annotated[
         str | None, typer.Option(metavar="CMD", help="The server is this command, one process a connection.")
@@ -40,7 +40,7 @@ def conformance(
     asker: Annotated[
         str | None, typer.Option(help="An agent whose first call needs approval, and which answers when it is denied.")
     ] = None,
-    single: Annotated[bool, typer.Option(help="The server takes one connection at a time.")] = False,
+    single: Annotated[bool, typer.Option("--single", help="The server takes one connection at a time.")] = False,
     patience: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How long a step may take.")] = 60.0,
     show: Annotated[bool, typer.Option("--list", help="Only say which transcripts there are.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
