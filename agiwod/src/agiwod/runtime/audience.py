@@ -1,7 +1,7 @@
 """A peer that follows runs which are worked on here. Knows no wire, and keeps nothing for a slow one but its places."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final, Protocol
 
 from agiwo.engine.bus import Stop
@@ -49,22 +49,24 @@ class Audience:
         self._ready: dict[str, None] = {}
         self._news = asyncio.Event()
 
-    def follow(self, runs: Iterable[str]) -> None:
-        """Tell what is made of these runs; of one that is followed already, anew from the beginning of what is open.
+    def check_room(self, runs: Collection[str]) -> None:
+        """Return when these runs can be followed, too.
 
         Raises:
-            OverflowError: these are more than one peer may follow.
+            OverflowError: they would be more than one peer may follow.
         """
-        wanted = list(runs)
-        if len(self._runs.keys() | wanted) > MOST_RUNS:
+        if len(self._runs.keys() | runs) > MOST_RUNS:
             raise OverflowError(f"a peer may follow {MOST_RUNS} runs at once")
-        self.unfollow(wanted)
-        for run in dict.fromkeys(wanted):
+
+    def follow(self, runs: Collection[str]) -> None:
+        """Tell what is made of these runs; of one that is followed already, anew from the beginning of what is open."""
+        self.unfollow(runs)
+        for run in dict.fromkeys(runs):
             self._runs[run] = self._exchange.listen(
                 run, lambda run=run: self._wake(run), self._sink.send, lambda: self._sink.is_full
             )
 
-    def unfollow(self, runs: Iterable[str]) -> None:
+    def unfollow(self, runs: Collection[str]) -> None:
         """Tell nothing more of these runs."""
         for run in runs:
             if run in self._runs:

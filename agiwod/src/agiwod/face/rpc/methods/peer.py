@@ -6,17 +6,18 @@ from agiwo_protocol.errors import Overloaded
 from agiwo_protocol.peer import RETRY_AFTER_MS
 
 from agiwod.face.rpc.connection import Connection
-from agiwod.face.rpc.dispatch import methods
+from agiwod.face.rpc.dispatch import Answer, methods
 
 
 @methods.on(peering.FOLLOW)
-async def follow(connection: Connection, params: peering.RunsParams) -> Empty:
-    """Tell what is made of these runs."""
+async def follow(connection: Connection, params: peering.RunsParams) -> Answer[Empty]:
+    """Tell what is made of these runs; the answer comes first."""
+    audience = connection.audience
     try:
-        connection.audience.follow(params.run_ids)
+        audience.check_room(params.run_ids)
     except OverflowError as error:
         raise Overloaded(str(error), retryAfterMs=RETRY_AFTER_MS) from None
-    return Empty()
+    return Answer(Empty(), lambda: audience.follow(params.run_ids))
 
 
 @methods.on(peering.UNFOLLOW)
