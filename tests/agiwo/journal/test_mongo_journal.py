@@ -1,10 +1,8 @@
 """What only a journal in MongoDB can get wrong: its servers, its connections, its limits, and other machines."""
 
 import asyncio
-import gc
 import sys
-import warnings
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +15,13 @@ from mongo_lab import Mongod, database_of, shared_server
 from mongo_proxy import Proxy, proxy_to
 from pymongo import MongoClient
 
-# The driver leaves the sockets of attempts that it gives up to the collector, which warns of them.
-pytestmark = [pytest.mark.anyio, pytest.mark.mongo, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+pytestmark = [pytest.mark.anyio, pytest.mark.mongo, pytest.mark.usefixtures("collected")]
 
 HEAD = RunHead("r", "s", "agent", RunStatus.RUNNING, 1.0, 1.0)
 
 
 def noted(key: str, value: Any = None) -> Entry:
     return Entry("step", {"value": value}, 2.0, key=key)
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Generator[None]:
-    """What the driver leaves behind is collected while its warnings are not heard."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture

@@ -20,8 +20,7 @@ from mongo_lab import database_of, shared_server
 from mongo_proxy import proxy_to
 from pymongo import MongoClient
 
-# The driver leaves the sockets of attempts that it gives up to the collector, which warns of them.
-pytestmark = [pytest.mark.anyio, pytest.mark.mongo, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+pytestmark = [pytest.mark.anyio, pytest.mark.mongo, pytest.mark.usefixtures("collected")]
 
 HEAD = RunHead("r", "s", "agent", RunStatus.RUNNING, 1.0, 1.0)
 
@@ -158,13 +157,13 @@ async def test_a_process_that_is_killed_while_it_appends_has_what_it_was_told_an
 async def test_what_a_process_had_begun_when_it_died_is_ended_by_who_finds_it_in_the_way(
     journal: MongoJournal, database: dict[str, Any]
 ) -> None:
-    async with proxy_to(shared_server().port) as proxy:
-        async with another(database, uri=proxy.uri, patience=1.0) as other:
-            proxy.cut_at, proxy.passes_on = b"commitTransaction", False
-            with pytest.raises(StorageError):
-                await other.append(Batch("r", (noted("lost"),)))
-        # It could not say goodbye when it was closed, but its lock is free, as after the end of a process.
-        await journal.append(Batch("r", (noted("k"),)))
+    async with proxy_to(shared_server().port) as proxy, another(database, uri=proxy.uri, patience=1.0) as other:
+        proxy.cut_at, proxy.passes_on = b"commitTransaction", False
+        with pytest.raises(StorageError):
+            await other.append(Batch("r", (noted("lost"),)))
+    # It could not say goodbye when it was closed, but its lock is free, as after the end of a process.
+    async with another(database, uri=f"{database['uri']}?appName=third", patience=2.0) as third:
+        await third.append(Batch("r", (noted("k"),)))
     assert [record.key for record in await journal.load("r")] == ["k"]
 
 
