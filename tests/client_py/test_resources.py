@@ -1,6 +1,7 @@
 """Typed calls: every request of the protocol has a name of its own in the client, and is what that name says."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -109,8 +110,12 @@ async def test_what_the_daemon_refuses_is_raised(client: Client) -> None:
     assert refused.value.kind == "not_found"
 
 
-async def test_a_request_tells_what_it_is_for(client: Client) -> None:
+async def test_a_request_tells_what_it_is_for_and_what_it_takes(client: Client) -> None:
     assert client.session.fork.__doc__ == session.FORK.about
+    taken = inspect.signature(client.session.fork).parameters
+    assert list(taken) == ["session_id", "at", "seq", "new_session_id"]
+    assert (taken["at"].default, taken["seq"].default) == (inspect.Parameter.empty, None)
+    assert all(inspect.signature(request.__get__(_resources().run, object)) for _, request in requests())
 
 
 async def test_what_only_reads_is_asked_again_and_what_changes_something_is_not(tmp_path: Path) -> None:

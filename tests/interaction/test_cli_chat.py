@@ -76,7 +76,7 @@ def test_without_a_person_the_first_line_that_is_not_answered_is_the_last(
 
 
 def test_the_agent_is_chosen_and_the_conversation_goes_on(home: Home) -> None:
-    ran = home.run("chat", "--session", "two", stdin="/agent worker\nhow much?\n/agent quick\nhi\n/agent\n")
+    ran = home.run("chat", "--session", "two", stdin="/agent worker\nhow much?\n/agent quick\nhi\n/agents\n/exit\nnot this\n")
     assert (ran.code, ran.out) == (0, "It is 42.\nParis is the capital.\n")
     assert "worker answers now\n" in ran.err
     assert "quick *" in ran.err
@@ -106,7 +106,7 @@ def test_a_fork_goes_on_in_a_copy_and_a_rewind_takes_questions_back(home: Home) 
 
 @pytest.mark.soak
 def test_a_skill_is_followed_with_a_task_for_it(home: Home) -> None:
-    ran = home.run("chat", "--session", "skilled", stdin="/skill\n/skill commit-message for this change\n")
+    ran = home.run("chat", "--session", "skilled", stdin="/skills\n/skill commit-message for this change\n")
     assert (ran.code, "review-diff" in ran.err) == (0, True)
     [asked] = questions(home, "skilled")
     assert asked.endswith("\n\nThe task: for this change")

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache
+from inspect import Parameter, Signature
 from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from agiwo_protocol.contract import Method, Wire
@@ -65,8 +67,8 @@ class Request(Generic[A, R]):
         def call(**fields: Any) -> Any:
             return resource.make(self, fields)
 
-        call.__name__ = self.method.name
-        call.__doc__ = self.method.about
+        call.__name__, call.__doc__ = self.method.name, self.method.about
+        vars(call)["__signature__"] = _signature(self.method.params)
         return call
 
     def params(self, fields: dict[str, Any]) -> Wire:
@@ -83,6 +85,23 @@ class Request(Generic[A, R]):
             known = ", ".join(model.model_fields) or "nothing"
             raise TypeError(f"{self.method.name} does not take {', '.join(map(repr, unknown))}; it takes {known}")
         return model(**fields)
+
+
+@cache
+def _signature(model: type[Wire]) -> Signature:
+    """What a notebook shows to whoever asks how the request is made."""
+    fields = model.model_fields.items()
+    return Signature(
+        [
+            Parameter(
+                name,
+                Parameter.KEYWORD_ONLY,
+                default=Parameter.empty if field.is_required() else field.get_default(call_default_factory=True),
+                annotation=field.annotation,
+            )
+            for name, field in fields
+        ]
+    )
 
 
 def changes(method: Method[P, R], params: Callable[A, P]) -> Request[A, R]:

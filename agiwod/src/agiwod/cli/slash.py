@@ -36,11 +36,12 @@ def obey(conversation: Conversation, line: str) -> None:
         Leaving: it says that the chat is over.
     """
     name, _, rest = line.strip().removeprefix("/").partition(" ")
-    if name in COMMANDS:
-        COMMANDS[name].does(conversation, rest.strip())
-    else:
+    command = COMMANDS.get(_SYNONYMS.get(name, name))
+    if command is None:
         _tell(f"there is no /{name}")
         _help(conversation, "")
+    else:
+        command.does(conversation, rest.strip())
 
 
 def _new(conversation: Conversation, rest: str) -> None:
@@ -164,6 +165,17 @@ COMMANDS: Final[dict[str, Command]] = {
     "quit": Command("", "leave, as Ctrl-D does", _quit),
 }
 """Every command by its name."""
+
+_SYNONYMS: Final = {
+    "agents": "agent",
+    "models": "model",
+    "skills": "skill",
+    "sessions": "session",
+    "undo": "rewind",
+    "exit": "quit",
+    "?": "help",
+}
+"""What people also try."""
 
 
 def _the_session(conversation: Conversation) -> str:
