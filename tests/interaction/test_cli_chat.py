@@ -76,7 +76,8 @@ def test_without_a_person_the_first_line_that_is_not_answered_is_the_last(
 
 
 def test_the_agent_is_chosen_and_the_conversation_goes_on(home: Home) -> None:
-    ran = home.run("chat", "--session", "two", stdin="/agent worker\nhow much?\n/agent quick\nhi\n/agents\n/exit\nnot this\n")
+    lines = "/agent worker\nhow much?\n/agent quick\nhi\n/agents\n/exit\nnot this\n"
+    ran = home.run("chat", "--session", "two", stdin=lines)
     assert (ran.code, ran.out) == (0, "It is 42.\nParis is the capital.\n")
     assert "worker answers now\n" in ran.err
     assert "quick *" in ran.err
