@@ -251,13 +251,27 @@ def test_what_comes_twice_or_with_a_gap_spoils_nothing(told: list[News], text: s
     assert shown(feed) == {"m": (0, text)}
 
 
-def test_of_two_who_make_the_same_attempt_one_is_heard() -> None:
+def test_a_step_may_go_on_with_an_item_that_another_one_began() -> None:
     feed = Feed(RUN, 0)
     mirror = Mirror(feed)
-    mirror.hear("source_1", (OPENED, grown(0, "one")))
-    mirror.hear("source_2", (OPENED, grown(0, "another"), Dropped("m", 0)))
-    mirror.hear("source_1", (grown(3, "!"),))
-    assert shown(feed) == {"m": (0, "one!")}
+    mirror.hear("source_1", (OPENED, grown(0, "asked")))
+    mirror.hear("source_2", (OPENED, grown(0, ", given")))
+    mirror.hear("source_2", (OPENED, grown(0, ", given", " at once")))
+    mirror.hear("source_1", (grown(3, "?"), grown(5, "!"), grown(7, "?")))
+    assert shown(feed) == {"m": (0, "asked, given at once!")}
+    mirror.hear("source_3", (Dropped("m", 0), grown(0, "?")))
+    assert shown(feed) == {"m": (0, "asked, given at once!")}
+
+
+async def test_what_is_told_in_the_turn_in_which_one_begins_to_publish_is_heard() -> None:
+    bus, read = LocalBus(), Feed(RUN, 0)
+    leave = bus.follow(RUN, Mirror(read).hear)
+    made = Feed(RUN, 0)
+    stop = bus.publish(made)
+    made.notice(LOG, {"text": "at once"}, 1.0)
+    stop()
+    leave()
+    assert [data for _, _, data, _ in read.notices] == [{"text": "at once"}]
 
 
 def test_an_item_that_is_made_here_is_left_alone() -> None:

@@ -51,6 +51,11 @@ class Listening:
             self._take(excerpt)
         return True
 
+    def begin(self, outlet: Outlet) -> None:
+        """Hear all that comes from there from now on."""
+        self._places[outlet] = outlet.start
+        self.wake()
+
     def forget(self, outlet: Outlet) -> None:
         """Nothing more comes from there."""
         self._places.pop(outlet, None)
@@ -72,7 +77,8 @@ class LocalBus:
         run = self._runs.setdefault(feed.run, _Run())
         outlet = Outlet(feed, run.wake)
         run.outlets[outlet] = None
-        run.wake()
+        for listener in list(run.listeners):
+            listener.begin(outlet)
 
         def stop() -> None:
             if outlet in run.outlets:

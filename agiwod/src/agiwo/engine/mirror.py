@@ -9,12 +9,11 @@ from agiwo.engine.news import Dropped, Grown, News, Noticed, Opened
 
 @dataclass(slots=True, eq=False)
 class _Stream:
-    """An item of a source, how many characters of its stream are there, and the record that readers get before it."""
+    """An item, and the record that readers get before it. `ends` are the characters that came from each source."""
 
-    source: str
     item: OpenItem
     after: int
-    end: int = 0
+    ends: dict[str, int]
     is_shown: bool = False
 
     def is_over(self, feed: Feed) -> bool:
@@ -26,9 +25,9 @@ class _Stream:
 class Mirror(Reader):
     """Puts news into a feed, which it does not keep alive.
 
-    An item is shown when the feed has the records that come before it, however late these are. Of several sources that
-    make the same attempt the first one counts: their texts need not be the same. A stream of which a part is missing
-    stands still until its source tells it from the beginning; its completed record has all of it in any case.
+    An item is shown when the feed has the records that come before it, however late these are. A source may go on with
+    an item that another one began, as a tool's step does with the call that a model made. What of a source is missing
+    is waited for until that tells it from the beginning; the completed record has all of it in any case.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -59,11 +58,15 @@ class Mirror(Reader):
 
     def _open(self, feed: Feed, source: str, opened: Opened) -> None:
         id, attempt = opened.item, opened.attempt
-        known = [feed.items.get(id), self._streams[id].item if id in self._streams else None]
+        stream = self._streams.get(id)
+        if stream is not None and stream.item.attempt == attempt and not stream.is_over(feed):
+            stream.ends.setdefault(source, 0)
+            return
+        known = (feed.items.get(id), stream and stream.item)
         if id in feed.completed or any(item is not None and item.attempt >= attempt for item in known):
             return
         item = OpenItem(id, opened.kind, opened.data, attempt, opened.at)
-        self._streams[id] = _Stream(source, item, opened.after)
+        self._streams[id] = _Stream(item, opened.after, {source: 0})
         self._show(feed)
 
     def _show(self, feed: Feed) -> None:
@@ -79,13 +82,13 @@ class Mirror(Reader):
 
     def _grow(self, feed: Feed, source: str, grown: Grown) -> None:
         stream = self._stream(feed, source, grown.item, grown.attempt)
-        if stream is None or grown.offset > stream.end:
+        if stream is None or grown.offset > stream.ends[source]:
             return
-        known = stream.end - grown.offset
+        known = stream.ends[source] - grown.offset
         for kind, text in grown.pieces:
             if new := text[known:]:
                 feed.delta(stream.item, kind, new)
-                stream.end += len(new)
+                stream.ends[source] += len(new)
             known = max(0, known - len(text))
 
     def _drop(self, feed: Feed, source: str, dropped: Dropped) -> None:
@@ -94,9 +97,9 @@ class Mirror(Reader):
             feed.drop([dropped.item])
 
     def _stream(self, feed: Feed, source: str, item: str, attempt: int) -> _Stream | None:
-        """The stream, if it is this source's attempt that counts, and goes on."""
+        """The stream to which this source has opened, if it goes on."""
         stream = self._streams.get(item)
-        if stream is None or (stream.source, stream.item.attempt) != (source, attempt) or stream.is_over(feed):
+        if stream is None or source not in stream.ends or stream.item.attempt != attempt or stream.is_over(feed):
             return None
         return stream
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 from temporalio import activity
@@ -12,9 +12,10 @@ from temporalio.client import Client
 from agiwo.clock import Clock
 from agiwo.durable import Effect, Programs, RunView
 from agiwo.engine.blobs import shortened
+from agiwo.engine.bus import DeltaBus
 from agiwo.engine.context import as_failure, check_storable
 from agiwo.engine.execution import GRACE
-from agiwo.engine.feeds import Feeds
+from agiwo.engine.feed import Feed
 from agiwo.engine.interruption import CANCEL, TIMEOUT
 from agiwo.engine.operation import INTERRUPTION, failure
 from agiwo.engine.pasts import Pasts
@@ -25,7 +26,7 @@ from agiwo.engine.temporal.names import ANSWER, AWAIT_END, BEAT, EFFECT
 from agiwo.engine.temporal.scope import ActivityScope
 from agiwo.errors import EffectFailed
 from agiwo.schema.event import RUN_RESUMED, NewEvent
-from agiwo.schema.record import Point, Record
+from agiwo.schema.record import Point, Record, RunHead
 from agiwo.schema.run import RunSpec, RunStatus
 
 log = logging.getLogger(__name__)
@@ -43,13 +44,13 @@ class Effects:
         redactor: Redactor,
         programs: Programs,
         pasts: Pasts,
-        feeds: Feeds,
+        bus: DeltaBus,
         clock: Clock,
         pool_of: Pool,
     ) -> None:
         self._client, self._storage, self._journal = client, storage, storage.journal
         self._redactor, self._programs, self._pasts = redactor, programs, pasts
-        self._feeds, self._clock, self._pool_of = feeds, clock, pool_of
+        self._bus, self._clock, self._pool_of = bus, clock, pool_of
 
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
@@ -68,13 +69,24 @@ class Effects:
         point = call["point"]
         view = RunView(call["run"], spec, await self._pasts.up_to(point and Point(**point)))
         async with _beating(), self._pool_of(spec) or nullcontext():
-            scope = await self._scope(view, call)
-            done = await self._unless_stopped(scope, program.effects[call["effect"]], call["arg"])
+            head = await self._journal.run(view.id)
+            assert head
+            with self._published(head) as feed:
+                scope = await self._scope(view, call, head, feed)
+                done = await self._unless_stopped(scope, program.effects[call["effect"]], call["arg"])
         return encode({**done, "attempts": scope.attempts})
 
-    async def _scope(self, view: RunView, call: Any) -> ActivityScope:
-        head = await self._journal.run(view.id)
-        assert head
+    @contextmanager
+    def _published(self, head: RunHead) -> Generator[Feed]:
+        """What readers anywhere are shown until the step is done: before its record, so that none is shown more."""
+        feed = Feed(head.run, head.head)
+        stop = self._bus.publish(feed)
+        try:
+            yield feed
+        finally:
+            stop()
+
+    async def _scope(self, view: RunView, call: Any, head: RunHead, feed: Feed) -> ActivityScope:
         number = activity.info().attempt
         scope = ActivityScope(
             view,
@@ -84,7 +96,7 @@ class Effects:
             self._storage,
             self._redactor,
             self._clock,
-            await self._feeds.of(head),
+            feed,
             call["attempt"],
         )
         scope.is_stopped = head.status == RunStatus.CANCELLING

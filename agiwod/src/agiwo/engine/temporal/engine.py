@@ -18,11 +18,13 @@ from agiwo.clock import Clock, SystemClock
 from agiwo.durable import CancelScope, Programs, RunView
 from agiwo.engine.births import Births
 from agiwo.engine.branching import Branching
+from agiwo.engine.bus import DeltaBus
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.ending import Ending, Ends
 from agiwo.engine.feed import OpenItem
 from agiwo.engine.feeds import Feeds
 from agiwo.engine.interruption import CANCEL, SHUTDOWN
+from agiwo.engine.local_bus import LocalBus
 from agiwo.engine.pasts import BASE, Pasts, point_of
 from agiwo.engine.redact import Redactor
 from agiwo.engine.storage import Storage
@@ -60,7 +62,8 @@ class TemporalEngine:
     """Runs programs as workflows. What it acknowledged is in the journal, which all processes of the queue share.
 
     The parameters are otherwise as in `EmbeddedEngine`; `max_concurrent` bounds the steps at work in this process. It
-    is connected by `recover`, and takes nothing before.
+    is connected by `recover`, and takes nothing before. What its steps stream, and readers here see, goes over `bus`;
+    without one, within this process.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class TemporalEngine:
         on_storage: Callable[[str | None], None] = lambda trouble: None,
         on_run: Callable[[RunHead], None] = lambda head: None,
         pool_of: Callable[[RunSpec], asyncio.Semaphore | None] = lambda spec: None,
+        bus: DeltaBus | None = None,
     ) -> None:
         self.journal, self.pool_of = journal, pool_of
         self.storage = Storage(journal, on_storage)
@@ -82,7 +86,8 @@ class TemporalEngine:
         self._clock, self._redactor = clock or SystemClock(), Redactor(secrets)
         self._tell_run = on_run
         self._max_concurrent = max_concurrent
-        self._feeds, self._pasts, self._ends = Feeds(journal), Pasts(journal), Ends()
+        self._bus = bus or LocalBus()
+        self._feeds, self._pasts, self._ends = Feeds(journal, self._bus), Pasts(journal), Ends()
         self._births = Births(journal, programs, self._clock, self._redactor)
         self.branching = Branching(journal, self, self._clock)
         self._tasks = Tasks()
@@ -289,7 +294,7 @@ class TemporalEngine:
             self._redactor,
             self._programs,
             self._pasts,
-            self._feeds,
+            self._bus,
             self._clock,
             lambda spec: self.pool_of(spec),
         )

@@ -64,7 +64,7 @@ class ActivityScope:
         if self.is_stopped:
             raise Interrupted("cancel", "", self._clock.now())
         entry = Entry(event.type, self._redactor.data(event.data), self._clock.now(), None, True, event.item)
-        await self._storage.append(Batch(self.run.id, (entry,)))
+        self._feed.append(await self._storage.append(Batch(self.run.id, (entry,))))
         if event.type == RUN_RETRYING:
             self.begin_again()
 
