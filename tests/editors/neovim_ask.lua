@@ -1,4 +1,4 @@
--- What a person does in Neovim, and what is seen of it: one JSON object on stdout. Run with the plugin on the path.
+-- What a person does in Neovim, and what is seen of it: one JSON object on stdout. Its init.lua is what `agiwod editor` prints.
 local events = {}
 vim.fn.confirm = function(question)
   table.insert(events, { type = "asked", question = question })
@@ -6,7 +6,6 @@ vim.fn.confirm = function(question)
 end
 local ended = 0
 require("agiwod").setup({
-  cmd = vim.fn.json_decode(vim.env.AGIWOD_COMMAND),
   agent = vim.env.AGIWOD_AGENT,
   on_event = function(event)
     table.insert(events, event)

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 from neovim import neovim
-from terminal_lab import AGIWOD, CONFIG, PATIENCE, Home, home_at
+from terminal_lab import CONFIG, PATIENCE, Home, home_at
 
 pytestmark = pytest.mark.editors
-
-GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 
 AGENTS = """
 [agents.careful]
@@ -30,11 +28,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield home
 
 
-def headless(home: Home, *arguments: str, **environ: str) -> str:
-    """What Neovim says on stdout when it is started with these arguments."""
+def headless(home: Home, init: Path, *commands: str, **environ: str) -> str:
+    """What Neovim says on stdout when it has read this file and does these commands."""
     nvim = neovim()
     done = subprocess.run(
-        [nvim.program, "--headless", "-u", "NONE", "-i", "NONE", "-n", *arguments],
+        [nvim.program, "--headless", "-u", str(init), "-i", "NONE", "-n", *(f"+{each}" for each in commands)],
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE,
@@ -44,13 +42,18 @@ def headless(home: Home, *arguments: str, **environ: str) -> str:
     return done.stdout
 
 
+def init_lua(home: Home, *way: str) -> Path:
+    """What is to be put into `init.lua`."""
+    file = home.path / "init.lua"
+    file.write_text(home.run("editor", "--for", "neovim", *way).out)
+    return file
+
+
 def ask(home: Home, agent: str | None = None) -> dict[str, Any]:
     """What is seen of two questions in one Neovim."""
     named = {} if agent is None else {"AGIWOD_AGENT": agent}
-    plugin = f"set runtimepath+={GUIDES / 'editors' / 'neovim'}"
-    program = f"luafile {Path(__file__).with_name('neovim_ask.lua')}"
-    command = json.dumps([AGIWOD, "stdio"])
-    return json.loads(headless(home, "--cmd", plugin, "-c", program, "-c", "cquit", AGIWOD_COMMAND=command, **named))
+    program = Path(__file__).with_name("neovim_ask.lua")
+    return json.loads(headless(home, init_lua(home, "--native"), f"luafile {program}", "cquit", **named))
 
 
 def test_a_question_starts_a_run_whose_events_come_and_are_shown(home: Home) -> None:
@@ -74,8 +77,8 @@ def test_a_call_that_waits_for_a_word_is_asked_about_in_the_editor(home: Home) -
     assert "Done." in seen["lines"]
 
 
-@pytest.mark.parametrize("way", [(), ("--native",)])
-def test_what_is_to_be_put_into_init_lua_is_lua(home: Home, way: tuple[str, ...]) -> None:
-    file = home.path / "init.lua"
-    file.write_text(home.run("editor", "--for", "neovim", *way).out)
-    headless(home, "-c", f"lua assert(loadfile({str(file)!r}))", "-c", "qall!")
+def test_what_codecompanion_is_told_is_lua(home: Home) -> None:
+    file = init_lua(home)
+    empty = home.path / "empty.lua"
+    empty.touch()
+    headless(home, empty, f"lua assert(loadfile({str(file)!r}))", "qall!")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,9 @@ def answers(agiwod: Path, folder: Path) -> None:
         assert done(str(agiwod), "ask", "What is the capital?", **environ) == "Paris is the capital.\n"
         found = json.loads(done(str(agiwod), "skills", "list", "--json", **environ))["skills"]
         assert {each["name"] for each in found if each["source"] == "bundled"} == SKILLS
+        plugin = re.search(r'append\("(.+)"\)', done(str(agiwod), "editor", "--for", "neovim", "--native", **environ))
+        assert plugin is not None
+        assert (Path(plugin[1]) / "lua" / "agiwod.lua").is_file()
         assert f"pid {(folder / 'data' / 'daemon.lock').read_text()}," in done(str(agiwod), "start", **environ)
 
 

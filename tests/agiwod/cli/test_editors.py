@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agiwod.cli.editors import EDITORS
+from agiwod.cli.editors import EDITORS, FILES
 from agiwod.cli.spawn import Spawn
 
 SPAWN = Spawn("/opt/agi wod/bin/agiwod", ("acp", "--agent", "a"), {"AGIWOD_HOME": "/home/ö"})
@@ -49,6 +49,7 @@ def test_programs_name_every_word_of_the_command_and_close_what_they_open(name: 
     text: str = tells(SPAWN)
     strings = [json.loads(each) for each in re.findall(r'"(?:[^"\\]|\\.)*"', text)]
     assert {SPAWN.command, *SPAWN.arguments, "AGIWOD_HOME=/home/ö"} <= set(strings)
+    assert all(Path(each).is_dir() for each in strings if each.startswith(str(FILES)))
     assert all(text.count(opens) == text.count(closes) for opens, closes in ("()", "{}", "[]"))
 
 

@@ -4,12 +4,16 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from agiwod.cli.spawn import Spawn
 
 _NAME: Final = "agiwod"
 """What editors call us."""
+
+FILES: Final = Path(__file__).parents[1] / "editor_files"
+"""What comes with agiwod for editors: a Neovim plugin, and a Visual Studio Code extension to begin with."""
 
 Told = Callable[[Spawn], str]
 
@@ -74,7 +78,8 @@ require("codecompanion").setup({{
 
 
 def _neovim_native(spawn: Spawn) -> str:
-    return f'require("{_NAME}").setup({{ cmd = {_lua(spawn.words())} }})'
+    plugin = f"vim.opt.runtimepath:append({_quoted(str(FILES / 'neovim'))})"
+    return f'{plugin}\nrequire("{_NAME}").setup({{ cmd = {_lua(spawn.words())} }})'
 
 
 def _emacs(spawn: Spawn) -> str:

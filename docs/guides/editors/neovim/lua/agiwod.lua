@@ -1,5 +1,6 @@
 -- The daemon's agents in Neovim (0.7 or newer), over agiwod's own protocol and Neovim's own JSON-RPC.
--- A worked example: it knows one conversation, and shows answers as they come. docs/guides/editors.md tells how to use it.
+-- A worked example: it knows one conversation, and shows answers as they come. `agiwod editor --for neovim --native`
+-- prints what `init.lua` has to say to have it.
 
 local M = {}
 
