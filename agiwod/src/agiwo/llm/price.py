@@ -62,6 +62,12 @@ async def tariff_of(model: "Model") -> Tariff | None:
     return _listed[key]
 
 
+def listed_window(model: "Model") -> int | None:
+    """How many tokens the model takes at once, as far as the list says that and was asked about it already."""
+    found = _listed.get(_key(model))
+    return found.model.context_window if found else None
+
+
 def prepare(model: "Model") -> None:
     """Begin to look up what the model costs, so that it is known when its answer is there."""
     key = _key(model)
@@ -72,7 +78,7 @@ def prepare(model: "Model") -> None:
 
 _Key = tuple[str, str, str | None]
 _looked_up: set[_Key] = set()
-_listed: dict[_Key, "Tariff | None"] = {}
+_listed: dict[_Key, "_Listed | None"] = {}
 
 
 def _is_own(model: "Model") -> bool:

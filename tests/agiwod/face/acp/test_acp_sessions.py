@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from acp_lab import Editor, User, editing
 from agent_lab import Careful
-from agiwo.agent import Agent
+from agiwo.agent import Agent, AgentOptions
+from agiwo.llm.price import Price
+from agiwo.skill.manager import SkillManager
 from agiwo.testing import ScriptedModel
 from agiwo_protocol.errors import RpcError
 from daemon_lab import KeptJournal, LiveModel, calling, running, scripted
 from mcp_lab import asking
+from skill_lab import write_skill
 
 pytestmark = pytest.mark.anyio
 
@@ -277,3 +280,36 @@ async def test_another_agent_can_be_asked_once(tmp_path: Path) -> None:
         await editor.prompt(session, "/two who are you?")
         await editor.prompt(session, "and you?")
         assert editor.text() == "I am two.I am one."
+
+
+async def test_skills_are_commands_and_new_ones_are_told(tmp_path: Path) -> None:
+    write_skill(tmp_path / "skills", "review")
+    manager = SkillManager([tmp_path / "skills"])
+    model = ScriptedModel(turns=[{"text": "Done."}], repeat=True)
+    agent = Agent("one", "Works.", model, skills=manager.select())
+    async with running(agent, skills=manager) as daemon, editing(daemon) as editor:
+        session = await editor.open(tmp_path)
+        await editor.until(lambda: editor.told("available_commands_update"))
+        write_skill(tmp_path / "skills", "explain")
+        await daemon.skills.reload()
+        await editor.until(lambda: len(editor.told("available_commands_update")) > 1)
+        told = editor.told("available_commands_update")[-1]["availableCommands"]
+        assert {each["name"] for each in told} == {"review", "explain"}
+        await editor.prompt(session, "/review the last commit")
+        said = str(model.requests[0].messages[-1]["content"])
+        assert said == "Read the skill review, and do what it says.\n\nthe last commit"
+
+
+async def test_how_full_a_conversation_is_and_what_it_has_cost_is_told_where_that_is_known(tmp_path: Path) -> None:
+    turns = [{"text": "So.", "usage": {"inputTokens": 90, "outputTokens": 10}}]
+    model = ScriptedModel(turns=turns, repeat=True, price=Price(1.0, 1.0))
+    agent = Agent("one", "", model, options=AgentOptions(context_tokens=32_000))
+    async with running(agent) as daemon, editing(daemon) as editor:
+        session = await editor.open(tmp_path)
+        await editor.prompt(session, "hi")
+        await editor.prompt(session, "hi")
+        told = editor.told("usage_update")
+        assert [(each["used"], each["size"], each["cost"]["amount"]) for each in told] == [
+            (100, 32_000, 0.0001),
+            (100, 32_000, 0.0002),
+        ]

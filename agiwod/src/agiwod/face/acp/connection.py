@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from agiwo import ids
 from agiwo.errors import AgiwoError
+from agiwo.mcp import McpServer
 from agiwo.schema.event import CHILD_SPAWNED, RUN_QUEUED, Event
 from agiwo_protocol.channel import Channel, ChannelClosed
 from agiwo_protocol.jsonrpc import Notification, Request
@@ -101,10 +102,17 @@ class Connection:
             raise ResourceNotFound(f"the session {id[:200]!r} is not open here; load or resume it", type="session")
         return self.sessions[id]
 
+    def open(
+        self, id: str, cwd: str, agent: str, model: str | None = None, servers: Sequence[McpServer] = ()
+    ) -> OpenSession:
+        """A session that is open from now on."""
+        session = self.sessions[id] = OpenSession(self, id, cwd, agent, model, servers)
+        return session
+
     def opened(self, session: OpenSession) -> None:
         """The editor knows that the session is open."""
         session.is_open.set()
-        self.see_to(session.tell_commands())
+        self.see_to(session.chosen.tell_commands())
 
     async def close(self, id: str) -> None:
         """Tell nothing more of a session, if it is open."""
@@ -121,13 +129,13 @@ class Connection:
         """Somebody began a run, or there are other agents or skills than before."""
         if event.topic != "run":
             for session in self.sessions.values():
-                self.see_to(session.tell_choices())
+                self.see_to(session.chosen.tell())
         elif event.type == RUN_QUEUED and "parentRunId" not in event.data and event.data["runId"] not in self.runs:
             self._follow(event.data["sessionId"], event.data["runId"])
 
     def _follow(self, session: str, run: str) -> None:
         if session in self.sessions:
-            self.see_to(self.sessions[session].follow(run))
+            self.see_to(self.sessions[session].following.follow(run))
 
     def see_to(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
         """Have something done that no request waits for; what the daemon refuses of it is logged."""

@@ -16,6 +16,7 @@ from agiwod.face.acp import shapes
 from agiwod.face.acp.choices import MODE, MODEL, require_one_of
 from agiwod.face.acp.connection import Connection
 from agiwod.face.acp.errors import told
+from agiwod.face.acp.following import Following
 from agiwod.face.acp.listing import sessions_listed
 from agiwod.face.acp.servers import secrets_of, servers_of
 from agiwod.face.acp.session import OpenSession
@@ -78,35 +79,36 @@ async def _new(connection: Connection, params: shapes.NewParams) -> Reply:
         raise InvalidParams(f"no agent is the default one; start `agiwod acp --agent` with one of {names}", errors=[])
     servers = _servers(connection, params, cwd)
     made = await connection.daemon.sessions.create(agent, meta={"cwd": cwd}, agents=agents)
-    return await _made(connection, OpenSession(connection, made.id, cwd, agent, servers=servers))
+    return await _made(connection, connection.open(made.id, cwd, agent, servers=servers))
 
 
 async def _load(connection: Connection, params: shapes.OpenParams) -> Reply:
-    session = await _found(connection, params)
-    await session.replay()
-    return _opened(connection, session, await session.choices())
+    return await _open_again(connection, params, Following.replay)
 
 
 async def _resume(connection: Connection, params: shapes.OpenParams) -> Reply:
-    session = await _found(connection, params)
-    await session.resume()
-    return _opened(connection, session, await session.choices())
+    return await _open_again(connection, params, Following.resume)
 
 
-async def _found(connection: Connection, params: shapes.OpenParams) -> OpenSession:
-    """A session that there is; the same as before, if it is open here.
-
-    Raises:
-        NotFound: there is none of that id.
-    """
+async def _open_again(
+    connection: Connection, params: shapes.OpenParams, catch_up: Callable[[Following], Awaitable[None]]
+) -> Reply:
+    """The answer about a session that there is; it stays as it was, if it is open here."""
     cwd = _directory(params.cwd)
     servers = _servers(connection, params, cwd)
     stored = await connection.daemon.sessions.get(params.session_id)
-    if (known := connection.sessions.get(stored.id)) is not None:
-        await known.move(cwd, servers)
-        return known
-    agent = stored.meta.get("agent") or stored.agent
-    return OpenSession(connection, stored.id, cwd, agent, stored.meta.get("model"), servers)
+    if (session := connection.sessions.get(stored.id)) is not None:
+        await session.move(cwd, servers)
+    else:
+        agent = stored.meta.get("agent") or stored.agent
+        session = connection.open(stored.id, cwd, agent, stored.meta.get("model"), servers)
+    try:
+        await catch_up(session.following)
+        answer = await session.chosen.told()
+    except BaseException:
+        await connection.close(session.id)
+        raise
+    return Reply(answer, lambda: connection.opened(session))
 
 
 async def _fork(connection: Connection, params: shapes.OpenParams) -> Reply:
@@ -122,17 +124,12 @@ async def _fork(connection: Connection, params: shapes.OpenParams) -> Reply:
         seq = stored.head.seq if head.status.is_terminal else head.head
         made = await daemon.sessions.fork(stored.id, stored.head.run, seq)
         made = await daemon.sessions.note(made.id, {"cwd": cwd})
-    return await _made(connection, OpenSession(connection, made.id, cwd, agent, model, servers))
+    return await _made(connection, connection.open(made.id, cwd, agent, model, servers))
 
 
 async def _made(connection: Connection, session: OpenSession) -> Reply:
-    """The answer about a session that is new."""
-    return _opened(connection, session, {"sessionId": session.id, **await session.choices()})
-
-
-def _opened(connection: Connection, session: OpenSession, answer: Json) -> Reply:
-    """The answer about a session that is open from now on; what a prompt may begin with is told behind it."""
-    connection.sessions[session.id] = session
+    """The answer about a session that is new; what a prompt may begin with is told behind it."""
+    answer = {"sessionId": session.id, **await session.chosen.told()}
     return Reply(answer, lambda: connection.opened(session))
 
 
@@ -194,19 +191,19 @@ async def _delete(connection: Connection, params: shapes.SessionParams) -> Json:
 
 async def _set_mode(connection: Connection, params: shapes.ModeParams) -> Json:
     session = connection.session(params.session_id)
-    await session.choose_agent(params.mode_id, "modeId")
-    session.tell({"sessionUpdate": "config_option_update", "configOptions": await session.options()})
+    await session.chosen.choose_agent(params.mode_id, "modeId")
+    session.tell({"sessionUpdate": "config_option_update", "configOptions": await session.chosen.options()})
     return {}
 
 
 async def _set_option(connection: Connection, params: shapes.OptionParams) -> Json:
     session = connection.session(params.session_id)
     if require_one_of(params.config_id, (MODE, MODEL), "configId") == MODEL:
-        await session.choose_model(params.value, "value")
+        await session.chosen.choose_model(params.value, "value")
     else:
-        await session.choose_agent(params.value, "value")
-        session.tell({"sessionUpdate": "current_mode_update", "currentModeId": session.agent})
-    return {"configOptions": await session.options()}
+        await session.chosen.choose_agent(params.value, "value")
+        session.tell({"sessionUpdate": "current_mode_update", "currentModeId": session.chosen.agent})
+    return {"configOptions": await session.chosen.options()}
 
 
 Handler = Callable[[Connection, Any], Awaitable[Any]]

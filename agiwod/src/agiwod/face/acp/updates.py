@@ -57,10 +57,15 @@ class _Call:
 
 
 class Updates:
-    """What one session's editor is told. `send` takes the content of a `session/update`."""
+    """What one session's editor is told. `send` takes the content of a `session/update`.
+
+    `window` tells how many tokens the model takes at once, as far as that is known.
+    """
 
     def __init__(self, send: Callable[[Json], None], cwd: str | None) -> None:
         self._send, self.cwd = send, cwd
+        self.window: Callable[[], int | None] = lambda: None
+        self._cost = 0.0
         self._messages: dict[str, _Message] = {}
         self._calls: dict[str, _Call] = {}
 
@@ -114,6 +119,7 @@ class Updates:
             self._plan(data.get("steps"))
         elif kind in _CHUNKS:
             self._complete_message(_CHUNKS[kind], item, data.get("text"))
+            self._count(data.get("usage"))
 
     def _complete_message(self, update: str, item: str, text: Any) -> None:
         told = self._messages.pop(item, None) or _Message()
@@ -121,6 +127,16 @@ class Updates:
             self._chunk(update, _message_id(item, told.attempt), text[told.length :])
         elif text and not told.length:
             self._chunk(update, item, f"{text['head']}\n…\n{text['tail']}")
+
+    def _count(self, usage: Mapping[str, Any] | None) -> None:
+        """Tell how full the conversation is, and what it has cost so far; nothing where nobody knows the size."""
+        if usage is None:
+            return
+        self._cost += usage.get("costUsd") or 0.0
+        if size := self.window():
+            used = usage.get("inputTokens", 0) + usage.get("outputTokens", 0)
+            cost = {"amount": round(self._cost, 6), "currency": "USD"}
+            self._send({"sessionUpdate": "usage_update", "used": used, "size": size, "cost": cost})
 
     def _grow(self, item: str, data: Mapping[str, Any], *, is_below: bool) -> None:
         kind, text = data["kind"], data["text"]
