@@ -32,6 +32,9 @@ TURNS = '{"turns": [{"text": "Paris is the capital."}]}'
 
 SKILLS = {"commit-message", "delegate-task", "review-diff", "write-skill"}
 
+BESIDE = {"agiwod-protocol": {"conformance", "schema"}}
+"""What a distribution publishes beside its sources: transcripts, which are in its wheel too, and generated files."""
+
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(PATIENCE)]
 
 
@@ -155,8 +158,10 @@ def test_an_sdist_has_what_its_wheel_is_made_of_and_no_more(wheels: Path, name: 
         "PKG-INFO",
         "src",
         ".gitignore",
+        *BESIDE.get(name, ()),
     }
     sources = {path.removeprefix("src/") for path in names if path.startswith("src/")}
+    sources |= {f"agiwo_protocol/{path}" for path in names if path.startswith("conformance/")}
     assert {file for file in contents(wheels, name)[0] if ".dist-info/" not in file} == sources
 
 
