@@ -1,5 +1,5 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:fd0b90f566074709afadfd0681704b690f0a74c0b1522a6e1ada7b677df1e97f
+// sha256:01dc6d0b7fafc6b909e00d6da1172643d489f77287a7aa55f85425b02139c718
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. */
 export interface Agent {
@@ -1193,6 +1193,13 @@ export interface ToolFault {
   message: string;
 }
 
+/** A call that the client makes itself: the tool by its name in `tool/list`, and arguments that fit it. A call that needs approval is denied (-32006) unless it is `approved`: the client's own word, so ask its user first. */
+export interface ToolInvokeParams {
+  name: string;
+  arguments?: Record<string, unknown>;
+  approved?: boolean;
+}
+
 /** A page of tools, and what is wrong with others. */
 export interface ToolListResult {
   tools: Array<Tool>;
@@ -1341,6 +1348,7 @@ export interface Methods {
   "agent/remove": { params: AgentParams; result: Empty };
   "model/list": { params: Page; result: ModelListResult };
   "tool/list": { params: Page; result: ToolListResult };
+  "tool/call": { params: ToolInvokeParams; result: ToolCallResult };
   "mcp/list": { params: Page; result: McpListResult };
   "mcp/restart": { params: McpRestartParams; result: McpServer };
   "skill/list": { params: Page; result: SkillListResult };

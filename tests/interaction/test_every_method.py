@@ -115,6 +115,11 @@ CALLS: Final[dict[str, Call]] = {
     "agent/remove": Call({"agentId": "<=agent>"}, {}, "agentId", AN_AGENT),
     "model/list": listing(),
     "tool/list": listing(),
+    "tool/call": Call(
+        {"name": "calculator", "arguments": {"expression": "6*7"}},
+        {"name": "calculator", "arguments": [1]},
+        "arguments",
+    ),
     "mcp/list": listing(),
     "mcp/restart": Call({"name": "small"}, {"name": None}, "name"),
     "skill/list": listing(),

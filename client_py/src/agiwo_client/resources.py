@@ -65,6 +65,7 @@ class Tools(Resource[C]):
     """The tools that agents may have."""
 
     list = reads(tool.LIST, Page)
+    call = changes(tool.INVOKE, tool.InvokeParams)
 
 
 class Mcp(Resource[C]):

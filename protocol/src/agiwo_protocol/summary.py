@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:fd0b90f566074709afadfd0681704b690f0a74c0b1522a6e1ada7b677df1e97f"
+SCHEMA_HASH: Final = "sha256:01dc6d0b7fafc6b909e00d6da1172643d489f77287a7aa55f85425b02139c718"
 
 CAPABILITIES: Final = (
     "agent",

@@ -1,10 +1,10 @@
-"""Tools: which there are for agents to name, and those that a client has for the runs that it starts."""
+"""Tools: which there are for agents and clients to call, and those that a client has for the runs that it starts."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from agiwo_protocol.contract import ClientMethod, Method, Page, Wire
+from agiwo_protocol.contract import ClientMethod, Method, Name, Page, Wire
 
 Effect = Literal["read", "idempotent", "once"]
 
@@ -79,7 +79,24 @@ class CallResult(Wire):
     is_error: bool = False
 
 
+class InvokeParams(Wire):
+    """A call that the client makes itself: the tool by its name in `tool/list`, and arguments that fit it.
+
+    A call that needs approval is denied (-32006) unless it is `approved`: the client's own word, so ask its user first.
+    """
+
+    name: Name
+    arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    approved: bool = False
+
+
 LIST = Method("tool/list", Page, ListResult, "The tools that agents may name.")
+INVOKE = Method(
+    "tool/call",
+    InvokeParams,
+    CallResult,
+    "Call a tool outside of any run. What the tool does wrong is a result; cancelling the request ends the call.",
+)
 CALL = ClientMethod(
     "tool/call",
     CallParams,

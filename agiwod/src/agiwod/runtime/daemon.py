@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from agiwo.agent.approvers import Approvers
 from agiwo.agent.observers import Observers
 from agiwo.clock import Clock, SystemClock
+from agiwo.engine.redact import Redactor
 from agiwo.engine.rerun import Reruns
 from agiwo.errors import AgiwoError, StorageError
 from agiwo.journal.care import Store
@@ -47,6 +49,7 @@ from agiwod.runtime.runs import Runs
 from agiwod.runtime.scheduled import Scheduled
 from agiwod.runtime.sessions import Sessions
 from agiwod.runtime.skills import Skills
+from agiwod.runtime.tool_calls import ToolCalls
 from agiwod.runtime.traces import Traces
 
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
@@ -147,6 +150,8 @@ class Daemon:
         programs.own[CRON] = self.crons.program
         self.replays = Replays(self.engine, agents, self.check_open)
         self.definitions = Definitions(agents)
+        workspace = None if self.facts.data_dir is None else Path(self.facts.data_dir) / "workspace"
+        self.tool_calls = ToolCalls(Redactor(secrets or {}), self.clock, workspace)
         self.clients = Clients(self.events)
         self.activity = Activity(self.engine)
         self.metrics = Metrics(journal, self.clients, self.count_runs, export)
@@ -183,7 +188,7 @@ class Daemon:
         known = {each.agent.id for each in self.agents.list()}
         replaced = self.agents.replace(agents)
         self.models = models
-        self.engine.learn_secrets(secrets)
+        self._learn(secrets)
         present = {each.agent.id for each in self.agents.list()}
         new = present - known
         self.events.publish("agent", "agent/changed", {"added": sorted(new), "removed": sorted(known - present)})
@@ -192,6 +197,7 @@ class Daemon:
 
     def _learn(self, secrets: Mapping[str, str]) -> None:
         self.engine.learn_secrets(secrets)
+        self.tool_calls.redactor.learn(secrets)
 
     def _retire_soon(self, replaced: Agents, new: set[str]) -> None:
         task = asyncio.create_task(self._retire(replaced, new), name="retire-agents")

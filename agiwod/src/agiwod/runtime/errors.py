@@ -39,6 +39,13 @@ class DefinitionInvalid(AgiwoError):
         self.member = member
 
 
+class ApprovalNeeded(AgiwoError):
+    """A call that needs somebody's word, by a client that did not give it."""
+
+    def __init__(self, tool: str) -> None:
+        super().__init__(f"this call of {tool} needs approval: ask your user, then say `approved`")
+
+
 class Ambiguous(Conflict):
     """The beginning of an id that several have."""
 

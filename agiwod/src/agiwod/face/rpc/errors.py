@@ -10,7 +10,7 @@ from agiwo_protocol import errors as wire
 from agiwo_protocol.errors import RpcError
 
 from agiwod.face.rpc.moment import moment
-from agiwod.runtime.errors import DefinitionInvalid, Draining, EventsExpired, ScheduleInvalid
+from agiwod.runtime.errors import ApprovalNeeded, DefinitionInvalid, Draining, EventsExpired, ScheduleInvalid
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.SchemaInvalid: _schema_invalid,
     ScheduleInvalid: _schedule_invalid,
     DefinitionInvalid: _definition_invalid,
+    ApprovalNeeded: lambda error: wire.Denied(str(error)),
     engine.ConfigError: lambda error: wire.Conflict(str(error)),
     TimeoutError: lambda error: wire.DeadlineExceeded("it was still going when the time to wait was over"),
 }
