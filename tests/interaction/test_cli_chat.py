@@ -1,6 +1,7 @@
 """`agiwod chat` through a real daemon: at a terminal, and with its lines from a pipe."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -178,13 +179,15 @@ def test_a_message_may_have_several_lines_and_what_was_typed_is_there_again(home
         said(terminal, "one\\\rtwo\x1b\rthree")
         said(terminal, "\x1b[200~four\nfive\x1b[201~")
         said(terminal, "\x1b[A")
+        os.write(terminal.master, b"n\xff text")
+        said(terminal, "")
         terminal.type("\x04")
         assert terminal.end() == 0
-    assert questions(home, "lines") == ["one\ntwo\nthree", "four\nfive", "four\nfive"]
+    assert questions(home, "lines") == ["one\ntwo\nthree", "four\nfive", "four\nfive", "n? text"]
     with home.terminal("chat", "--session", "lines") as terminal:
         shown = prompted(terminal)
-        assert "> four\nfive\nParis is the capital.\n" in shown
-        said(terminal, "\x1b[A")
+        assert "> n? text\nParis is the capital.\n" in shown
+        said(terminal, "\x1b[A\x1b[A\x1b[A")
         terminal.type("\x04")
         assert terminal.end() == 0
     assert questions(home, "lines")[-1] == "four\nfive"

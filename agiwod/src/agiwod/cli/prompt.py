@@ -46,11 +46,12 @@ class Prompt:
     def read(self) -> str | None:
         """What was typed; empty when it was dropped with Ctrl-C, None at the end of all input."""
         try:
-            return self._session.prompt("> ")
+            typed = self._session.prompt("> ")
         except KeyboardInterrupt:
             return ""
         except EOFError:
             return None
+        return typed.encode(errors="replace").decode()  # bytes that are no text cannot go over the wire
 
 
 def _keys() -> "KeyBindings":
