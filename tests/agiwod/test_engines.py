@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from agiwo.errors import ConfigError
-from agiwod.engines import check_engine, engine_of
+from agiwod.engines import check_engine, engine_of, temporal_options
 from agiwod.rehearsal import rehearse
 from agiwod.runtime.engines import embedded
 from agiwod.settings import Settings, load_settings
@@ -18,10 +18,8 @@ def configured(home: Path, text: str) -> Settings:
     return load_settings(home, environ={})
 
 
-@pytest.mark.anyio
-async def test_without_a_word_an_engine_runs_in_the_daemon_itself(tmp_path: Path) -> None:
-    async with engine_of(configured(tmp_path, "")) as make:
-        assert make is embedded
+def test_without_a_word_an_engine_runs_in_the_daemon_itself(tmp_path: Path) -> None:
+    assert engine_of(configured(tmp_path, "")) is embedded
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "memory"])
@@ -45,6 +43,20 @@ def test_temporal_is_refused_without_its_package(tmp_path: Path, monkeypatch: py
         check_engine(settings)
 
 
-def test_temporal_is_not_there_yet(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r'config.toml:5: kind = "temporal" is not there yet'):
-        check_engine(configured(tmp_path, f'{STORE}[engine]\nkind = "temporal"'))
+def test_temporal_is_reached_as_the_settings_say(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("certificate")
+    more = 'address = "cloud:7233"\nnamespace = "mine"\napi_key = "hush"\ntls_ca = "ca.pem"'
+    settings = configured(tmp_path, f'{STORE}[engine]\nkind = "temporal"\n{more}')
+
+    check_engine(settings)
+    options = temporal_options(settings.engine)
+
+    assert (options["target_host"], options["namespace"], options["api_key"]) == ("cloud:7233", "mine", "hush")
+    assert options["tls"].server_root_ca_cert == b"certificate"
+
+
+def test_temporal_is_refused_when_a_certificate_cannot_be_read(tmp_path: Path) -> None:
+    settings = configured(tmp_path, f'{STORE}[engine]\nkind = "temporal"\ntls_ca = "gone.pem"')
+
+    with pytest.raises(ConfigError, match="gone.pem cannot be read: No such file or directory"):
+        engine_of(settings)

@@ -110,8 +110,7 @@ async def _serve(
     options = telemetry_options(settings, keys)
     async with (
         sending(options, paths.data_dir / "traces-sent") as sender,
-        engine_of(settings) as engine,
-        _daemon(settings, paths, keys, entered, sender, finder, defined, identity, engine) as daemon,
+        _daemon(settings, paths, keys, entered, sender, finder, defined, identity, engine_of(settings)) as daemon,
         joined(settings, paths, entered.places, daemon),
         measuring(metric_options(options, settings), daemon.metrics.read),
     ):

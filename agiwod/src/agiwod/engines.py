@@ -1,29 +1,50 @@
 """The engine that the settings choose, and what it needs from elsewhere. Runs nothing itself."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import ConfigError
 
-from agiwod.runtime.engines import MakeEngine, embedded
+from agiwod.runtime.engines import MakeEngine, Surroundings, embedded
 from agiwod.settings import EngineSettings, Settings
 
 if TYPE_CHECKING:
     from temporalio.service import TLSConfig
 
 
-@asynccontextmanager
-async def engine_of(settings: Settings) -> AsyncGenerator[MakeEngine]:
-    """What makes the daemon's engine. What that is connected with stays so until the end of the block.
+def engine_of(settings: Settings) -> MakeEngine:
+    """What makes the daemon's engine.
 
     Raises:
         ConfigError: the engine cannot work with these settings.
     """
     check_engine(settings)
-    yield embedded
+    return embedded if settings.engine.kind == "embedded" else _temporal(settings.engine)
+
+
+def _temporal(engine: EngineSettings) -> MakeEngine:
+    # Loaded here: a daemon that is alone should not begin later for it.
+    from agiwo.engine.temporal.engine import TemporalEngine
+    from agiwo.engine.temporal.place import TemporalPlace
+
+    options = temporal_options(engine)
+    place = TemporalPlace(engine.address, engine.namespace, engine.task_queue, options["api_key"], options["tls"])
+
+    def make(around: Surroundings) -> ServingEngine:
+        return TemporalEngine(
+            place,
+            around.journal,
+            around.programs,
+            clock=around.clock,
+            secrets=around.secrets,
+            on_storage=around.on_storage,
+            on_run=around.on_run,
+            bus=around.bus,
+        )
+
+    return make
 
 
 def check_engine(settings: Settings) -> None:
@@ -40,7 +61,6 @@ def check_engine(settings: Settings) -> None:
         raise ConfigError(f'{where}: kind = "temporal" needs {need}, not "{settings.storage.kind}"')
     if find_spec("temporalio") is None:
         raise ConfigError(f"{where}: Temporal needs the package temporalio: pip install 'agiwod[temporal]'")
-    raise ConfigError(f'{where}: kind = "temporal" is not there yet; use "embedded"')
 
 
 def temporal_options(engine: EngineSettings) -> dict[str, Any]:

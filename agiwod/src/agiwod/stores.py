@@ -20,7 +20,8 @@ async def open_store(settings: Settings, paths: Paths, patience: float = 5.0) ->
     """
     storage = settings.storage
     if storage.kind == "mongodb":
-        return await open_journal("mongodb", **mongo_options(storage), patience=patience)
+        shared = settings.engine.kind != "embedded"  # then any daemon works on any run
+        return await open_journal("mongodb", **mongo_options(storage), patience=patience, shared=shared)
     if storage.kind == "memory":
         return await open_journal("memory")
     paths.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

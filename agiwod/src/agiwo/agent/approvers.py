@@ -14,7 +14,7 @@ from agiwo.agent.hooks import call_hook
 from agiwo.agent.program import AgentProgram
 from agiwo.durable import SPEC, Programs
 from agiwo.engine.approvals import open_in, question_in, respond
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import AgiwoError
 from agiwo.schema.approval import Answer, Approval
 from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, TERMINAL_EVENTS
@@ -37,7 +37,7 @@ class Approvers:
         self._programs, self._is_wanted = programs, is_wanted
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def follow(self, engine: EmbeddedEngine, head: RunHead) -> None:
+    def follow(self, engine: ServingEngine, head: RunHead) -> None:
         """Put what the run asks from now on, and what it had asked in an earlier process, to who can answer."""
         if self._is_wanted():
             _Questions(engine, head, self._programs, self._tasks)
@@ -55,7 +55,7 @@ class _Questions:
     """The questions of one run: each is with its approver until that has answered, or somebody else has."""
 
     def __init__(
-        self, engine: EmbeddedEngine, head: RunHead, programs: Programs, tasks: set[asyncio.Task[None]]
+        self, engine: ServingEngine, head: RunHead, programs: Programs, tasks: set[asyncio.Task[None]]
     ) -> None:
         self._engine, self._run, self._programs, self._tasks = engine, head.run, programs, tasks
         self._asking: dict[str, asyncio.Task[None]] = {}

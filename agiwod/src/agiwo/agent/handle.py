@@ -13,7 +13,7 @@ from agiwo.agent.partial import Partials
 from agiwo.agent.reader import TreeReader
 from agiwo.engine.approvals import open_below, respond
 from agiwo.engine.cursor import Cursor
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import NotFound
 from agiwo.schema.approval import Answer, Approval, Option, run_of
 from agiwo.schema.content import stored_input
@@ -30,7 +30,7 @@ class RunHandle:
     """One run. Any number of readers may stream it, each from any seq; none of them can slow or end it."""
 
     def __init__(
-        self, engine: EmbeddedEngine, home: "Home", first: Cursor, spec: RunSpec, output: OutputType | None = None
+        self, engine: ServingEngine, home: "Home", first: Cursor, spec: RunSpec, output: OutputType | None = None
     ) -> None:
         self._engine, self._home, self._spec, self._output = engine, home, spec, output
         self._observer = home.observers.of(first.run)

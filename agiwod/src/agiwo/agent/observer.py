@@ -17,8 +17,8 @@ from agiwo.agent.reader import TreeReader
 from agiwo.agent.steps import MODEL_KEY, Steps, steps_in, whole_text
 from agiwo.clock import SystemClock
 from agiwo.durable import SPEC, STEP, Programs, RunView
-from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.pasts import BASE
+from agiwo.engine.serving import ServingEngine
 from agiwo.engine.terminal import result_of
 from agiwo.loop.history import BEFORE_RUN
 from agiwo.schema.content import read_input
@@ -38,7 +38,7 @@ class Observer:
     Each hook has the program's `patience`; the inbox holds what the run records meanwhile, and no more.
     """
 
-    def __init__(self, engine: EmbeddedEngine, head: RunHead, programs: Programs) -> None:
+    def __init__(self, engine: ServingEngine, head: RunHead, programs: Programs) -> None:
         self._engine, self._head, self._programs = engine, head, programs
         self._inbox: deque[Record] = deque()
         self._news = asyncio.Event()

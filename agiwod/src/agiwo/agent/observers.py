@@ -7,7 +7,7 @@ from functools import partial
 
 from agiwo.agent.observer import Observer
 from agiwo.durable import Programs
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.schema.record import RunHead
 from agiwo.schema.stream import StreamEvent
 
@@ -24,7 +24,7 @@ class Observers:
         self._programs, self._observes = programs, observes
         self._by_run: dict[str, Observer] = {}
 
-    def follow(self, engine: EmbeddedEngine, head: RunHead) -> None:
+    def follow(self, engine: ServingEngine, head: RunHead) -> None:
         """Have the hooks look on at a run that the engine has just taken on."""
         if not self._observes(head.agent):
             return

@@ -11,7 +11,7 @@ from agiwo.agent.steps import steps_in, steps_up_to
 from agiwo.agent.telling import Telling
 from agiwo.durable import RunView
 from agiwo.engine.cursor import Cursor
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import Conflict
 from agiwo.schema.event import CHILD_FINISHED, CHILD_SPAWNED, ITEM_COMPLETED, ITEM_DELTA, Event
 from agiwo.schema.llm_call import LLMCallContext
@@ -48,7 +48,7 @@ class TreeReader:
     run has ended.
     """
 
-    def __init__(self, engine: EmbeddedEngine, root: Cursor, spec: RunSpec, after: Mapping[str, int]) -> None:
+    def __init__(self, engine: ServingEngine, root: Cursor, spec: RunSpec, after: Mapping[str, int]) -> None:
         self._engine, self._after = engine, after
         self._news = asyncio.Event()
         self._news.set()

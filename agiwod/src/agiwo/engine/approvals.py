@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agiwo.durable import SPEC
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import Conflict, NotFound
 from agiwo.loop.plan import Plan
 from agiwo.schema.approval import TOPIC, Answer, Approval, Outcome, run_of
@@ -40,7 +40,7 @@ def open_in(records: Sequence[Record]) -> dict[str, Approval]:
     return found
 
 
-async def open_below(engine: EmbeddedEngine, run: str) -> list[Approval]:
+async def open_below(engine: ServingEngine, run: str) -> list[Approval]:
     """The open questions of a run and of those below it, oldest first.
 
     Raises:
@@ -56,7 +56,7 @@ async def open_below(engine: EmbeddedEngine, run: str) -> list[Approval]:
     return sorted(found, key=lambda each: each.created_at)
 
 
-async def respond(engine: EmbeddedEngine, id: str, answer: Answer) -> Resolution:
+async def respond(engine: ServingEngine, id: str, answer: Answer) -> Resolution:
     """Answer a question, unless it has been answered; how it ended either way.
 
     Raises:

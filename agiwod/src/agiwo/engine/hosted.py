@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from agiwo.durable import STEP
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import Conflict
 from agiwo.schema.hosted import SENT, TOPIC, HostedCall
 from agiwo.schema.record import Record
@@ -33,7 +33,7 @@ def ended_by(record: Record) -> str | None:
     return item if key != record.key else f"{record.run}.{item}"
 
 
-async def answer(engine: EmbeddedEngine, call: HostedCall, result: ToolResult, by: str, now: float) -> bool:
+async def answer(engine: ServingEngine, call: HostedCall, result: ToolResult, by: str, now: float) -> bool:
     """Give the result of a call, unless there is one; whether it was the first.
 
     Raises:
@@ -49,7 +49,7 @@ async def answer(engine: EmbeddedEngine, call: HostedCall, result: ToolResult, b
     return await _send(engine, call, call.answer, TOPIC, said)
 
 
-async def note_sent(engine: EmbeddedEngine, call: HostedCall) -> bool:
+async def note_sent(engine: ServingEngine, call: HostedCall) -> bool:
     """Record that the call is about to be sent; False when it was sent before, or waits no more.
 
     Raises: as `answer`.
@@ -57,7 +57,7 @@ async def note_sent(engine: EmbeddedEngine, call: HostedCall) -> bool:
     return await _send(engine, call, call.note, SENT, {"item": call.item})
 
 
-async def _send(engine: EmbeddedEngine, call: HostedCall, id: str, topic: str, data: Mapping[str, Any]) -> bool:
+async def _send(engine: ServingEngine, call: HostedCall, id: str, topic: str, data: Mapping[str, Any]) -> bool:
     try:
         return await engine.send_first(call.run, id, topic, data)
     except Conflict:

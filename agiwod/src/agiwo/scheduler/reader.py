@@ -7,7 +7,7 @@ from agiwo.agent.home import spec_of
 from agiwo.agent.reader import TreeReader
 from agiwo.durable import RunView
 from agiwo.engine.cursor import Cursor
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import Conflict
 from agiwo.scheduler.states import States
 from agiwo.schema.record import State
@@ -21,7 +21,7 @@ class StateReader(TreeReader):
     too. Iterating is as with a `TreeReader`. Whoever gives the agent a task, or ends it, must say so here.
     """
 
-    def __init__(self, engine: EmbeddedEngine, states: States, state: str, root: Cursor, spec: RunSpec) -> None:
+    def __init__(self, engine: ServingEngine, states: States, state: str, root: Cursor, spec: RunSpec) -> None:
         super().__init__(engine, root, spec, {})
         self._states, self.state = states, state
         self._takes_more = True
@@ -29,7 +29,7 @@ class StateReader(TreeReader):
         self._taken = {root.run}
 
     @classmethod
-    async def of(cls, engine: EmbeddedEngine, states: States, state: str) -> Self:
+    async def of(cls, engine: ServingEngine, states: States, state: str) -> Self:
         """A reader of this agent.
 
         Raises:
@@ -74,7 +74,7 @@ class StateReader(TreeReader):
 class Readers:
     """Those who read here, each of whom is told what its agent was given, and when no more will come."""
 
-    def __init__(self, engine: EmbeddedEngine, states: States) -> None:
+    def __init__(self, engine: ServingEngine, states: States) -> None:
         self._engine, self._states = engine, states
         self._readers: WeakSet[StateReader] = WeakSet()
 

@@ -10,7 +10,7 @@ from agiwo import ids
 from agiwo.agent.agent import Agent
 from agiwo.clock import Clock, SystemClock
 from agiwo.durable import Program
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import Conflict, NotFound, StateConflict
 from agiwo.scheduler.config import SchedulerConfig
 from agiwo.scheduler.managed import ManagedAgent
@@ -42,7 +42,7 @@ class Supervisor:
 
     def __init__(
         self,
-        engine: EmbeddedEngine,
+        engine: ServingEngine,
         find: Callable[[str], Agent],
         config: SchedulerConfig | None = None,
         *,
@@ -80,7 +80,7 @@ class Supervisor:
             return None
 
     def pool_of(self, spec: RunSpec) -> asyncio.Semaphore | None:
-        """For `EmbeddedEngine.pool_of`: the slots of all that is scheduled here."""
+        """For `ServingEngine.pool_of`: the slots of all that is scheduled here."""
         return self._pool if spec.state is not None else None
 
     # Asking for work

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agiwo.durable import STEP, STEP_FAILED
-from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.feed import OpenItem
+from agiwo.engine.serving import ServingEngine
 from agiwo.observability.model_calls import is_model_call
 from agiwo.schema.event import TERMINAL_EVENTS
 from agiwo.schema.record import Record, RunHead
@@ -74,7 +74,7 @@ class Look:
 class Activity:
     """Counts what the runs of an engine use, each as long as it goes on, and all of them together."""
 
-    def __init__(self, engine: EmbeddedEngine) -> None:
+    def __init__(self, engine: ServingEngine) -> None:
         self._engine, self._all = engine, Tally()
         self._tallies: dict[str, Tally] = {}
 

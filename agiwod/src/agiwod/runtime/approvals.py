@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from agiwo.engine.approvals import Resolution, question_in, respond
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.schema.approval import Answer, Approval
 from agiwo.schema.event import APPROVAL_REQUESTED, APPROVAL_RESOLVED, TERMINAL_EVENTS
 from agiwo.schema.record import Record, RunHead
@@ -27,7 +27,7 @@ class Audience(Protocol):
 class Approvals:
     """The open questions of the runs that an engine drives. What is kept here is only what the runs' journals say."""
 
-    def __init__(self, engine: EmbeddedEngine, events: Events) -> None:
+    def __init__(self, engine: ServingEngine, events: Events) -> None:
         self._engine, self._events = engine, events
         self._open: dict[str, Approval] = {}
         self._unread: set[str] = set()

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from agiwo import ids
 from agiwo.clock import Clock
 from agiwo.durable import SPEC, STEP
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import Conflict, NotFound, StorageError
 from agiwo.schema.record import State, StateChange
 from agiwo.schema.run import RunSpec
@@ -43,7 +43,7 @@ class Cron:
 class Crons:
     """The schedules; `begin` begins what is due."""
 
-    def __init__(self, engine: EmbeddedEngine, agents: Agents, clock: Clock, events: Events, begin: Begin) -> None:
+    def __init__(self, engine: ServingEngine, agents: Agents, clock: Clock, events: Events, begin: Begin) -> None:
         self._engine, self._agents, self._clock, self._events, self.begin_with = engine, agents, clock, events, begin
         self.program = CronProgram(self)
 

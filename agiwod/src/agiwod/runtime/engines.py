@@ -7,6 +7,7 @@ from agiwo.clock import Clock
 from agiwo.durable import Programs
 from agiwo.engine.bus import DeltaBus
 from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.journal.base import Journal
 from agiwo.schema.record import RunHead
 
@@ -27,7 +28,7 @@ class Surroundings:
     bus: DeltaBus
 
 
-MakeEngine = Callable[[Surroundings], EmbeddedEngine]
+MakeEngine = Callable[[Surroundings], ServingEngine]
 """Makes a daemon's engine. Begins nothing: that is done by `recover`, when everything is joined."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agiwo.engine.cursor import Cursor
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import Conflict
 from agiwo.schema.event import CHILD_SPAWNED, Event
 from agiwo.schema.record import RunHead
@@ -76,7 +76,7 @@ class Fanout:
     `on_follow` is told of each run that it begins with.
     """
 
-    def __init__(self, engine: EmbeddedEngine, sink: Sink, on_follow: Callable[[str], None] = lambda run: None) -> None:
+    def __init__(self, engine: ServingEngine, sink: Sink, on_follow: Callable[[str], None] = lambda run: None) -> None:
         self._engine, self._sink, self._on_follow = engine, sink, on_follow
         self._followed: dict[str, _Following] = {}
         self._ready: dict[str, None] = {}

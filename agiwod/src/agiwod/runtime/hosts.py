@@ -11,8 +11,8 @@ from typing import Protocol
 
 from agiwo.clock import Clock
 from agiwo.engine import hosted
-from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.hosted import UNKNOWN, call_in, ended_by
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import AgiwoError
 from agiwo.schema.event import TERMINAL_EVENTS
 from agiwo.schema.hosted import HostedCall
@@ -45,7 +45,7 @@ class Host(Protocol):
 class Hosts:
     """The calls of the runs that an engine drives. What is kept here is only what the runs' journals say."""
 
-    def __init__(self, engine: EmbeddedEngine, clock: Clock) -> None:
+    def __init__(self, engine: ServingEngine, clock: Clock) -> None:
         self._engine, self._clock = engine, clock
         self._open: dict[str, HostedCall] = {}
         self._holders: dict[str, list[Host]] = {}

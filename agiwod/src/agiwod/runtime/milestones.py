@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.schema.event import (
     ITEM_COMPLETED,
     RUN_CANCELLED,
@@ -40,7 +40,7 @@ _STANDS: Final[Mapping[str, RunStatus]] = {
 class Milestones:
     """Follows the runs that an engine takes on, each to its end."""
 
-    def __init__(self, engine: EmbeddedEngine, events: Events) -> None:
+    def __init__(self, engine: ServingEngine, events: Events) -> None:
         self._engine, self._events = engine, events
 
     def follow(self, head: RunHead) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.rerun import spec_again
+from agiwo.engine.serving import ServingEngine
 
 from agiwod.runtime.agents import MODEL, Agents
 from agiwod.runtime.runs import Started
@@ -13,7 +13,7 @@ from agiwod.runtime.runs import Started
 class Replays:
     """The finished runs of an engine, whose programs are `agiwo.engine.rerun.Reruns`."""
 
-    def __init__(self, engine: EmbeddedEngine, agents: Agents, check: Callable[[], None]) -> None:
+    def __init__(self, engine: ServingEngine, agents: Agents, check: Callable[[], None]) -> None:
         self._engine, self._agents, self._check = engine, agents, check
 
     async def start(self, run: str, *, model: str | None = None, start: int = 1) -> Started:

@@ -12,7 +12,7 @@ from agiwo.agent import Agent
 from agiwo.agent.output_schema import OutputSchema
 from agiwo.durable import CancelScope
 from agiwo.engine.cursor import Cursor
-from agiwo.engine.embedded import EmbeddedEngine
+from agiwo.engine.serving import ServingEngine
 from agiwo.engine.terminal import result_of
 from agiwo.errors import AgiwoError, CursorExpired, NotFound
 from agiwo.schema.budget import Budget
@@ -82,7 +82,7 @@ class Runs:
     """The runs of an engine. `check` raises when no new run may start, `ready` returns when one may begin."""
 
     def __init__(
-        self, engine: EmbeddedEngine, agents: Agents, check: Callable[[], None], ready: Callable[[], Awaitable[None]]
+        self, engine: ServingEngine, agents: Agents, check: Callable[[], None], ready: Callable[[], Awaitable[None]]
     ) -> None:
         self._engine, self._agents, self._check, self._ready = engine, agents, check, ready
         self._starting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

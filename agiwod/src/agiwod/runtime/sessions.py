@@ -6,8 +6,8 @@ from typing import Any
 
 from agiwo import ids
 from agiwo.clock import Clock
-from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.engine.pasts import Pasts
+from agiwo.engine.serving import ServingEngine
 from agiwo.errors import Conflict, NotFound
 from agiwo.journal.care import Store
 from agiwo.journal.deletion import delete_session
@@ -20,7 +20,7 @@ from agiwod.runtime.agents import Agents
 class Sessions:
     """The sessions of an engine's journal."""
 
-    def __init__(self, store: Store, engine: EmbeddedEngine, agents: Agents, clock: Clock) -> None:
+    def __init__(self, store: Store, engine: ServingEngine, agents: Agents, clock: Clock) -> None:
         self._store, self._journal, self._branching = store, engine.journal, engine.branching
         self._agents, self._clock = agents, clock
         self._creating = asyncio.Lock()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import temporalio.converter
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from agiwo.engine.temporal.codec import ByReference, Kept
 from agiwo.errors import Conflict, NotFound, StorageError
@@ -21,7 +21,7 @@ class TemporalPlace:
     namespace: str = "default"
     queue: str = "agiwod"
     api_key: str | None = None
-    tls: bool = False
+    tls: bool | TLSConfig = False
 
     async def connected(self, kept: Kept) -> Client:
         """A client of that server, whose large payloads are in `kept`.
