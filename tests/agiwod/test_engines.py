@@ -58,5 +58,5 @@ def test_temporal_is_reached_as_the_settings_say(tmp_path: Path) -> None:
 def test_temporal_is_refused_when_a_certificate_cannot_be_read(tmp_path: Path) -> None:
     settings = configured(tmp_path, f'{STORE}[engine]\nkind = "temporal"\ntls_ca = "gone.pem"')
 
-    with pytest.raises(ConfigError, match="gone.pem cannot be read: No such file or directory"):
+    with pytest.raises(ConfigError, match=r"gone\.pem cannot be read: No such file or directory"):
         engine_of(settings)
