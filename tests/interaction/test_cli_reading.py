@@ -84,7 +84,7 @@ def test_a_run_under_way_is_cancelled_from_elsewhere(home: Home):
     assert "the run was cancelled: cancelled in the terminal" in terminal.seen
 
 
-@pytest.mark.parametrize("command", ["show", "attach", "cancel"])
+@pytest.mark.parametrize("command", ["show", "attach", "cancel", "resume"])
 def test_a_run_that_does_not_exist_is_a_usage_error(home: Home, command: str):
     ran = home.run("runs", command, "run_nowhere")
     assert (ran.code, ran.out, ran.err) == (2, "", "agiwod: no run 'run_nowhere'\n")
@@ -102,6 +102,17 @@ def test_a_conversation_is_shown_and_branched(home: Home):
     assert home.json("sessions", "show", "trip")["items"] == []
     refused = home.run("sessions", "fork", "trip", "--at", "run_nowhere")
     assert (refused.code, "session trip has had no such run" in refused.err) == (2, True)
+
+
+def test_a_conversation_is_forgotten_once_nothing_needs_it(home: Home):
+    run = events_of(home.run("ask", "--session", "past", "--json", "hi"))[0]["runId"]
+    fork = home.run("sessions", "fork", "past", "--at", run).out.strip()
+    refused = home.run("sessions", "delete", "past")
+    assert (refused.code, f"session {fork} was forked from it" in refused.err) == (1, True)
+    assert home.run("sessions", "delete", fork).out == f"{fork} is gone, with 0 runs\n"
+    assert home.run("runs", "resume", run).out == f"{run} is not suspended: completed\n"
+    assert home.json("sessions", "delete", "past") == {"sessionId": "past", "runs": 1}
+    assert home.run("runs", "show", run).code == home.run("sessions", "delete", "past").code == 2
 
 
 def test_agents_are_listed_and_the_default_one_is_marked(home: Home):

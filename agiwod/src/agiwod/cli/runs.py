@@ -125,3 +125,17 @@ def cancel_run(run_id: _RUN, as_json: AsJson = False) -> None:
         print(json.dumps(result.to_wire()))
     else:
         print(f"{run_id} was asked to end" if result.accepted else f"{run_id} has ended before: {result.status}")
+
+
+@runs.command("resume")
+def resume_run(run_id: _RUN, as_json: AsJson = False) -> None:
+    """Try a run again that is suspended, such as for want of its agent."""
+    from agiwo_protocol import run
+
+    from agiwod.cli.talk import talk
+
+    result = talk(lambda client: client.call(run.RESUME, run.RunParams(run_id=run_id)))
+    if as_json:
+        print(json.dumps(result.to_wire()))
+    else:
+        print(f"{run_id} is tried again" if result.accepted else f"{run_id} is not suspended: {result.status}")

@@ -1,4 +1,4 @@
-"""`agiwod sessions`: which conversations there are, what was said in them, and how to branch them."""
+"""`agiwod sessions`: which conversations there are, what was said in them, and how to branch and forget them."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agiwo_client import Client
     from agiwo_protocol import session
 
-sessions = typer.Typer(help="The conversations: list, show, fork and rewind them.", no_args_is_help=True)
+sessions = typer.Typer(help="The conversations: list, show, fork, rewind and forget them.", no_args_is_help=True)
 
 _SESSION = Annotated[str, typer.Argument(metavar="SESSION", help="The conversation's id.")]
 _RUN = Annotated[str, typer.Option("--at", metavar="RUN", help="The run that the history is to end with.")]
@@ -96,3 +96,14 @@ def rewind_session(session_id: _SESSION, at: _RUN, seq: _SEQ = None, as_json: As
     params = session.RewindParams(session_id=session_id, at=at, seq=seq)
     rewound = talk(lambda client: client.call(session.REWIND, params))
     print(json.dumps(rewound.to_wire()) if as_json else f"{session_id} goes on from {at}")
+
+
+@sessions.command("delete")
+def delete_session(session_id: _SESSION, as_json: AsJson = False) -> None:
+    """Forget a conversation and all its runs, for good; not while one is going, or while a fork needs it."""
+    from agiwo_protocol import session
+
+    from agiwod.cli.talk import talk
+
+    gone = talk(lambda client: client.call(session.DELETE, session.SessionParams(session_id=session_id)))
+    print(json.dumps(gone.to_wire()) if as_json else f"{session_id} is gone, with {gone.runs} runs")
