@@ -32,6 +32,7 @@ _CAPABILITIES: Final[Json] = {
     "loadSession": True,
     "promptCapabilities": {"image": True, "audio": True, "embeddedContext": True},
     "mcpCapabilities": {"http": True, "sse": False},
+    "_meta": {"agiwod": {"methods": ["_agiwod/run/steer"]}},
     "sessionCapabilities": {name: {} for name in ("list", "resume", "fork", "close", "delete")},
 }
 
