@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agiwo.durable import CancelScope, DurableContext, Effect, Outcome, Program, StepResult, StepScope
+from agiwo.engine.cursor import Cursor
 from agiwo.engine.embedded import EmbeddedEngine
 from agiwo.journal.base import Journal
 from agiwo.schema.event import Event
@@ -121,15 +122,21 @@ class Lab:
         self._submitted += 1
         number = self._submitted
         spec = RunSpec(agent, session or f"session{number}", input, plan or {}, timeout)
-        id = await self.engine.submit(spec, run=run or f"run{number}")
-        self.follow(id)
-        return id
+        cursor = await self.engine.start(spec, run=run or f"run{number}")
+        if cursor.run not in self._readers:
+            reading = _read(cursor, self.streams.setdefault(cursor.run, []))
+            self._readers[cursor.run] = asyncio.create_task(reading, name=f"reader of {cursor.run}")
+        return cursor.run
 
     def follow(self, run: str) -> None:
         """Read a run's events from where its reader stopped, or from the start."""
-        stream = self.streams.setdefault(run, [])
         if run not in self._readers or self._readers[run].done():
-            self._readers[run] = asyncio.create_task(_read(self.engine, run, stream), name=f"reader of {run}")
+            self._readers[run] = asyncio.create_task(self._read_on(run), name=f"reader of {run}")
+
+    async def _read_on(self, run: str) -> None:
+        stream = self.streams.setdefault(run, [])
+        cursor = await self.engine.events(run, max((event.seq for event in stream if event.seq), default=0))
+        await _read(cursor, stream)
 
     async def settle(self) -> None:
         """Let everything happen that needs neither time nor anybody from outside."""
@@ -216,9 +223,7 @@ class Lab:
             await replay_every_prefix(self.tape.taken, Registry(self.programs, ran), ran, self.options)
 
 
-async def _read(engine: EmbeddedEngine, run: str, stream: list[Event]) -> None:
-    seen = max((event.seq for event in stream if event.seq), default=0)
-    cursor = await engine.events(run, seen)
+async def _read(cursor: Cursor, stream: list[Event]) -> None:
     while not cursor.finished:
         await cursor.wait()
         stream.extend(await cursor.pull(merge=False))

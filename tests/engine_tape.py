@@ -45,12 +45,12 @@ class Tape:
         self._moved.clear()
         await self._moved.wait()
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         """As `Journal.append`; on the tape before anybody is told, so that the tape has the order of the journal."""
         if self.is_refusing:
             raise StorageError("the disk is full")
         # Cancelling the caller does not undo an append, so it does not keep it off the tape either.
-        return await asyncio.shield(asyncio.ensure_future(self._append(changes)))
+        return await asyncio.shield(asyncio.ensure_future(self._append(changes, first)))
 
     async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
         """As `Journal.read`."""
@@ -142,8 +142,8 @@ class Tape:
         """As `Journal.close`."""
         await self.journal.close()
 
-    async def _append(self, changes: tuple[Change, ...]) -> list[Record]:
-        records = await self._work(self.journal.append(*changes))
+    async def _append(self, changes: tuple[Change, ...], first: Listener | None) -> list[Record]:
+        records = await self._work(self.journal.append(*changes, first=first))
         self.taken.append(changes)
         return records
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 from agiwo.agent import Agent
 from agiwo.durable import Program
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.journal.base import Journal
+from agiwo.journal.base import Journal, Listener
 from agiwo.journal.sqlite import SqliteJournal
 from agiwo.schema.record import Change, Record
 from agiwo.schema.run import RunSpec
@@ -71,13 +71,13 @@ class Deadly(Tape):
         self._when, self._number = when, number
         self._commits = 0
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         """As `Journal.append`, once too often."""
         self._commits += 1
         mine = self._commits == self._number
         if mine and self._when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        records = await super().append(*changes)
+        records = await super().append(*changes, first=first)
         if mine and self._when == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return records

@@ -21,7 +21,7 @@ from typing import Any
 
 from agiwo.durable import DurableContext, Effect, Outcome, Program, StepResult, StepScope
 from agiwo.engine.embedded import EmbeddedEngine
-from agiwo.journal.base import Journal
+from agiwo.journal.base import Journal, Listener
 from agiwo.journal.schema import Durability
 from agiwo.journal.sqlite import SqliteJournal
 from agiwo.schema.event import RUN_SLEEPING, RUN_WOKEN, NewEvent
@@ -64,10 +64,10 @@ class CountingJournal(SqliteJournal):
 
     appends = 0
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         """As `SqliteJournal.append`."""
         self.appends += 1
-        return await super().append(*changes)
+        return await super().append(*changes, first=first)
 
 
 class Sleeper:

@@ -172,8 +172,8 @@ async def test_whoever_cancels_a_run_that_comes_to_its_end_is_told_what_becomes_
 
     lab.is_replayable = False  # whether the cancel or the end is first, the records do not say
     lab.program(loop, effect=effect)
-    run = await lab.submit()
-    unwatch = lab.tape.journal.watch(run, hear, internal=True)
+    unwatch = lab.tape.journal.watch("r", hear, internal=True)
+    run = await lab.submit(run="r")
     await done.wait()
     for _ in range(turns):
         await asyncio.sleep(0)

@@ -4,12 +4,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from agiwo.durable import DurableContext, StepResult, StepScope
+from agiwo.durable import SPEC, DurableContext, StepResult, StepScope
+from agiwo.engine.pasts import BASE
 from agiwo.errors import Conflict, StorageError
 from agiwo.schema.event import ITEM_COMPLETED, LOG, RUN_QUEUED, RUN_RESUMED, RUN_STARTED
 from agiwo.schema.past import Past
 from agiwo.schema.run import RunSpec, RunStatus
 from engine_lab import Lab, echo, hang
+from engine_tape import batches
 
 pytestmark = pytest.mark.anyio
 
@@ -21,6 +23,13 @@ async def _obey(ctx: DurableContext) -> Any:
 
 async def _say(ctx: DurableContext) -> Any:
     return await ctx.step("say", "echo", ctx.run.spec.input)
+
+
+def _appended(lab: Lab, run: str) -> list[tuple[str, ...]]:
+    """The types of what was recorded of a run, commit by commit."""
+    return [
+        tuple(e.type for e in each.entries) for taken in lab.tape.taken for each in batches(taken) if each.run == run
+    ]
 
 
 def _said(past: Past) -> list[Any]:
@@ -43,6 +52,42 @@ async def test_runs_of_one_session_go_one_after_the_other_in_the_order_they_came
         assert all([await lab.status(later) == RunStatus.QUEUED for later in runs[number + 1 :]])
         await lab.send(run, "order", {"text": number}, "m")
         assert (await lab.result(run)).output == number
+
+
+async def test_a_run_that_need_not_wait_is_queued_and_started_in_one_commit(lab: Lab) -> None:
+    lab.program(_obey)
+    first = await lab.submit(session="s")
+    second = await lab.submit(session="s")
+    await lab.settle()
+    opening = [(RUN_QUEUED, SPEC), (RUN_STARTED, ITEM_COMPLETED, BASE)]
+    assert _appended(lab, first)[:1] == [opening[0] + opening[1]]
+    await lab.cancel(first)
+    await lab.settle()
+    assert _appended(lab, second)[:2] == opening
+    await lab.cancel(second)
+
+
+@pytest.mark.parametrize("engine_options", [{"max_concurrent": 1}])
+@pytest.mark.parametrize("turns", range(2))
+async def test_a_run_that_is_cancelled_before_it_does_anything_gives_its_slot_back(lab: Lab, turns: int) -> None:
+    lab.program(_say, echo=echo)
+    lab.is_replayable = False  # it may come to its end before it is cancelled
+    run = await lab.submit(input="first")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await lab.engine.cancel(run)
+    assert (await lab.run(input="second")).output == "second"
+
+
+async def test_whose_session_a_new_run_is_about_to_enter_cannot_be_rewound(lab: Lab) -> None:
+    lab.program(_say, echo=echo)
+    await lab.run(input="one", session="s", run="first")
+    submitting = asyncio.create_task(lab.engine.submit(RunSpec("tiny", "s", "two")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    with pytest.raises(Conflict, match="is going or waits to go"):
+        await lab.engine.branching.rewind("s", "first")
+    assert (await lab.result(await submitting)).output == "two"
 
 
 async def test_runs_of_different_sessions_go_side_by_side(lab: Lab) -> None:
@@ -325,6 +370,7 @@ async def test_while_the_store_refuses_runs_are_suspended_and_go_on_when_it_is_w
     assert lab.ran == [(run, "one") for run in runs]
 
 
+@pytest.mark.parametrize("engine_options", [{"max_concurrent": 1}])
 async def test_what_was_refused_leaves_nothing_behind(lab: Lab) -> None:
     lab.program(_say_past, echo=echo)
     lab.tape.is_refusing = True

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -303,8 +304,23 @@ async def test_a_listener_hears_nothing_of_a_refused_append(any_journal: Journal
     await create(any_journal, "r", noted("k"))
     any_journal.watch("r", heard.extend)
     with pytest.raises(Conflict):
-        await any_journal.append(Batch("r", (said("a"), noted("k"))))
+        await any_journal.append(Batch("r", (said("a"), noted("k"))), first=heard.extend)
     assert heard == []
+
+
+async def test_who_is_told_first_may_bring_a_listener_that_hears_the_same(any_journal: Journal) -> None:
+    told: list[tuple[str, list[int]]] = []
+
+    def note(name: str, records: Sequence[Record]) -> None:
+        told.append((name, [record.position for record in records]))
+
+    def follow(records: Sequence[Record]) -> None:
+        note("first", records)
+        any_journal.watch("r", partial(note, "public"))
+        any_journal.watch("r", partial(note, "all"), internal=True)
+
+    await any_journal.append(Batch("r", (said("a"), noted("k"), said("b")), create=head("r")), first=follow)
+    assert told == [("first", [1, 2, 3]), ("public", [1, 3]), ("all", [1, 2, 3])]
 
 
 async def test_listeners_hear_in_the_order_of_the_log_while_many_append(any_journal: Journal) -> None:

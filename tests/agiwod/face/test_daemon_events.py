@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from agiwo.agent import Agent
 from agiwo.errors import StorageError
+from agiwo.journal.base import Listener
 from agiwo.journal.memory import MemoryJournal
 from agiwo.schema.record import Change, Record
 from agiwo_protocol import client, errors, event
@@ -117,10 +118,10 @@ class Refusing(MemoryJournal):
 
     is_full = False
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         if self.is_full:
             raise StorageError("the disk is full")
-        return await super().append(*changes)
+        return await super().append(*changes, first=first)
 
     async def probe(self) -> None:
         if self.is_full:

@@ -8,6 +8,7 @@ import pytest
 from agiwo.agent import Agent
 from agiwo.durable import Program
 from agiwo.errors import ModelError, StorageError
+from agiwo.journal.base import Listener
 from agiwo.journal.memory import MemoryJournal
 from agiwo.llm import Price
 from agiwo.schema.record import Change, Record
@@ -397,10 +398,10 @@ async def test_the_status_counts_clients_and_runs() -> None:
 class FullDisk(MemoryJournal):
     is_full = False
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         if self.is_full:
             raise StorageError("the disk is full")
-        return await super().append(*changes)
+        return await super().append(*changes, first=first)
 
     async def probe(self) -> None:
         raise StorageError("the disk is still full")

@@ -18,6 +18,7 @@ from agiwo.engine.interruption import TIMEOUT
 from agiwo.engine.lineage import Lineage
 from agiwo.engine.parking import Parking
 from agiwo.engine.pasts import BASE, Pasts, point_of
+from agiwo.engine.place import Place
 from agiwo.engine.redact import Redactor
 from agiwo.engine.sessions import Lanes
 from agiwo.engine.start import head_of_sleeper, spec_in, start_run
@@ -63,9 +64,28 @@ class Driver:
 
     # Runs that this process drives
 
-    def take_on(self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed) -> None:
-        """A run to drive from now on, as soon as it is the first of its session."""
+    @asynccontextmanager
+    async def place(self, run: str, spec: RunSpec) -> AsyncGenerator[Place]:
+        """The place of a run that is to be recorded; kept for it until the end of the block, if it is not taken on."""
+        is_known, pool, place = run in self._lanes.runs(spec.session), self._slots(spec), Place()
+        is_first = self._lanes.enter(spec.session, run)
+        if is_first and not (is_known or self.is_closing or pool.locked()):
+            await pool.acquire()  # there is one, so this does not wait
+            place.pool = pool
+        try:
+            yield place
+        finally:
+            if not (is_known or place.is_taken):
+                place.give_up()
+                self._leave(spec.session, run)
+
+    def take_on(
+        self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed, place: Place | None = None
+    ) -> None:
+        """A run to drive from now on, as soon as it is the first of its session. A new one may have a `place`."""
         execution = self._made(head, spec, records, feed)
+        if place:
+            place.give(execution)
         self._tell_run(head)
         self.go(execution)
 
@@ -196,7 +216,8 @@ class Driver:
         Raises:
             Conflict: one is going, or waits to go.
         """
-        if any(map(self.is_going, self._lanes.runs(session))):
+        line = self._lanes.runs(session)
+        if not all(run in self._holders or self._is_ending(run) for run in line):
             raise Conflict(f"a run of session {session!r} is going or waits to go: wait for it, or cancel it")
         holder, turn = ids.fresh("hold"), asyncio.get_running_loop().create_future()
         self._holders[holder] = turn
@@ -213,7 +234,7 @@ class Driver:
         following = self._lanes.leave(session, run)
         if following in self._holders:
             self._holders[following].set_result(None)
-        elif following:
+        elif following in self.executions:  # else it is about to be recorded
             self.go(self.executions[following])
 
     def _is_ending(self, run: str) -> bool:

@@ -40,7 +40,8 @@ class EmbeddedEngine:
     some runs another pool of slots; it can be set later, too, for slots that are taken from then on. `secrets` (name
     -> value) are replaced in everything that is recorded or streamed. `on_storage` is called with the trouble when the
     store begins to refuse writes, and with None when it takes them again; `on_run` with each run that is taken on, a
-    new or a recovered one, before it goes on. Of the runs that sleep the newest, `warm` of them, are kept whole.
+    new or a recovered one, before it goes on: who watches it from then on hears of all that its head does not count.
+    Of the runs that sleep the newest, `warm` of them, are kept whole.
     """
 
     def __init__(

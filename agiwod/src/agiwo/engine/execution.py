@@ -107,6 +107,7 @@ class Execution:
         self.ending = False
         self.is_looping = False
         self.is_rebuilt = False
+        self.is_new = False
         self.task: asyncio.Task[None] | None = None
         self.wish: asyncio.Task[None] | None = None
         self._emits: dict[str, NewEvent] = {}

@@ -11,13 +11,15 @@ from agiwo.engine.births import Births
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.driver import Driver
 from agiwo.engine.execution import Execution
+from agiwo.engine.feed import Feed
 from agiwo.engine.feeds import Feeds
+from agiwo.engine.place import Place
 from agiwo.engine.redact import Redactor
 from agiwo.engine.spawning import Spawning
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
 from agiwo.errors import Conflict
-from agiwo.schema.record import Batch, Record, StateChange
+from agiwo.schema.record import Batch, Record, RunHead, StateChange
 from agiwo.schema.run import RunSpec
 
 Read = Callable[[str], Awaitable[Cursor]]
@@ -67,30 +69,46 @@ class Intake:
 
     async def _submit(self, id: str, spec: RunSpec, changes: Sequence[StateChange]) -> Cursor:
         spec = self._births.without_secrets(spec)
-        batch, session = await self._births.new(id, spec)
+        async with self._driver.place(id, spec) as place:
+            try:
+                return await self._record(id, spec, changes, place)
+            except Conflict:
+                if await self._journal.run(id):
+                    return await self._read(id)
+                raise
+
+    async def _record(self, id: str, spec: RunSpec, changes: Sequence[StateChange], place: Place) -> Cursor:
+        """Record a run, and take it on in the moment in which it is recorded, before anybody hears of it."""
+        cursors: list[Cursor] = []
+
+        def take_on(records: Sequence[Record]) -> None:
+            if batch.create and not self._driver.is_closing:
+                own = [record for record in records if record.run == id]
+                cursors.append(self._take_on(batch.create, spec, own, self._feeds.early(id), place))
+
+        batch, session = await self._births.new(id, spec, starts=place.pool is not None)
         try:
-            records = await self._storage.append_now(*session, batch, *changes)
-        except Conflict:
-            if await self._journal.run(id):
-                return await self._read(id)
-            raise
+            await self._storage.append_now(*session, batch, *changes, first=take_on)
         finally:
             self._births.settled(spec)
-        return await self._admit(batch, spec, records)
+        if not cursors:
+            raise Conflict("the engine was closed while the run was recorded")
+        return cursors[0]
 
-    async def _admit(self, batch: Batch, spec: RunSpec, records: Sequence[Record]) -> Cursor:
+    def _take_on(
+        self, head: RunHead, spec: RunSpec, records: Sequence[Record], feed: Feed, place: Place | None = None
+    ) -> Cursor:
         """Take on a new run; gives a reader of it that is there before anything happens."""
-        assert batch.create
-        head = replace(batch.create, head=1)
-        own = [record for record in records if record.run == batch.run]
-        feed = await self._feeds.of(head)
         cursor = Cursor(feed, self._journal, self._clock.now)
-        self._driver.lineage.join(batch.run, spec.parent)
-        self._driver.take_on(head, spec, own, feed)
+        self._driver.lineage.join(head.run, spec.parent)
+        self._driver.take_on(head, spec, records, feed, place)
         return cursor
 
     async def _admit_child(self, batch: Batch, spec: RunSpec) -> None:
-        await self._admit(batch, spec, await self._journal.load(batch.run))
+        assert batch.create
+        records, feed = await self._journal.load(batch.run), self._feeds.early(batch.run)
+        feed.catch_up(1)
+        self._take_on(replace(batch.create, head=1), spec, records, feed)
 
     def _above(self, execution: Execution) -> list[tuple[str, str]]:
         return [(run, self._driver.session(run)) for run in self._driver.lineage.upwards(execution.id)]

@@ -28,6 +28,10 @@ class Slot:
         if not self._waits:
             self._stopwatch.go()
 
+    def keep(self, taken: asyncio.Semaphore) -> None:
+        """Have a slot of this pool that was taken for the run; the time does not count yet."""
+        self._held = taken
+
     def give(self) -> None:
         """Leave the slot to another run."""
         if self._held:

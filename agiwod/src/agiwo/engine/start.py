@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from agiwo.durable import SPEC
 from agiwo.engine.execution import Execution
 from agiwo.engine.pasts import BASE, point_of
+from agiwo.engine.redact import Redactor
 from agiwo.schema.event import ITEM_COMPLETED, RUN_QUEUED, RUN_RESUMED, RUN_STARTED, NewEvent
 from agiwo.schema.past import Past
 from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session
@@ -53,10 +54,12 @@ def head_of_sleeper(spec: RunSpec, records: Sequence[Record]) -> RunHead:
 async def start_run(execution: Execution, journal: Sessions, pasts: PastOf) -> None:
     """Record that a run starts, or that it goes on, and give it its session's past.
 
-    One that slept all the while, and is only made again, does not go on yet.
+    A new one may be recorded as started already; one that slept all the while, and is only made again, does not go on
+    yet.
     """
     base = execution.keyed.get(BASE)
-    if base and execution.is_rebuilt:
+    is_recorded, execution.is_new = execution.is_new or execution.is_rebuilt, False
+    if base and is_recorded:
         execution.view = replace(execution.view, past=await pasts.up_to(point_of(base)))
         return
     execution.status = RunStatus.CANCELLING if execution.interruptions.is_urgent else RunStatus.RUNNING
@@ -72,19 +75,27 @@ async def start_run(execution: Execution, journal: Sessions, pasts: PastOf) -> N
 async def _start_first(execution: Execution, journal: Sessions) -> Point | None:
     spec, at = execution.spec, execution.clock.now()
     session = await journal.session(execution.session) or Session(execution.session, spec.agent, at, at)
-    point = session.head
+    entries = beginning(execution.id, spec, session.head, execution.redactor, at)
+    await execution.commit(*entries, status=execution.status, extra=(gone_on(session, execution.id, at),))
+    return session.head
+
+
+def beginning(run: str, spec: RunSpec, point: Point | None, redactor: Redactor, at: float) -> list[Entry]:
+    """What is recorded when a run starts whose session stands at that point."""
     started = _about(spec) | ({"parentRunId": spec.parent} if spec.parent else {})
     content = [{"type": "text", "text": spec.input}] if isinstance(spec.input, str) else spec.input
-    said = NewEvent(ITEM_COMPLETED, {"kind": "userMessage", "content": content}, f"{execution.id}.input")
+    said = {"kind": "userMessage", "content": content}
     base = {"point": point and {"run": point.run, "seq": point.seq}}
-    await execution.commit(
-        execution.entry(NewEvent(RUN_STARTED, started)),
-        execution.entry(said),
+    return [
+        Entry(RUN_STARTED, redactor.data(started), at),
+        Entry(ITEM_COMPLETED, redactor.data(said), at, item=f"{run}.input"),
         Entry(BASE, base, at, BASE, public=False),
-        status=execution.status,
-        extra=(replace(session, head=Point(execution.id), updated_at=at),),
-    )
-    return point
+    ]
+
+
+def gone_on(session: Session, run: str, at: float) -> Session:
+    """The session, with its history ending in this run."""
+    return replace(session, head=Point(run), updated_at=at)
 
 
 def _about(spec: RunSpec) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from agiwo.engine.ending import Runs
 from agiwo.errors import StorageError
-from agiwo.journal.base import Journal
+from agiwo.journal.base import Journal, Listener
 from agiwo.schema.record import Change, Record
 
 _PROBE = (0.2, 5.0)
@@ -69,19 +69,19 @@ class Storage:
             except StorageError as error:
                 self.refused(error)
 
-    async def append_now(self, *changes: Change) -> list[Record]:
-        """Append, or raise `StorageError` while the store refuses."""
+    async def append_now(self, *changes: Change, first: Listener | None = None) -> list[Record]:
+        """Append, or raise `StorageError` while the store refuses. `first` is as for `Journal.append`."""
         if self.trouble is not None:
             raise StorageError(self.trouble)
         try:
-            return await self._commit(changes)
+            return await self._commit(changes, first)
         except StorageError as error:
             self.refused(error)
             raise
 
-    async def _commit(self, changes: Sequence[Change]) -> list[Record]:
+    async def _commit(self, changes: Sequence[Change], first: Listener | None = None) -> list[Record]:
         began = time.perf_counter()
-        records = await self.journal.append(*changes)
+        records = await self.journal.append(*changes, first=first)
         self.on_commit(time.perf_counter() - began)
         return records
 

@@ -23,11 +23,13 @@ class Journal(Protocol):
         """Names this process in `RunHead.owner` and `Session.owner`, or all that work together in one database."""
         ...
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         """Append all of it atomically; return the new records, with their seq, once they are as durable as promised.
 
-        Listeners have seen the records before this returns. Cancelling the caller does not undo an append that is under
-        way. The journal keeps copies: the records hold what a later reader will get, and must not be changed.
+        Listeners have seen the records before this returns. `first` gets them all before the others, and whom it brings
+        as a listener hears of them, too: so a new run is followed from its first record on. Cancelling the caller does
+        not undo an append that is under way, and `first` is told of it. The journal keeps copies: the records hold what
+        a later reader will get, and must not be changed.
 
         Raises:
             Conflict: a key or a run exists already, a run is in another status or a state of another version than

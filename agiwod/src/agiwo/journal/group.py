@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any, Final
 
 from agiwo.errors import AgiwoError, Conflict, NotFound
+from agiwo.journal.base import Listener
 from agiwo.journal.body import Body, detached_batch, detached_session, detached_state
 from agiwo.journal.ledger import Ledger, Written
-from agiwo.journal.listeners import Audience
+from agiwo.journal.listeners import Audience, call
 from agiwo.schema.record import Batch, Change, Record, Session, StateChange
 
 _GROUP: Final = 512
@@ -24,11 +25,12 @@ _QUEUED: Final = 1024
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Append:
-    """One caller's changes, written down, and the future that the caller awaits."""
+    """One caller's changes, written down, the future that the caller awaits, and who is told first."""
 
     changes: Sequence[Change]
     bodies: Sequence[Body]
     done: asyncio.Future[list[Record]]
+    first: Listener | None = None
 
 
 Outcome = list[Record] | AgiwoError
@@ -53,9 +55,9 @@ class Group:
         self._queue: asyncio.Queue[Append] = asyncio.Queue(_QUEUED)
         self._is_busy = False
 
-    async def append(self, changes: Iterable[Change]) -> list[Record]:
+    async def append(self, changes: Iterable[Change], first: Listener | None = None) -> list[Record]:
         """As `Journal.append`."""
-        written_down = _written_down(changes)
+        written_down = _written_down(changes, first)
         await self._queue.put(written_down)
         if not self._is_busy:
             self._is_busy = True
@@ -106,6 +108,8 @@ class Group:
 
     def _tell(self, append: Append, outcome: list[Record] | BaseException) -> None:
         if not isinstance(outcome, BaseException):
+            if append.first is not None:
+                call(append.first, outcome)
             self._listeners.tell(outcome)
         if append.done.done():  # its caller was cancelled
             return
@@ -161,10 +165,10 @@ class Decision:
         return decision
 
 
-def _written_down(changes: Iterable[Change]) -> Append:
+def _written_down(changes: Iterable[Change], first: Listener | None) -> Append:
     bodies: list[Body] = []
     kept = [_detached(change, bodies) for change in changes]
-    return Append(kept, bodies, asyncio.get_running_loop().create_future())
+    return Append(kept, bodies, asyncio.get_running_loop().create_future(), first)
 
 
 def _detached(change: Change, bodies: list[Body]) -> Change:

@@ -16,7 +16,7 @@ from agiwo.journal.body import copied
 from agiwo.journal.care import Measure
 from agiwo.journal.care_rows import BLOB_NAME
 from agiwo.journal.ledger import Ledger
-from agiwo.journal.listeners import Listeners
+from agiwo.journal.listeners import Listeners, call
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
@@ -40,7 +40,7 @@ class MemoryJournal:
         self._blobs: dict[str, bytes] = {}
         self._closed = False
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         """As `Journal.append`."""
         self._check_open()
         written = self._ledger.append([copied(change) for change in changes])
@@ -50,6 +50,8 @@ class MemoryJournal:
             self._records[record.run].append(record)
         self._sessions.update(written.sessions)
         self._states.update(written.states)
+        if first is not None:
+            call(first, written.records)
         self._listeners.tell(written.records)
         return written.records
 

@@ -25,9 +25,9 @@ class MongoJournal:
         self.epoch = base.epoch
         self.owner = base.owner.name
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         """As `Journal.append`."""
-        return await self._base.commits.append(changes)
+        return await self._base.commits.append(changes, first)
 
     async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
         """As `Journal.read`."""

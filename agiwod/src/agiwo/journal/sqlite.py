@@ -67,9 +67,9 @@ class SqliteJournal:
         """What a commit survives."""
         return self._file.durability
 
-    async def append(self, *changes: Change) -> list[Record]:
+    async def append(self, *changes: Change, first: Listener | None = None) -> list[Record]:
         """As `Journal.append`."""
-        return await self._file.writer.append(changes)
+        return await self._file.writer.append(changes, first)
 
     async def read(self, run: str, after: int = 0, limit: int = 512) -> list[Record]:
         """As `Journal.read`."""

@@ -45,7 +45,7 @@ class Milestones:
 
     def follow(self, head: RunHead) -> None:
         """Tell of a run that the engine has just taken on, a new one or one of an earlier process."""
-        if head.status == RunStatus.QUEUED:
+        if head.status == RunStatus.QUEUED and head.head:  # else that it is queued is heard
             self._tell(head, RUN_QUEUED)
         stops: list[Callable[[], None]] = []
 
