@@ -173,6 +173,7 @@ def test_a_person_talks_answers_questions_and_is_told_how_to_come_back(home: Hom
     assert questions(home, newest) == ["go", "again"]
 
 
+@pytest.mark.soak
 def test_a_message_may_have_several_lines_and_what_was_typed_is_there_again(home: Home) -> None:
     with home.terminal("chat", "--session", "lines") as terminal:
         prompted(terminal)
