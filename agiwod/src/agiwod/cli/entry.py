@@ -20,12 +20,12 @@ def run() -> int:
     _open_streams()
     try:
         sys.argv[1:] = map(_argument, sys.argv[1:])
-        if sys.argv[1:2] in (["stdio"], ["mcp"], ["acp"]) and sys.argv[2:] in ([], ["--standalone"]):
+        if (face := _in_haste(sys.argv[1:])) is not None:
             # A host waits for this one: it must not wait for typer too.
             from agiwod.cli.stdio import serve_stdio
 
-            face = None if sys.argv[1] == "stdio" else sys.argv[1]
-            return serve_stdio(standalone="--standalone" in sys.argv, face=face)
+            agent = sys.argv[3] if "--agent" in sys.argv else None
+            return serve_stdio(standalone="--standalone" in sys.argv, face=face or None, agent=agent)
         from agiwod.cli.tree import app
 
         app(prog_name="agiwod")
@@ -34,6 +34,17 @@ def run() -> int:
     except Exception as error:
         return _unforeseen(error).report()
     return ExitCode.OK
+
+
+def _in_haste(words: list[str]) -> str | None:
+    """The face that a host asks for, empty for our own protocol; None when it is not plainly one of those commands."""
+    match words:
+        case ["stdio" | "mcp" | "acp" as face] | ["stdio" | "mcp" | "acp" as face, "--standalone"]:
+            return "" if face == "stdio" else face
+        case ["acp", "--agent", agent] if not agent.startswith("-"):
+            return "acp"
+        case _:
+            return None
 
 
 def _argument(given: str) -> str:

@@ -12,6 +12,7 @@ from agiwo.testing import ScriptedModel
 from agiwo.tool import Policy, Rule
 from agiwo.tool.builtin import builtin_tool
 from agiwo_protocol.errors import InvalidParams, RpcError
+from agiwod.runtime.daemon import Daemon
 from daemon_lab import PATIENCE, KeptJournal, calling, running, scripted
 from server_lab import RAW
 
@@ -271,30 +272,53 @@ async def test_a_command_ends_with_the_prompt_that_is_cancelled(tmp_path: Path) 
             await shell.released.wait()
 
 
-async def test_a_file_is_waited_for_until_an_editor_comes_back(tmp_path: Path) -> None:
-    path = str(tmp_path / "a.py")
-    agent, journal = calls(("read_file", {"path": "a.py"})), KeptJournal()
-    held = asyncio.Event()
+class Absent:
+    """An editor's file that is asked for and never comes."""
 
-    async def hang(params: Json) -> Json:
-        held.set()
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def __call__(self, params: Json) -> Json:
+        self.asked.set()
         await asyncio.Event().wait()
         return {}
 
+
+async def left_alone(daemon: Daemon, cwd: Path) -> str:
+    """A session whose editor went away when it was asked for a file."""
+    absent = Absent()
+    async with editing(daemon, capabilities=FILES, read=absent) as editor:
+        session = await editor.open(cwd)
+        prompt = asyncio.create_task(editor.prompt(session, "hi"))
+        async with asyncio.timeout(PATIENCE):
+            await absent.asked.wait()
+        await editor.channel.close()
+        with pytest.raises(ConnectionError):
+            await prompt
+    return session
+
+
+async def come_back(daemon: Daemon, session: str, cwd: Path) -> None:
+    buffers = Buffers(**{str(cwd / "a.py"): "here"})
+    async with editing(daemon, capabilities=FILES, read=buffers.read) as editor:
+        await editor.call("session/load", sessionId=session, cwd=str(cwd), mcpServers=[])
+        await editor.until(lambda: editor.text() == "Done.")
+
+
+async def test_a_file_is_waited_for_until_an_editor_comes_back(tmp_path: Path) -> None:
+    agent = calls(("read_file", {"path": "a.py"}))
+    async with running(agent) as daemon:
+        await come_back(daemon, await left_alone(daemon, tmp_path), tmp_path)
+        assert told(agent) == "here"
+
+
+async def test_a_file_is_waited_for_over_a_restart_of_the_daemon(tmp_path: Path) -> None:
+    agent, journal = calls(("read_file", {"path": "a.py"})), KeptJournal()
+    async with running(calls(("read_file", {"path": "a.py"})), journal=journal) as daemon:
+        session = await left_alone(daemon, tmp_path)
     async with running(agent, journal=journal) as daemon:
-        async with editing(daemon, capabilities=FILES, read=hang) as editor:
-            session = await editor.open(tmp_path)
-            prompt = asyncio.create_task(editor.prompt(session, "hi"))
-            async with asyncio.timeout(PATIENCE):
-                await held.wait()
-            await editor.channel.close()
-            with pytest.raises(ConnectionError):
-                await prompt
-        buffers = Buffers(**{path: "here"})
-        async with editing(daemon, capabilities=FILES, read=buffers.read) as editor:
-            await editor.call("session/load", sessionId=session, cwd=str(tmp_path), mcpServers=[])
-            await editor.until(lambda: editor.text() == "Done.")
-            assert told(agent) == "here"
+        await come_back(daemon, session, tmp_path)
+        assert told(agent, 0) == "here"
 
 
 async def test_an_agent_s_own_tools_for_files_work_in_the_session_s_directory(tmp_path: Path) -> None:
@@ -376,3 +400,33 @@ async def test_a_server_that_cannot_be_used_is_refused(tmp_path: Path, server: J
         with pytest.raises(RpcError) as refused:
             await editor.call("session/new", cwd=str(tmp_path), mcpServers=[server])
         assert refused.value.data["errors"][0]["path"] == "mcpServers.0"
+
+
+async def test_of_two_editors_the_one_that_asks_is_the_one_that_is_worked_in(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.py")
+    agent, mine, theirs = calls(("read_file", {"path": "a.py"})), Buffers(**{path: "mine"}), Buffers(**{path: "theirs"})
+    async with (
+        running(agent) as daemon,
+        editing(daemon, capabilities=FILES, read=theirs.read) as other,
+        editing(daemon, capabilities=FILES, read=mine.read) as editor,
+    ):
+        session = await other.open(tmp_path)
+        await editor.call("session/resume", sessionId=session, cwd=str(tmp_path))
+        await editor.prompt(session, "hi")
+        assert (told(agent), theirs.read_params) == ("mine", [])
+
+
+async def test_a_command_whose_editor_goes_is_not_run_again_and_the_model_knows(tmp_path: Path) -> None:
+    agent, shell = calls(("bash", {"command": "make"}), rules=(Rule("bash", "allow"),)), Shell("half", None)
+    async with running(agent) as daemon:
+        async with editing(daemon, capabilities=TERMINAL, **shell.serves) as editor:
+            session = await editor.open(tmp_path)
+            prompt = asyncio.create_task(editor.prompt(session, "hi"))
+            await editor.until(lambda: shell.commands)
+            await editor.channel.close()
+            with pytest.raises(ConnectionError):
+                await prompt
+        async with asyncio.timeout(PATIENCE):
+            await daemon.runs.wait((await daemon.runs.list(session=session))[0].head.run)
+        assert told(agent).startswith("Outcome unknown")
+        assert len(shell.commands) == 1
