@@ -48,8 +48,8 @@ class MongoJournal:
     def watch_all(self, listener: RunListener) -> Callable[[], None]:
         """Tell `listener` of each run that any process makes from now on; call the result to stop.
 
-        Only where processes work together: who works alone knows what it makes. After a long silence of the server, it
-        may hear of a run once more.
+        Only where processes work together: who works alone knows what it makes. It may hear of a run that was made a
+        moment before, and, after a long silence of the server, of one that it has heard of.
 
         Raises:
             ConfigError: this process works alone.

@@ -97,13 +97,15 @@ class MongoNews:
     async def close_gaps(self, firsts: Mapping[str, int]) -> None:
         """Let listeners hear what others appended before these records of ours, by run, which are about to be told.
 
-        It takes one more question to the store. When that does not answer, they hear all of it later.
+        Only if there is anything does it ask the store. When that does not answer, they hear it later, with ours.
         """
         try:
             async with asyncio.timeout(_GAP):
+                await self.placed()
                 for run, first in firsts.items():
-                    if self.listeners.heard(run) < first - 1:
-                        await self._read(run)
+                    self.listeners.begin(run, first)
+                    if (place := self.listeners.heard(run)) < first - 1:
+                        self.listeners.hear(run, await self._records.after(run, place, _PAGE))
         except (StorageError, TimeoutError) as error:
             logger.debug("listeners have to wait for what others appended: %s", error)
 
@@ -161,6 +163,8 @@ class MongoNews:
     async def _read(self, run: str) -> bool:
         """Let listeners hear what the store has; whether it had anything."""
         records = await self._records.after(run, self.listeners.heard(run), _PAGE)
+        if run in self._own:
+            return True  # we append there by now, and that is told first to who has heard nothing yet
         self.listeners.hear(run, records)
         if records:
             self._missed_since.pop(run, None)

@@ -64,15 +64,21 @@ class SharedListeners:
         self.has_new.set()
         return lambda: self._remove(ear)
 
+    def begin(self, run: str, first: int) -> None:
+        """Let all who have heard nothing yet hear of this record of ours: they may have come while it was made."""
+        for ear in self._of(run):
+            ear.begin_at(first)
+
     def tell(self, records: Sequence[Record]) -> None:
         """Hand on what an append of this process came to; who has not heard all before it hears it later."""
         if not self._ears:
             return
         for run, news in by_run(records).items():
-            for ear in self._of(run):
-                ear.begin_at(news[0].position)
+            self.begin(run, news[0].position)
             self.hear(run, news)
-            self.note(run, news[-1].position)
+            if run in self._ears:
+                self._lengths[run] = max(news[-1].position, self._lengths.get(run, 0))
+                self._look(run)
 
     def note(self, run: str, length: int) -> None:
         """Know that there are so many records."""
