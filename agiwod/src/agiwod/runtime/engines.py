@@ -16,7 +16,8 @@ from agiwo.schema.record import RunHead
 class Surroundings:
     """What an engine has from its daemon. `on_storage` and `on_run` are told as `EmbeddedEngine` says.
 
-    `bus` brings what is streamed to readers at other daemons; an engine that keeps its runs to itself needs none.
+    An engine that shares its runs with other daemons tells `on_other` of those that they take on, and has what is
+    streamed brought to readers there by `bus`.
     """
 
     journal: Journal
@@ -25,6 +26,7 @@ class Surroundings:
     secrets: Mapping[str, str]
     on_storage: Callable[[str | None], None]
     on_run: Callable[[RunHead], None]
+    on_other: Callable[[RunHead], None]
     bus: DeltaBus
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
@@ -36,6 +36,7 @@ from agiwo.engine.temporal.lane import SessionLane
 from agiwo.engine.temporal.names import ANSWER, SESSION, lane_of
 from agiwo.engine.temporal.place import TemporalPlace, translated
 from agiwo.engine.temporal.records import Records
+from agiwo.engine.temporal.roll import Roll
 from agiwo.engine.temporal.run import AgentRun
 from agiwo.engine.temporal.worlds import World, enter, leave
 from agiwo.errors import Conflict, CursorExpired, NotFound, StorageError
@@ -58,12 +59,20 @@ _PAGE = 500
 log = logging.getLogger(__name__)
 
 
+@runtime_checkable
+class _TellsOfRuns(Protocol):
+    """A journal that tells of the runs that others make, as a shared one does."""
+
+    def watch_all(self, listener: Callable[[RunHead], None]) -> Callable[[], None]: ...
+
+
 class TemporalEngine:
     """Runs programs as workflows. What it acknowledged is in the journal, which all processes of the queue share.
 
     The parameters are otherwise as in `EmbeddedEngine`; `max_concurrent` bounds the steps at work in this process. It
     is connected by `recover`, and takes nothing before. What its steps stream, and readers here see, goes over `bus`;
-    without one, within this process.
+    without one, within this process. `on_other` is called with each run that another process takes on, if the journal
+    tells of them.
     """
 
     def __init__(
@@ -79,12 +88,14 @@ class TemporalEngine:
         on_run: Callable[[RunHead], None] = lambda head: None,
         pool_of: Callable[[RunSpec], asyncio.Semaphore | None] = lambda spec: None,
         bus: DeltaBus | None = None,
+        on_other: Callable[[RunHead], None] = lambda head: None,
     ) -> None:
         self.journal, self.pool_of = journal, pool_of
         self.storage = Storage(journal, on_storage)
         self.place, self._programs = place, programs
         self._clock, self._redactor = clock or SystemClock(), Redactor(secrets)
-        self._tell_run = on_run
+        self._roll = Roll(on_run, on_other)
+        self._unwatch: Callable[[], None] = lambda: None
         self._max_concurrent = max_concurrent
         self._bus = bus or LocalBus()
         self._feeds, self._pasts, self._ends = Feeds(journal, self._bus), Pasts(journal), Ends()
@@ -124,9 +135,11 @@ class TemporalEngine:
         spec = self._births.without_secrets(spec)
         await self._line_up(id, spec.session)
         batch, session = await self._births.new(id, spec)
+        self._roll.expect(id)
         try:
             await self.storage.append_now(*session, batch, *changes)
         except Conflict:
+            self._roll.withdraw(id)
             if await self.journal.run(id):
                 return await self.events(id)
             await self._forget(id)
@@ -136,7 +149,7 @@ class TemporalEngine:
         assert batch.create
         head = replace(batch.create, head=1)
         cursor = Cursor(await self._feeds.of(head), self.journal, self._clock.now)
-        self._tell_run(head)
+        self._roll.take_on(head)
         return cursor
 
     async def _line_up(self, run: str, session: str) -> None:
@@ -310,8 +323,10 @@ class TemporalEngine:
             default_heartbeat_throttle_interval=timedelta(seconds=1),
         )
         self._working = asyncio.create_task(self._worker.run(), name="temporal worker")
+        if isinstance(self.journal, _TellsOfRuns):
+            self._unwatch = self.journal.watch_all(self._roll.hear_of)
         for head in await self._unfinished():
-            self._tell_run(head)
+            self._roll.take_on(head)
         return []
 
     async def _unfinished(self) -> list[RunHead]:
@@ -337,6 +352,7 @@ class TemporalEngine:
 
     async def close(self) -> None:
         """Work on nothing any more; the other processes of the queue go on with it."""
+        self._unwatch()
         for ending in self._endings:
             ending.give_up()
         self._tasks.cancel()
