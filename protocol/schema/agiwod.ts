@@ -1,13 +1,13 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:01dc6d0b7fafc6b909e00d6da1172643d489f77287a7aa55f85425b02139c718
+// sha256:ba50fcc4d2e85b942a00eb4c7f9070509c2bcc907dba66d8b42095892a2ce905
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. */
 export interface Agent {
   agentId: string;
   description: string;
   model: string;
-  tools?: Array<string>;
-  skills?: Array<string>;
+  tools: Array<string>;
+  skills: Array<string>;
   source: string;
   maxSteps?: number;
   systemPrompt?: string;
@@ -139,7 +139,7 @@ export interface ApprovalSubject {
 /** A run that is followed from now on; or `error`, why it is not. */
 export interface Attached {
   runId: string;
-  headSeq?: number;
+  headSeq: number;
   status?: "queued" | "running" | "waiting" | "sleeping" | "suspended" | "completed" | "failed" | "cancelled";
   error?: ErrorObject;
 }
@@ -180,10 +180,10 @@ export interface Client {
   title?: string;
   version?: string;
   connectedAt: string;
-  runs?: Array<string>;
+  runs: Array<string>;
   pid?: number;
   uid?: number;
-  lag?: number;
+  lag: number;
 }
 
 /** What the client can be asked. An absent capability is an unsupported one. */
@@ -259,7 +259,7 @@ export interface DaemonConfig {
   state: "ok" | "failed";
   readAt: string;
   error?: string;
-  afterRestart?: Array<string>;
+  afterRestart: Array<string>;
 }
 
 /** How long runs may go on at most; without it the daemon's own setting counts. */
@@ -305,16 +305,16 @@ export interface DaemonOpenRpc {
 
 /** How many unfinished runs stand where. */
 export interface DaemonRunCounts {
-  queued?: number;
-  running?: number;
-  waiting?: number;
-  sleeping?: number;
-  suspended?: number;
+  queued: number;
+  running: number;
+  waiting: number;
+  sleeping: number;
+  suspended: number;
 }
 
 /** The daemon as it stands. */
 export interface DaemonStatus {
-  running?: boolean;
+  running: boolean;
   state: "ready" | "draining" | "degraded";
   id: string;
   pid: number;
@@ -393,7 +393,7 @@ export interface InitializeResult {
   connectionId: string;
   capabilities: Record<string, unknown>;
   limits: Limits;
-  attached?: Array<Attached>;
+  attached: Array<Attached>;
   workspace?: Workplace;
 }
 
@@ -425,7 +425,7 @@ export interface Limits {
 /** A page of servers by name, and what was left out. */
 export interface McpListResult {
   servers: Array<McpServer>;
-  skipped?: Array<McpSkipped>;
+  skipped: Array<McpSkipped>;
   nextCursor?: string;
 }
 
@@ -516,7 +516,7 @@ export interface PeeringNoticed {
   event: string;
   data: Record<string, unknown>;
   at: string;
-  stands?: boolean;
+  stands: boolean;
 }
 
 /** An item was begun, or is told to a peer that comes late; readers get it after the event `after`. */
@@ -527,7 +527,7 @@ export interface PeeringOpened {
   data: Record<string, unknown>;
   attempt: number;
   at: string;
-  after?: number;
+  after: number;
 }
 
 /** A piece of an item's stream, and of which kind it is. */
@@ -648,7 +648,7 @@ export interface RunChildSpawned {
   sessionId: string;
 }
 
-/** The run ended with an answer. */
+/** The run ended with an answer, which is empty if it had no words. */
 export interface RunCompleted {
   response: string;
   output?: unknown;
@@ -665,7 +665,7 @@ export interface RunEvent {
   at: string;
   type: string;
   itemId?: string;
-  data?: Record<string, unknown>;
+  data: Record<string, unknown>;
 }
 
 /** A page of a run's durable events. */
@@ -794,7 +794,7 @@ export interface RunStartResult {
   sessionId: string;
   status: "queued" | "running" | "waiting" | "sleeping" | "suspended" | "completed" | "failed" | "cancelled";
   headSeq: number;
-  deduplicated?: boolean;
+  deduplicated: boolean;
   toolsLeftOut?: Array<string>;
 }
 
@@ -845,7 +845,7 @@ export interface SchedulerCron {
   overlap: "skip" | "queue";
   nextAt?: string;
   last?: SchedulerFiring;
-  fired?: number;
+  fired: number;
   createdAt: string;
   runId: string;
 }
@@ -868,7 +868,7 @@ export interface SchedulerFiring {
   stateId?: string;
   runId?: string;
   late?: number;
-  skipped?: boolean;
+  skipped: boolean;
   error?: string;
 }
 
@@ -905,20 +905,20 @@ export interface SchedulerState {
   agentId: string;
   sessionId: string;
   parentStateId?: string;
-  depth?: number;
-  persistent?: boolean;
+  depth: number;
+  persistent: boolean;
   status: "pending" | "running" | "sleeping" | "completed" | "failed" | "cancelled";
-  closing?: boolean;
+  closing: boolean;
   runId: string;
   runStatus: "queued" | "running" | "waiting" | "sleeping" | "suspended" | "completed" | "failed" | "cancelled";
   task: string;
-  queued?: number;
+  queued: number;
   wake?: SchedulerWake;
-  wakeCount?: number;
+  wakeCount: number;
   result?: string;
-  tokens?: number;
+  tokens: number;
   costUsd?: number;
-  elapsedMs?: number;
+  elapsedMs: number;
   createdAt: string;
   updatedAt: string;
 }
@@ -943,7 +943,7 @@ export interface SchedulerSubmitResult {
   stateId: string;
   sessionId: string;
   runId: string;
-  deduplicated?: boolean;
+  deduplicated: boolean;
 }
 
 /** What a persistent agent is to do next; its tasks are done one after the other. */
@@ -962,7 +962,7 @@ export interface SchedulerTreeParams {
 /** The states, each before those below it and these in the order in which they were started. `omitted`: there are more than `limit`, and those that are missing were started last. */
 export interface SchedulerTreeResult {
   states: Array<SchedulerState>;
-  omitted?: boolean;
+  omitted: boolean;
 }
 
 /** Which task to wait for: without `taskId`, the one that was submitted last. `timeoutMs`: how long to wait at most; then the answer is -32008, and the task goes on. With a `progressToken` the client is told by `$/progress` what the task says meanwhile. */
@@ -976,9 +976,9 @@ export interface SchedulerWaitParams {
 /** What a sleeping agent waits for: `all` or `any` of these states to end, a time, a period, or its next task. `ended` are those of `states` that have ended. `wakeAt` is when a timer or a period wakes it, `timeoutAt` when it is woken whatever has ended by then. */
 export interface SchedulerWake {
   type: "waitset" | "timer" | "periodic" | "task";
-  mode?: "all" | "any";
-  states?: Array<string>;
-  ended?: Array<string>;
+  mode: "all" | "any";
+  states: Array<string>;
+  ended: Array<string>;
   wakeAt?: string;
   timeoutAt?: string;
 }
@@ -1074,7 +1074,7 @@ export interface Skill {
   path: string;
   source: "bundled" | "user" | "project" | "configured";
   version: string;
-  diagnostics?: Array<SkillDiagnostic>;
+  diagnostics: Array<SkillDiagnostic>;
 }
 
 /** A skill with its text, and the files that belong to it, relative to its directory. */
@@ -1084,12 +1084,12 @@ export interface SkillDetail {
   path: string;
   source: "bundled" | "user" | "project" | "configured";
   version: string;
-  diagnostics?: Array<SkillDiagnostic>;
+  diagnostics: Array<SkillDiagnostic>;
   body: string;
-  resources?: Array<string>;
+  resources: Array<string>;
   license?: string;
   compatibility?: string;
-  metadata?: Record<string, string>;
+  metadata: Record<string, string>;
 }
 
 /** What is to be said of a `SKILL.md`, and of which line of it. */
@@ -1102,7 +1102,7 @@ export interface SkillDiagnostic {
 /** A page of skills by name, and what was left out. */
 export interface SkillListResult {
   skills: Array<Skill>;
-  skipped?: Array<SkillSkipped>;
+  skipped: Array<SkillSkipped>;
   nextCursor?: string;
 }
 
@@ -1140,7 +1140,7 @@ export interface SkillValidateResult {
 export interface SkillValidated {
   path: string;
   name?: string;
-  diagnostics?: Array<SkillDiagnostic>;
+  diagnostics: Array<SkillDiagnostic>;
 }
 
 /** One line of a plan. */
@@ -1203,7 +1203,7 @@ export interface ToolInvokeParams {
 /** A page of tools, and what is wrong with others. */
 export interface ToolListResult {
   tools: Array<Tool>;
-  faults?: Array<ToolFault>;
+  faults: Array<ToolFault>;
   nextCursor?: string;
 }
 
@@ -1221,7 +1221,7 @@ export interface ToolOutput {
   content?: unknown;
   contentForUser?: unknown;
   value?: unknown;
-  isError?: boolean;
+  isError: boolean;
 }
 
 /** What a run and those below it did, in sum. Tokens and cost are those of the model calls. */
@@ -1304,12 +1304,12 @@ export interface TraceSpan {
 
 /** Tokens, and what they cost. Cached tokens are part of the input, reasoning tokens of the output. */
 export interface Usage {
-  inputTokens?: number;
-  outputTokens?: number;
-  cachedTokens?: number;
-  reasoningTokens?: number;
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  reasoningTokens: number;
   costUsd?: number;
-  costBasis?: "known" | "estimated" | "lowerBound";
+  costBasis: "known" | "estimated" | "lowerBound";
 }
 
 /** What was said to the agent. */

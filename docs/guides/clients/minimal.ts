@@ -88,7 +88,7 @@ async function main(socket: string, agent: string, question: string): Promise<vo
     client.tell("initialized", {});
     const run = await client.ask("run/start", { agent, input: question });
     const completed = await ended;
-    const tokens = completed && (completed.usage.inputTokens ?? 0) + (completed.usage.outputTokens ?? 0);
+    const tokens = completed && completed.usage.inputTokens + completed.usage.outputTokens;
     console.log(`\n${run.runId} by ${hello.serverInfo.name}: ${tokens ?? "no"} tokens`);
   } finally {
     client.close();

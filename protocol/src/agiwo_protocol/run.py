@@ -273,7 +273,7 @@ class Retrying(Wire):
 
 
 class Completed(Wire):
-    """The run ended with an answer."""
+    """The run ended with an answer, which is empty if it had no words."""
 
     response: str
     output: Any = None

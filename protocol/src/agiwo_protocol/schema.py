@@ -1,6 +1,7 @@
 """The catalog as JSON Schema and as OpenRPC, and the hash by which two sides know that they mean the same."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final, cast, get_args
@@ -15,6 +16,8 @@ from agiwo_protocol.contract import ClientMethod, Event, Method, Wire
 from agiwo_protocol.version import PROTOCOL_VERSION
 
 Json = dict[str, Any]
+
+_REFERENCE: Final = re.compile(r'"#/\$defs/(\w+)"')
 
 _PLAIN: Final = (connection, contract, item)
 """Modules whose shapes need no resource before their name."""
@@ -47,6 +50,10 @@ def shapes() -> Mapping[str, Json]:
     found: dict[str, Json] = {}
     for key, shape in bundle["$defs"].items():
         found[names[key]] = {**_told_apart(_renamed(shape, names)), "title": names[key]}
+    by_clients = _said_by_clients(found)
+    for model in models:
+        if (name := published_name(model)) not in by_clients:
+            found[name] = {**found[name], **_always_there(model)}
     found["Item"] = {"title": "Item", "description": "A completed item.", "oneOf": _item_refs()}
     return dict(sorted(found.items()))
 
@@ -139,6 +146,27 @@ def _models() -> Iterator[type[Wire]]:
 def _item_refs() -> list[Json]:
     union = get_args(item.Item)[0]
     return [reference(model) for model in get_args(union)]
+
+
+def _said_by_clients(found: Mapping[str, Json]) -> set[str]:
+    """The shapes of what clients send, and of what is in those."""
+    models = [method.params for method in METHODS.values()]
+    models += [method.result for method in CLIENT_METHODS.values()]
+    models += [event.params for event in EVENTS.values() if event.sender == "client"]
+    names, waiting = set[str](), [published_name(model) for model in models]
+    while waiting:
+        name = waiting.pop()
+        if name not in names:
+            names.add(name)
+            waiting += _REFERENCE.findall(orjson.dumps(found[name]).decode())
+    return names
+
+
+def _always_there(model: type[Wire]) -> Json:
+    """The members of what only a daemon sends that are there: it leaves out what is none, and no other default."""
+    fields = model.model_fields.items()
+    there = [field.alias or name for name, field in fields if field.get_default(call_default_factory=True) is not None]
+    return {"required": there} if there else {}
 
 
 def _method(method: Method[Any, Any]) -> Json:

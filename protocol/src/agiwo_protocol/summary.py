@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:01dc6d0b7fafc6b909e00d6da1172643d489f77287a7aa55f85425b02139c718"
+SCHEMA_HASH: Final = "sha256:ba50fcc4d2e85b942a00eb4c7f9070509c2bcc907dba66d8b42095892a2ce905"
 
 CAPABILITIES: Final = (
     "agent",

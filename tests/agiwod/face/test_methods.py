@@ -66,6 +66,12 @@ async def test_a_run_is_started_read_and_waited_for() -> None:
         assert stream.durable == durable
 
 
+async def test_an_answer_without_words_is_an_empty_one() -> None:
+    async with running(scripted("mute", {"text": ""})) as daemon, calling(daemon) as caller:
+        stream = await caller.read(await caller.start("mute"))
+        assert stream.frames[-1]["data"]["response"] == ""
+
+
 async def test_input_in_parts_reaches_the_run_as_it_was_said() -> None:
     parts = [{"type": "text", "text": "what is it?"}, {"type": "image", "url": "https://example.org/a.png"}]
     async with running() as daemon, calling(daemon) as caller:

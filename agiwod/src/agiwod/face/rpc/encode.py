@@ -8,7 +8,7 @@ from typing import Any
 from agiwo.engine.approvals import Resolution
 from agiwo.mcp.state import ServerState
 from agiwo.schema.approval import Approval as OpenApproval
-from agiwo.schema.event import Event
+from agiwo.schema.event import RUN_COMPLETED, Event
 from agiwo.schema.record import Record
 from agiwo.schema.record import Session as EngineSession
 from agiwo.schema.run import RunStatus, Usage
@@ -101,7 +101,8 @@ def run_event(event: Event) -> dict[str, Any]:
         params["after"] = event.after
     if event.item is not None:
         params["itemId"] = event.item
-    params["data"] = event.data
+    is_silent = event.type == RUN_COMPLETED and event.data.get("response") is None
+    params["data"] = {**event.data, "response": ""} if is_silent else event.data
     return params
 
 
