@@ -153,12 +153,11 @@ async def test_a_client_of_the_newer_era_hears_of_the_changes_that_it_asked_for(
             write_skill(tmp_path, "review", "Look three times.")
             await daemon.skills.reload()
             daemon.events.publish("agent", "agent/changed", {"added": ["new"], "removed": []})
-            heard: set[Any] = set()
+            lists = {PromptsListChanged(), ResourcesListChanged(), ToolsListChanged()}
+            wanted: set[Any] = {*lists, ResourceUpdated("skill://review")}
             async with asyncio.timeout(PATIENCE):
-                while len(heard) < 4:
-                    heard.add(await anext(changes))
-            assert heard >= {PromptsListChanged(), ResourcesListChanged(), ToolsListChanged()}
-            assert ResourceUpdated("skill://review") in heard
+                while wanted:  # the run, which is watched too, may end before that or not
+                    wanted.discard(await anext(changes))
 
 
 async def test_somebody_who_was_too_slow_is_told_that_everything_may_have_changed() -> None:
