@@ -12,6 +12,7 @@ from agiwo.llm.price import Price
 from agiwo.skill.manager import SkillManager
 from agiwo.testing import ScriptedModel
 from agiwo_protocol.errors import RpcError
+from agiwod.runtime.models import KnownModel, Models
 from daemon_lab import KeptJournal, LiveModel, calling, running, scripted
 from mcp_lab import asking
 from skill_lab import write_skill
@@ -313,3 +314,46 @@ async def test_how_full_a_conversation_is_and_what_it_has_cost_is_told_where_tha
             (100, 32_000, 0.0001),
             (100, 32_000, 0.0002),
         ]
+
+
+async def test_another_model_can_be_chosen_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text('{"turns": [{"text": "I am the other."}], "repeat": true}')
+    other = f"scripted:{tmp_path / 'other.json'}"
+    known = [KnownModel(other, "scripted", "other"), KnownModel("openai:x", "openai", "x", False, "set OPENAI_API_KEY")]
+    async with running() as daemon, editing(daemon) as editor:
+        daemon.models = Models(lambda: known, lambda: None)
+        made = await editor.call("session/new", cwd=str(tmp_path), mcpServers=[])
+        session, [_, option] = made["sessionId"], made["configOptions"]
+        own = option["currentValue"]
+        assert [each["value"] for each in option["options"]] == [own, other]
+        await editor.call("session/set_config_option", sessionId=session, configId="model", value=other)
+        await editor.prompt(session, "hi")
+        assert editor.text() == "I am the other."
+        with pytest.raises(RpcError, match="no such choice"):
+            await editor.call("session/set_config_option", sessionId=session, configId="model", value="openai:x")
+        async with editing(daemon) as again:
+            opened = await load(again, session, tmp_path)
+            assert opened["configOptions"][1]["currentValue"] == other
+            await again.call("session/set_config_option", sessionId=session, configId="model", value=own)
+            await again.prompt(session, "hi")
+            assert again.text().endswith("hello world")
+
+
+async def test_a_session_whose_agent_is_there_no_more_goes_on_with_the_default_one(tmp_path: Path) -> None:
+    journal = KeptJournal()
+    async with running(*one_and_two(), journal=journal) as daemon, editing(daemon, agent="one") as editor:
+        session = await editor.open(tmp_path)
+        await editor.prompt(session, "hi")
+    async with running(journal=journal) as daemon, editing(daemon) as editor:
+        assert (await load(editor, session, tmp_path))["modes"]["currentModeId"] == "echo"
+        await editor.prompt(session, "hi")
+        assert editor.text() == "I am one.hello world"
+
+
+async def test_that_a_run_of_others_has_failed_is_told(tmp_path: Path) -> None:
+    agent = scripted("echo", {"error": {"kind": "auth", "message": "the key is wrong"}})
+    async with running(agent) as daemon, editing(daemon) as editor, calling(daemon) as native:
+        session = await editor.open(tmp_path)
+        await native.read(await native.start(sessionId=session))
+        await editor.until(editor.text)
+        assert "the key is wrong" in editor.text()

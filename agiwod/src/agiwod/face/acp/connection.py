@@ -17,6 +17,7 @@ from agiwod.face.acp.errors import ResourceNotFound
 from agiwod.face.acp.permissions import Permissions
 from agiwod.face.acp.session import OpenSession
 from agiwod.face.acp.shapes import Capabilities, InitializeParams
+from agiwod.runtime.agents import Agents
 from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.events import DaemonEvent
@@ -91,6 +92,11 @@ class Connection:
                 lag=lambda: self.fanout.lag,
             )
         )
+
+    async def agents_at(self, cwd: str) -> Agents:
+        """The agents of a directory: those of the trusted project that it lies in, else everybody's."""
+        project = (await self.daemon.projects.at(cwd)).project
+        return project.agents if project else self.daemon.agents
 
     def session(self, id: str) -> OpenSession:
         """The session of that id.

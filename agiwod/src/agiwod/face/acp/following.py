@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from agiwo.engine.cursor import Cursor
-from agiwo.schema.event import APPROVAL_REQUESTED, Event
+from agiwo.schema.event import APPROVAL_REQUESTED, RUN_FAILED, Event
 from agiwo.schema.run import TERMINAL, RunStatus
 
 from agiwod.face.acp.updates import Updates
@@ -87,6 +87,8 @@ class Following:
         is_root = event.run in self.roots
         if not (is_asked_here and event.item == f"{event.run}.input"):
             self._updates.take(event, is_below=not is_root)
+        if event.type == RUN_FAILED and is_root and not is_asked_here:
+            self._updates.fail(event)
         if event.type == APPROVAL_REQUESTED:
             self._connection.permissions.ask(self._session, event)
         until, reached = self._reached.get(event.run, (0, None))

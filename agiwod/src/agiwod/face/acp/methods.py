@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from agiwo.mcp import McpServer
+from agiwo.schema.record import Session
 from agiwo.schema.run import TERMINAL, RunStatus
 from agiwo_protocol.contract import Wire, read_params
 from agiwo_protocol.errors import InvalidParams, InvalidRequest, MethodNotFound
@@ -72,8 +73,7 @@ async def _authenticate(connection: Connection, params: Wire) -> Json:
 
 async def _new(connection: Connection, params: shapes.NewParams) -> Reply:
     cwd = _directory(params.cwd)
-    project = (await connection.daemon.projects.at(cwd)).project
-    agents = project.agents if project else connection.daemon.agents
+    agents = await connection.agents_at(cwd)
     agent = connection.agent or agents.default
     if agent is None:
         names = ", ".join(each.agent.id for each in agents.list())
@@ -101,8 +101,8 @@ async def _open_again(
     if (session := connection.sessions.get(stored.id)) is not None:
         await session.move(cwd, servers)
     else:
-        agent = stored.meta.get("agent") or stored.agent
-        session = connection.open(stored.id, cwd, agent, stored.meta.get("model"), servers)
+        agent, model = await _last_chosen(connection, stored, cwd)
+        session = connection.open(stored.id, cwd, agent, model, servers)
     try:
         await catch_up(session.following)
         answer = await session.chosen.told()
@@ -112,13 +112,22 @@ async def _open_again(
     return Reply(answer, lambda: connection.opened(session))
 
 
+async def _last_chosen(connection: Connection, stored: Session, cwd: str) -> tuple[str, str | None]:
+    """The agent and the model that a session goes on with: those that were chosen there, if the agent is there."""
+    agents = await connection.agents_at(cwd)
+    agent = stored.meta.get("agent") or stored.agent
+    if any(each.agent.id == agent for each in agents.list()):
+        return agent, stored.meta.get("model")
+    return connection.agent or agents.default or agent, None
+
+
 async def _fork(connection: Connection, params: shapes.OpenParams) -> Reply:
     cwd, daemon = _directory(params.cwd), connection.daemon
-    project, servers = (await daemon.projects.at(cwd)).project, _servers(connection, params, cwd)
+    servers = _servers(connection, params, cwd)
     stored = await daemon.sessions.get(params.session_id)
-    agent, model = stored.meta.get("agent") or stored.agent, stored.meta.get("model")
+    agent, model = await _last_chosen(connection, stored, cwd)
     if stored.head is None:
-        agents = project.agents if project else None
+        agents = await connection.agents_at(cwd)
         made = await daemon.sessions.create(agent, meta={**stored.meta, "cwd": cwd}, agents=agents)
     else:
         head = await daemon.runs.head(stored.head.run)

@@ -87,9 +87,8 @@ class OpenSession:
         return self._connection.see_to(work)
 
     async def agents(self) -> Agents:
-        """The agents that it can be done with: everybody's, or those of the trusted project that it works in."""
-        project = (await self._daemon.projects.at(self.cwd)).project
-        return project.agents if project else self._daemon.agents
+        """The agents that it can be done with."""
+        return await self._connection.agents_at(self.cwd)
 
     async def _ready(self) -> None:
         project = (await self._daemon.projects.at(self.cwd)).project

@@ -121,6 +121,11 @@ class Updates:
             self._complete_message(_CHUNKS[kind], item, data.get("text"))
             self._count(data.get("usage"))
 
+    def fail(self, event: Event) -> None:
+        """Tell that a run has failed whose prompt is answered elsewhere."""
+        error: Mapping[str, Any] = event.data.get("error") or {}
+        self._chunk("agent_message_chunk", f"{event.run}.error", f"[failed: {error.get('message', '')}]")
+
     def _complete_message(self, update: str, item: str, text: Any) -> None:
         told = self._messages.pop(item, None) or _Message()
         if isinstance(text, str):
