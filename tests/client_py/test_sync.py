@@ -137,15 +137,19 @@ def test_a_client_that_is_closed_says_so(home: Path) -> None:
         client.ping()
 
 
+def threads_of_clients() -> int:
+    return sum(thread.name == "agiwo-client" for thread in threading.enumerate())
+
+
 def test_a_client_that_nobody_has_any_more_ends_its_thread(home: Path) -> None:
-    before = threading.active_count()
+    before = threads_of_clients()
     client_of(home).ping()
     gc.collect()
-    assert threading.active_count() == before
+    assert threads_of_clients() == before
 
 
 def test_without_a_daemon_the_command_that_starts_one_is_named(tmp_path: Path) -> None:
-    before = threading.active_count()
+    before = threads_of_clients()
     with pytest.raises(DaemonNotFound, match=rf"start one with `AGIWOD_HOME={tmp_path} agiwod start`"):
         client_of(tmp_path)
-    assert threading.active_count() == before
+    assert threads_of_clients() == before
