@@ -234,6 +234,7 @@ async def test_a_listener_hears_what_other_processes_append_as_it_stands_in_the_
         journal.watch("r", public)
         journal.watch("r", all_of_it, internal=True)
         journal.watch("q", elsewhere)
+        assert [record.key for record in await journal.load("r")] == ["before"]
         large = noted("large", {"many": ["ü" * 100_000] * 10, "one": "y" * 200_000})
         await other.append(Batch("r", (noted("a"), hidden("h"), large)))
         await other.append(Batch("r", (hidden("i"), noted("b"))))
@@ -265,6 +266,7 @@ async def test_listeners_in_every_process_hear_all_that_four_append_at_once_in_o
     async with another(database) as other:
         journal.watch("r", here)
         other.watch("r", there)
+        assert await journal.load("r") == await other.load("r") == []
         async with writing(database, "c", 20), writing(database, "d", 20):
             for number in range(20):
                 mine, theirs = Batch("r", (noted(f"a{number}"),)), Batch("r", (noted(f"b{number}"),))
@@ -301,6 +303,7 @@ async def test_a_run_is_heard_from_its_first_record_on_whoever_makes_it(
     made: asyncio.Queue[RunHead] = asyncio.Queue()
     stop = journal.watch_all(made.put_nowait)
     journal.watch("new", heard)
+    assert await journal.run("new") is None
     async with another(database) as other:
         head = RunHead("new", "s", "agent", RunStatus.QUEUED, 5.0, 5.0)
         await other.append(Batch("new", (noted("a"), noted("b")), create=head))
@@ -344,6 +347,7 @@ async def test_a_stream_that_breaks_or_cannot_go_on_where_it_was_leaves_nothing_
     heard, made = Hearing(), list[str]()
     async with another(database, uri=f"{database['uri']}?appName=broken") as other:
         other.watch("r", heard)
+        assert await other.load("r") == []
         other.watch_all(lambda head: made.append(head.run))
         await journal.append(Batch("r", (noted("before"),)))
         await heard.until(1)
@@ -404,6 +408,7 @@ async def test_a_run_that_was_forgotten_is_no_longer_read_for_who_listens_to_it(
         await other.append(Batch("r", (noted("a"),), status=RunStatus.COMPLETED))
         assert await other.forget(["s"], 10.0) == 1
         journal.watch("q", other_heard)
+        assert await journal.run("q") is None
         await other.append(Batch("q", (noted("b"),), create=replace(HEAD, run="q")))
         await other_heard.until(1)
 

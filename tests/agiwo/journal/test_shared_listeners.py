@@ -109,7 +109,7 @@ HAPPENINGS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(story=st.lists(st.tuples(st.sampled_from(HAPPENINGS), st.integers(1, 3)), min_size=25, max_size=50))
 def test_everybody_hears_everything_once_and_in_order_from_about_when_they_began_to_listen(
     story: list[tuple[Callable[[World, int], None], int]],

@@ -9,7 +9,7 @@ from typing import Final
 from agiwo.errors import StorageError
 from agiwo.journal.listeners import call
 from agiwo.journal.mongo_records import MongoRecords
-from agiwo.journal.mongo_server import MongoServer, end_task
+from agiwo.journal.mongo_server import MongoServer, begin_task, end_task
 from agiwo.journal.mongo_stream import MongoStream
 from agiwo.journal.shared_listeners import SharedListeners
 from agiwo.schema.record import RunHead
@@ -25,6 +25,9 @@ _DELETED: Final = 5.0
 
 _GAP: Final = 1.0
 """Seconds for which an append waits for what others appended before it."""
+
+_CONNECTIONS: Final = 3
+"""Connections beside that of the stream which are there from the beginning."""
 
 _OVERLAP: Final = 60.0
 """Seconds by which the clocks of two machines may differ."""
@@ -58,7 +61,9 @@ class MongoNews:
         """Hear of all that is appended from now on, until `close`."""
         await self._stream.open()
         works = {"stream": self._stream.listen, "places": self._place_on, "reading": self._read_on}
-        self._work = [asyncio.create_task(work(), name=f"news: {name}") for name, work in works.items()]
+        self._work = [begin_task(work(), f"news: {name}") for name, work in works.items()]
+        # Who begins to listen is to have its place at once, and does not wait for a connection to be made for that.
+        await asyncio.gather(*(self._records.lengths(()) for _ in range(_CONNECTIONS)))
 
     async def close(self) -> None:
         """Hear no more. Harmless when nothing was opened."""

@@ -13,7 +13,7 @@ import platformdirs
 from agiwo import ids
 from agiwo.errors import StorageError
 from agiwo.journal.lease import Lease
-from agiwo.journal.mongo_server import Document, MongoServer, end_task
+from agiwo.journal.mongo_server import Document, MongoServer, begin_task, end_task
 
 _BEAT: Final = 5.0
 """Seconds between signs of life."""
@@ -55,7 +55,7 @@ class MongoOwner:
         """Let the others know of us, from now on until `release`."""
         with self._server.translated():
             await self._owners.update_one({"_id": self._id}, self._sign(), upsert=True)
-        self._beating = asyncio.create_task(self._beat(), name="signs of life")
+        self._beating = begin_task(self._beat(), "signs of life")
 
     async def touch(self, session: Any, commit: str) -> None:
         """Say, inside a transaction, that this commit is ours."""

@@ -144,14 +144,19 @@ class MongoServer:
         await self._client.close()
 
 
+def begin_task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """A task that asks the server things until `end_task`; when it fails before, the log says so at once."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_report)
+    return task
+
+
 async def end_task(task: asyncio.Task[Any]) -> None:
     """Cancel a task that asks the server things, and return when it has ended."""
     # The driver loses a cancellation that comes while it waits for an answer, so it may have to be said again.
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=_AGAIN)
-    if not task.cancelled() and (error := task.exception()):
-        logger.error("the task %s failed", task.get_name(), exc_info=error)
 
 
 def place_of(uri: str) -> str:
@@ -160,6 +165,11 @@ def place_of(uri: str) -> str:
     # The last "@" first: a password that should have been quoted may have a "/" in it.
     hosts = rest.rpartition("@")[2].partition("/")[0].partition("?")[0]
     return f"{scheme}{colon}{hosts}"
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("the task %r failed", task.get_name(), exc_info=error)
 
 
 def _said(error: Exception) -> str:
