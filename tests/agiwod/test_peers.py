@@ -14,11 +14,12 @@ from agiwo.engine.local_bus import Listening
 from agiwo.engine.mirror import Mirror
 from agiwo.engine.outlet import Excerpt
 from agiwo.errors import StorageError
+from agiwo_client.errors import DaemonNotFound
 from agiwo_protocol.paths import Paths, locate
 from agiwod.face.door import Door
 from agiwod.face.lock import Lock
 from agiwod.peers.links import Links
-from agiwod.peers.neighbour import Neighbour, seen_from, this_machine
+from agiwod.peers.neighbour import Neighbour, Way, seen_from, this_machine
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.exchange import Exchange
 from daemon_lab import PATIENCE, running
@@ -36,6 +37,14 @@ class Village:
 
     there: dict[str, Neighbour] = field(default_factory=dict[str, Neighbour])
     is_closed: bool = False
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, count: int) -> None:
+        """Return once so many are there."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.there) < count:
+                self.came.clear()
+                await self.came.wait()
 
 
 @dataclass
@@ -49,6 +58,7 @@ class OwnRegister:
         if self.village.is_closed:
             raise StorageError("closed")
         self.village.there[self.own.id] = self.own
+        self.village.came.set()
         return [each for each in self.village.there.values() if each.id != self.own.id]
 
     async def leave(self) -> None:
@@ -342,11 +352,42 @@ async def test_who_listens_everywhere_is_reached_where_the_server_sees_it(tcp: s
     assert seen_from(tcp, other) == seen
 
 
+async def way_to(neighbour: Neighbour, folder: Path) -> str:
+    """Where one gets to, or why not."""
+    way = Way(neighbour, folder / "token")
+    try:
+        assert await way.connect() is None, "nobody listens"
+    except DaemonNotFound as error:
+        return str(error)
+    return str(way)
+
+
 async def test_a_daemon_of_another_machine_is_reached_over_tcp_alone(tmp_path: Path) -> None:
-    (tmp_path / "s").touch()
-    here = Neighbour("daemon_1", this_machine(), str(tmp_path / "s"), "127.0.0.1:1")
-    assert str(here.address(tmp_path)) == str(tmp_path / "s")
-    assert str(replace(here, machine="elsewhere").address(tmp_path)) == "127.0.0.1:1"
-    assert str(replace(here, socket=str(tmp_path / "gone")).address(tmp_path)) == "127.0.0.1:1"
-    assert replace(here, machine="elsewhere", tcp=None).address(tmp_path) is None
-    assert replace(here, machine="elsewhere", tcp="nonsense").address(tmp_path) is None
+    socket = tmp_path / "s"
+    here = Neighbour("daemon_1", this_machine(), str(socket), "127.0.0.1:1")
+    assert await way_to(here, tmp_path) == "127.0.0.1:1"
+    assert await way_to(replace(here, tcp=None), tmp_path) == str(socket)
+    socket.touch()
+    assert await way_to(here, tmp_path) == str(socket)
+    elsewhere = replace(here, machine="elsewhere")
+    assert await way_to(elsewhere, tmp_path) == "127.0.0.1:1"
+    assert await way_to(replace(elsewhere, tcp=None), tmp_path) == (
+        "the daemon daemon_1 is on another machine, and has no [serve] tcp"
+    )
+    assert "is no HOST:PORT" in await way_to(replace(elsewhere, tcp="nonsense"), tmp_path)
+
+
+async def test_a_daemon_that_is_known_before_it_listens_is_heard_once_it_does(tmp_path: Path) -> None:
+    village, socket = Village(), tmp_path / "one.sock"
+    async with (
+        running() as one,
+        running() as other,
+        serving_at(tmp_path / "two.sock", Door(other).converse) as second,
+        linked(one, village, socket, locate(tmp_path)),
+        linked(other, village, second, locate(tmp_path)),
+    ):
+        reader = Reader(other)
+        Worker(one).say("m", "early")
+        await village.until(2)
+        async with serving_at(socket, Door(one).converse):
+            await reader.sees(m="early")

@@ -12,7 +12,7 @@ from agiwo_client.service import Service
 from agiwo_protocol.paths import Paths
 
 from agiwod.peers.link import Link
-from agiwod.peers.neighbour import Neighbour
+from agiwod.peers.neighbour import Neighbour, Way
 from agiwod.runtime.exchange import Exchange
 
 BEAT: Final = 5.0
@@ -75,13 +75,7 @@ class Links:
             self._links[new] = tasks.create_task(self._join(new), name=f"peer {new.id}")
 
     async def _join(self, other: Neighbour) -> None:
-        address = other.address(self._paths.token_file)
-        if address is None:
-            log.warning(
-                "a peer has no [serve] tcp to be reached at; its deltas are missed here", extra={"peer": other.id}
-            )
-            return
-        door = self._doors[other] = self._door(address)
+        door = self._doors[other] = self._door(Way(other, self._paths.token_file))
         try:
             await Link(self._exchange, door, other.id).run()
         except Exception:  # the border: whatever one peer says, the links to the others stay

@@ -8,6 +8,8 @@ from typing import Final
 
 from agiwo.errors import ConfigError
 from agiwo_client.address import Address, UnixAddress, read_address
+from agiwo_client.errors import DaemonNotFound
+from agiwo_protocol.channel import StreamChannel
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -21,16 +23,44 @@ class Neighbour:
     socket: str | None = None
     tcp: str | None = None
 
-    def address(self, token_file: Path) -> Address | None:
-        """Where to reach it from here; None when there is no way. The token for TCP is that of our own file."""
-        if self.socket and self.machine == this_machine() and os.path.exists(self.socket):
-            return UnixAddress(Path(self.socket))
-        if self.tcp is None:
-            return None
+
+class Way:
+    """The address of a neighbour, looked for anew whenever one wants to get there: it may just be about to listen.
+
+    On its own machine that is its socket, else its TCP port, where the token is that of our own file.
+    """
+
+    def __init__(self, neighbour: Neighbour, token_file: Path) -> None:
+        self._neighbour, self._token_file = neighbour, token_file
+        self._found: Address | None = None
+
+    def __str__(self) -> str:
+        return str(self._found or self._neighbour.tcp or self._neighbour.socket)
+
+    async def connect(self) -> StreamChannel | None:
+        """As `Address.connect`."""
+        self._found = self._look()
+        return await self._found.connect()
+
+    def token(self) -> str | None:
+        """As `Address.token`."""
+        return self._found.token() if self._found else None
+
+    def advice(self, home: Path | None) -> str:
+        """As `Address.advice`."""
+        return "it is looked for again"
+
+    def _look(self) -> Address:
+        there = self._neighbour
+        is_here = there.socket is not None and there.machine == this_machine()
+        if there.socket is not None and is_here and (there.tcp is None or os.path.exists(there.socket)):
+            return UnixAddress(Path(there.socket))
+        if there.tcp is None:
+            raise DaemonNotFound(f"the daemon {there.id} is on another machine, and has no [serve] tcp")
         try:
-            return read_address(self.tcp, None, token_file)
-        except ValueError:
-            return None
+            return read_address(there.tcp, None, self._token_file)
+        except ValueError as error:
+            raise DaemonNotFound(f"the daemon {there.id} cannot be found: {error}") from None
 
 
 def this_machine() -> str:
