@@ -75,7 +75,7 @@ class Line:
             body = await (self._line() if self._style == "newline" else self._framed())
         except (ConnectionError, asyncio.IncompleteReadError):
             return None
-        except ValueError as error:
+        except (ValueError, asyncio.LimitOverrunError) as error:
             raise NoMessage(f"it is longer than {_LIMIT} bytes, or ill-framed: {error}") from None
         if not body:
             return None

@@ -10,7 +10,8 @@ class RunEvents:
     """A reader of a run from a seq on."""
 
     def __init__(self, run: str, after: int = 0) -> None:
-        self.run, self.seq, self.is_over = run, after, False
+        self.run, self.is_over = run, False
+        self.seq: int = after
         self._types: list[str] = []
         self._offsets: dict[tuple[str, int], int] = {}
         self._done: set[str] = set()
