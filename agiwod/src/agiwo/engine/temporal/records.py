@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from agiwo.durable import Programs
 from agiwo.engine.blobs import is_long, spilled
@@ -47,7 +47,9 @@ class Records:
         records = await self._journal.load(run)
         head = await self._journal.run(run)
         if head is None or not records:
-            raise ApplicationError(f"no run {run!r}", "run", run, type="NotFound")
+            # It is usual, so no log should tell of it: the workflow is there before its run is recorded.
+            benign = ApplicationErrorCategory.BENIGN
+            raise ApplicationError(f"no run {run!r}", "run", run, type="NotFound", category=benign)
         above = await self._above(head)
         return encode({"head": head, "records": told(records), "above": above})
 
