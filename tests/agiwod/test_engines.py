@@ -4,7 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from agiwo.errors import ConfigError
+from agiwo.clock import SystemClock
+from agiwo.engine.temporal.keeping import JournalPayloads
+from agiwo.engine.temporal.place import TemporalPlace
+from agiwo.errors import ConfigError, StorageError
+from agiwo.journal.memory import MemoryJournal
 from agiwod.engines import check_engine, engine_of, temporal_options
 from agiwod.rehearsal import rehearse
 from agiwod.runtime.engines import embedded
@@ -60,3 +64,12 @@ def test_temporal_is_refused_when_a_certificate_cannot_be_read(tmp_path: Path) -
 
     with pytest.raises(ConfigError, match=r"gone\.pem cannot be read: No such file or directory"):
         engine_of(settings)
+
+
+@pytest.mark.anyio
+@pytest.mark.temporal
+async def test_a_server_that_is_not_there_is_told_in_plain_words() -> None:
+    with pytest.raises(StorageError) as refused:
+        await TemporalPlace("127.0.0.1:9").connected(JournalPayloads(MemoryJournal(), SystemClock()))
+
+    assert str(refused.value) == "Temporal's server at 127.0.0.1:9 cannot be reached: Connection refused"

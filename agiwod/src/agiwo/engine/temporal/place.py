@@ -1,5 +1,6 @@
 """Where Temporal's server is, and how a process is connected with it. Works on nothing."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,7 +40,13 @@ class TemporalPlace:
                 data_converter=converter,
             )
         except (RPCError, RuntimeError) as error:
-            raise StorageError(f"Temporal's server at {self.address} cannot be reached: {error}") from error
+            raise StorageError(f"Temporal's server at {self.address} cannot be reached: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """What a person can do something with; the library tells it in the middle of its own structures."""
+    causes = re.findall(r'message: "([^"]+)"', str(error))
+    return causes[-1] if causes else str(error)
 
 
 @contextmanager
