@@ -108,16 +108,19 @@ class EmbeddedEngine:
         """
         return (await self.start(spec, run=run)).run
 
-    async def start(self, spec: RunSpec, *, run: str | None = None, changes: Sequence[StateChange] = ()) -> Cursor:
+    async def start(
+        self, spec: RunSpec, *, run: str | None = None, changes: Sequence[StateChange] = (), is_new: bool = False
+    ) -> Cursor:
         """Submit a run, and read it from its first moment on: however fast it is, this reader gets every delta.
 
-        A new run is recorded together with `changes`, or not at all.
+        A new run is recorded together with `changes`, or not at all. Who knows that there is no run of that id, as it
+        `is_new`, spares looking for one.
 
         Raises:
             StorageError: the store refuses writes; nothing was accepted.
             Conflict: the engine was closed meanwhile, or a state is of another version than expected.
         """
-        return await self._intake.start(spec, run, changes)
+        return await self._intake.start(spec, run, changes, is_new=is_new)
 
     async def _spawn(self, execution: Execution, operation: Operation, spec: RunSpec) -> None:
         child = await self._intake.spawning.spawn(execution, operation, spec)

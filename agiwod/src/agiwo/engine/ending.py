@@ -69,6 +69,8 @@ class Ending:
         Raises:
             NotFound: no such run.
         """
+        if not self._ends.of(self._run):
+            await asyncio.sleep(0)  # who has just seen the end may come before its driver, which notes it in this turn
         if known := self._ends.of(self._run):
             self._head, self._last = known
             self._settle()

@@ -49,10 +49,12 @@ class Intake:
 
     # Runs that are submitted
 
-    async def start(self, spec: RunSpec, run: str | None, changes: Sequence[StateChange]) -> Cursor:
+    async def start(
+        self, spec: RunSpec, run: str | None, changes: Sequence[StateChange], *, is_new: bool = False
+    ) -> Cursor:
         """As `EmbeddedEngine.start`."""
         id = run or ids.fresh("run")
-        if run and await self._journal.run(run):
+        if run and not is_new and await self._journal.run(run):
             return await self._read(run)
         submit = self._submits[id] = self._tasks.start(self._submit(id, spec, changes), f"{id} submit")
         submit.add_done_callback(lambda done: self._submits.pop(id, None))

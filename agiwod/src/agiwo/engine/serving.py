@@ -24,7 +24,9 @@ class ServingEngine(Engine, Protocol):
     branching: Branching
     pool_of: Callable[[RunSpec], asyncio.Semaphore | None]
 
-    async def start(self, spec: RunSpec, *, run: str | None = None, changes: Sequence[StateChange] = ()) -> Cursor:
+    async def start(
+        self, spec: RunSpec, *, run: str | None = None, changes: Sequence[StateChange] = (), is_new: bool = False
+    ) -> Cursor:
         """Submit a run, and read it from its first moment on."""
         ...
 

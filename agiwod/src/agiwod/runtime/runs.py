@@ -151,7 +151,8 @@ class Runs:
             spec = replace(spec, plan={**spec.plan, MODEL: ask.model})
         if bind and run:
             bind(run)
-        return await self._engine.start(spec, run=run), tuple(tool.name for tool in ask.hosted if tool.name in own)
+        cursor = await self._engine.start(spec, run=run, is_new=True)
+        return cursor, tuple(tool.name for tool in ask.hosted if tool.name in own)
 
     async def head(self, run: str) -> RunHead:
         """Where the run stands, without what it costs to look into its events.

@@ -119,10 +119,12 @@ class TemporalEngine:
         """As `EmbeddedEngine.submit`."""
         return (await self.start(spec, run=run)).run
 
-    async def start(self, spec: RunSpec, *, run: str | None = None, changes: Sequence[StateChange] = ()) -> Cursor:
+    async def start(
+        self, spec: RunSpec, *, run: str | None = None, changes: Sequence[StateChange] = (), is_new: bool = False
+    ) -> Cursor:
         """As `EmbeddedEngine.start`."""
         id = run or ids.fresh("run")
-        if run and await self.journal.run(run):
+        if run and not is_new and await self.journal.run(run):
             return await self.events(run)
         submit = self._tasks.start(self._submit(id, spec, changes), f"{id} submit")
         await asyncio.wait({submit})
