@@ -6,7 +6,8 @@ Both are asked by the same client, which writes and reads lines; its own CPU is 
 of the daemon, which runs an agent with the scripted model for each call and keeps the run in SQLite. The bare server is
 mcp's low-level one over its own stdio, with as much in its answer. `run` is the same run asked for in our own protocol,
 so that what is above it is what MCP costs. They take turns in every round, in both eras of the protocol; what is judged
-is the ratio. A test it is not: other processes share the machine.
+is the ratio of calls one after the other, and below it stands what one of sixteen at once costs. A test it is not:
+other processes share the machine.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any
 import orjson
 
 TARGET = 1.3
+TOGETHER = 16
 TICKS = os.sysconf("SC_CLK_TCK")
 
 BARE = """
@@ -55,6 +57,7 @@ MODERN = {
     "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "0"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+CALL = {"name": "echo", "arguments": {"input": "hi"}}
 HANDSHAKE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "0"}}
 
 
@@ -72,7 +75,13 @@ class Server:
         self.process.stdin.flush()
 
     def ask(self, id: int, method: str, params: dict[str, Any]) -> Any:
+        self.begin(id, method, params)
+        return self.read()
+
+    def begin(self, id: int, method: str, params: dict[str, Any]) -> None:
         self.send({"id": id, "method": method, "params": {**params, **({"_meta": MODERN} if self.is_modern else {})}})
+
+    def read(self) -> Any:
         assert self.process.stdout
         return orjson.loads(self.process.stdout.readline())["result"]
 
@@ -88,9 +97,17 @@ class Server:
             assert self.answer(number + 1) == "hello world"
         return 1000 * (sum(map(spent, self.pids)) - before) / times
 
+    def call_together(self, times: int) -> float:
+        """Milliseconds of CPU that one call takes when so many are always asked for together."""
+        before = sum(map(spent, self.pids))
+        for number in range(times):
+            self.begin(number + 1, "tools/call", CALL)
+            if (number + 1) % TOGETHER == 0:
+                assert all(self.read()["structuredContent"]["response"] == "hello world" for _ in range(TOGETHER))
+        return 1000 * (sum(map(spent, self.pids)) - before) / times
+
     def answer(self, id: int) -> str:
-        told = self.ask(id, "tools/call", {"name": "echo", "arguments": {"input": "hi"}})
-        return told["structuredContent"]["response"]
+        return self.ask(id, "tools/call", CALL)["structuredContent"]["response"]
 
 
 class Native(Server):
@@ -164,10 +181,14 @@ def main() -> None:
                 server.greet()
                 server.call(50)
             rounds = [[server.call(given.calls) for server in three] for _ in range(given.rounds)]
+            times = given.calls // TOGETHER * TOGETHER
+            together = [[server.call_together(times) for server in three[:2]] for _ in range(given.rounds)]
         ours, bare, run = (statistics.median(values) for values in zip(*rounds, strict=True))
         ratio = statistics.median(each[0] / each[1] for each in rounds)
         above = statistics.median((each[0] - each[2]) / each[1] for each in rounds)
         print(f"{era:12} {ours:9.2f} ms {bare:7.2f} ms {ratio:7.2f} {run:7.2f} ms {above:11.2f}")
+        ours, bare = (statistics.median(values) for values in zip(*together, strict=True))
+        print(f"{f'  {TOGETHER} at once':12} {ours:9.2f} ms {bare:7.2f} ms {ours / bare:7.2f}")
 
 
 if __name__ == "__main__":
