@@ -12,6 +12,8 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
+from agiwo.engine.temporal.names import run_of
+
 ABOVE: Final = 128 * 1024
 """Bytes above which a payload goes by reference. Temporal takes 2 MB at most, and 50 MB for a whole history."""
 
@@ -39,7 +41,7 @@ class ByReference(PayloadCodec, WithSerializationContext):
     def with_context(self, context: SerializationContext) -> Self:
         """The same for the payloads of one run."""
         if isinstance(context, WorkflowSerializationContext | ActivitySerializationContext):
-            return type(self)(self._store, context.workflow_id or "")
+            return type(self)(self._store, run_of(context.workflow_id or ""))
         return self
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:

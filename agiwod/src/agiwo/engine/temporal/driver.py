@@ -28,7 +28,7 @@ from agiwo.engine.start import spec_in, start_run
 from agiwo.engine.stopwatch import Stopwatch
 from agiwo.engine.temporal.clock import WorkflowClock
 from agiwo.engine.temporal.coding import decode, encode, head_from, heard
-from agiwo.engine.temporal.names import RUN
+from agiwo.engine.temporal.names import RUN, workflow_of
 from agiwo.engine.temporal.outside import Log, Store, ask
 from agiwo.engine.temporal.step import Steps
 from agiwo.engine.temporal.worlds import program_of
@@ -171,7 +171,10 @@ class RunDriver:
 
     async def _admit(self, batch: Batch, spec: RunSpec) -> None:
         child = self._children[batch.run] = await workflow.start_child_workflow(
-            RUN, args=[batch.run, True], id=batch.run, parent_close_policy=ParentClosePolicy.ABANDON
+            RUN,
+            args=[batch.run, True],
+            id=workflow_of(workflow.info().task_queue, batch.run),
+            parent_close_policy=ParentClosePolicy.ABANDON,
         )
         self._keep(self._follow(batch.run, child))
 

@@ -22,7 +22,7 @@ from agiwo.engine.pasts import Pasts
 from agiwo.engine.redact import Redactor
 from agiwo.engine.storage import Storage
 from agiwo.engine.temporal.coding import decode, encode
-from agiwo.engine.temporal.names import ANSWER, AWAIT_END, BEAT, EFFECT
+from agiwo.engine.temporal.names import ANSWER, AWAIT_END, BEAT, EFFECT, workflow_of
 from agiwo.engine.temporal.scope import ActivityScope
 from agiwo.errors import EffectFailed
 from agiwo.schema.event import RUN_RESUMED, NewEvent
@@ -106,7 +106,7 @@ class Effects:
         return scope
 
     def _asking(self, run: str) -> Callable[[str, Sequence[Any]], Awaitable[Any]]:
-        handle: Any = self._client.get_workflow_handle(run)
+        handle: Any = self._client.get_workflow_handle(workflow_of(activity.info().task_queue, run))
 
         async def ask(name: str, args: Sequence[Any]) -> Any:
             return await handle.execute_update(name, args=args, rpc_timeout=ANSWER)

@@ -33,7 +33,7 @@ from agiwo.engine.temporal.coding import encode
 from agiwo.engine.temporal.effects import Effects
 from agiwo.engine.temporal.keeping import JournalPayloads
 from agiwo.engine.temporal.lane import SessionLane
-from agiwo.engine.temporal.names import ANSWER, SESSION, lane_of
+from agiwo.engine.temporal.names import ANSWER, SESSION, lane_of, workflow_of
 from agiwo.engine.temporal.place import TemporalPlace, translated
 from agiwo.engine.temporal.records import Records
 from agiwo.engine.temporal.roll import Roll
@@ -113,6 +113,9 @@ class TemporalEngine:
             raise StorageError(f"not connected with Temporal's server at {self.place.address} yet")
         return self._connected
 
+    def _workflow(self, run: str) -> Any:
+        return self._client.get_workflow_handle(workflow_of(self.place.queue, run))
+
     # Asking for runs
 
     async def submit(self, spec: RunSpec, *, run: str | None = None) -> str:
@@ -159,7 +162,7 @@ class TemporalEngine:
             await self._client.start_workflow(
                 SESSION,
                 args=[[]],
-                id=lane_of(session),
+                id=lane_of(self.place.queue, session),
                 task_queue=self.place.queue,
                 start_signal="enter",
                 start_signal_args=[run],
@@ -170,7 +173,7 @@ class TemporalEngine:
     async def _forget(self, run: str) -> None:
         """End a workflow whose run was refused; otherwise it would wait, and its session with it."""
         with suppress(RPCError):
-            await self._client.get_workflow_handle(run).terminate("its run was refused", rpc_timeout=ANSWER)
+            await self._workflow(run).terminate("its run was refused", rpc_timeout=ANSWER)
 
     # Talking to runs
 
@@ -217,7 +220,7 @@ class TemporalEngine:
             Conflict: the run has ended, or refuses.
             StorageError: Temporal's server cannot be asked.
         """
-        handle: Any = self._client.get_workflow_handle(run)
+        handle = self._workflow(run)
         with translated(run):
             async with asyncio.timeout(_STARTING):
                 while True:
@@ -345,7 +348,7 @@ class TemporalEngine:
         if head is None or head.status != RunStatus.SUSPENDED:
             return False
         with translated(run):
-            await self._client.get_workflow_handle(run).signal("resume", rpc_timeout=ANSWER)
+            await self._workflow(run).signal("resume", rpc_timeout=ANSWER)
         return True
 
     def learn_secrets(self, secrets: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
-from agiwo.engine.temporal.names import AWAIT_END, ENDLESS, HEARTBEAT, RUN, SESSION
+from agiwo.engine.temporal.names import AWAIT_END, ENDLESS, HEARTBEAT, RUN, SESSION, workflow_of
 
 
 @workflow.defn(name=SESSION, sandboxed=False)
@@ -41,7 +41,7 @@ class SessionLane:
         self._line.append(run)
         try:
             self._children[run] = await workflow.start_child_workflow(
-                RUN, args=[run, False], id=run, parent_close_policy=ParentClosePolicy.ABANDON
+                RUN, args=[run, False], id=_workflow_of(run), parent_close_policy=ParentClosePolicy.ABANDON
             )
         except WorkflowAlreadyStartedError:
             self._children[run] = None
@@ -50,7 +50,7 @@ class SessionLane:
         """Give a run its turn, and return when it is over, however it ended."""
         child = self._children[run]
         try:
-            await workflow.get_external_workflow_handle(run).signal("go")
+            await workflow.get_external_workflow_handle(_workflow_of(run)).signal("go")
             if child:
                 await child
             else:
@@ -59,3 +59,7 @@ class SessionLane:
                 )
         except (ChildWorkflowError, ApplicationError) as error:
             workflow.logger.warning("run %s gave up its turn: %s", run, error)
+
+
+def _workflow_of(run: str) -> str:
+    return workflow_of(workflow.info().task_queue, run)

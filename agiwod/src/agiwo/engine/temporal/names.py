@@ -27,6 +27,19 @@ ANSWER: Final = timedelta(seconds=30)
 """What a client waits for Temporal's server."""
 
 
-def lane_of(session: str) -> str:
+# A namespace may have several queues, each with a journal of its own: what one calls its run is none of the others'.
+
+
+def workflow_of(queue: str, run: str) -> str:
+    """The id of a run's workflow."""
+    return f"{queue}/{run}"
+
+
+def run_of(workflow: str) -> str:
+    """The run whose workflow this is; of another workflow, something that is no run."""
+    return workflow.rpartition("/")[2]
+
+
+def lane_of(queue: str, session: str) -> str:
     """The id of the workflow in which a session's runs wait for their turn."""
-    return f"session/{session}"
+    return f"{queue}/session/{session}"
