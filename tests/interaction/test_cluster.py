@@ -28,6 +28,18 @@ approvals = [{{ tool = "calculator", action = "ask" }}]
 """
 TURNS = [{"toolCalls": [{"name": "calculator", "arguments": {"expression": "6*7"}}]}, {"text": "It is 42."}]
 
+BUILDER = """
+[agents.builder]
+model = "scripted:{folder}/builder.json"
+tools = ["bash"]
+approvals = [{{ tool = "bash", action = "allow" }}]
+"""
+BUILD = "echo $PPID >> {folder}/built; exec tail --pid=$PPID -f /dev/null"
+"""Says who runs it, and ends with him."""
+
+LOOK = 0.05
+"""Seconds between two looks at a file."""
+
 RUNS = 6
 """Which daemon works on a run is Temporal's choice; of so many, some are worked on where they are not read."""
 
@@ -58,11 +70,16 @@ async def cluster(folder: Path, settings: str, monkeypatch: pytest.MonkeyPatch) 
     async with AsyncExitStack() as living:
         daemons: list[LiveDaemon] = []
         (folder / "asker.json").write_text(json.dumps({"turns": TURNS}))
+        built = [{"name": "bash", "arguments": {"command": BUILD.format(folder=folder)}}]
+        turns = [{"toolCalls": built}, {"text": "Nobody knows whether it is built."}]
+        (folder / "builder.json").write_text(json.dumps({"turns": turns}))
         for home in (folder / "a", folder / "b"):
             home.mkdir()
             daemon = LiveDaemon(home, AGENTS)
             config = home / "config.toml"
-            agents = config.read_text().replace("scripted:", f"scripted:{folder / 'a'}/") + ASKER.format(folder=folder)
+            agents = config.read_text().replace("scripted:", f"scripted:{folder / 'a'}/") + (ASKER + BUILDER).format(
+                folder=folder
+            )
             config.write_text(agents + settings)
             await daemon.start()
             living.push_async_callback(ended, daemon)
@@ -139,6 +156,42 @@ async def test_a_daemon_that_is_killed_takes_nothing_with_it_and_no_stream_has_a
             assert stream.response == "word " * 40
             assert stream.durable.count("run/completed") == 1
         await line.close()
+
+
+async def test_what_must_not_run_twice_does_not_when_its_daemon_is_killed(
+    tmp_path: Path, servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster(tmp_path, servers, monkeypatch) as daemons:
+        line = await Line.open(daemons[0].home)
+        run = (await line.ask("run/start", agent="builder", input="hi", attach=False))["result"]["runId"]
+        await line.close()
+        began = await builders(tmp_path / "built")
+        (worker,) = [each for each in daemons if each.process.pid in ancestry(began[0])]
+        (other,) = [each for each in daemons if each is not worker]
+        worker.process.kill()
+        line = await Line.open(other.home)
+        assert (await line.ask("run/wait", runId=run))["result"]["response"] == "Nobody knows whether it is built."
+        events = (await line.ask("run/events", runId=run))["result"]["events"]
+        assert "unknown" in str([each for each in events if each["data"].get("kind") == "toolCall"])
+        assert await builders(tmp_path / "built") == began
+        await line.close()
+
+
+async def builders(file: Path) -> list[int]:
+    """Who has begun to build, as soon as somebody has."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if file.exists() and (said := file.read_text().split()):
+                return list(map(int, said))
+            await asyncio.sleep(LOOK)
+
+
+def ancestry(pid: int) -> list[int]:
+    """A process and those above it."""
+    found = [pid]
+    while found[-1] > 1 and (stat := Path(f"/proc/{found[-1]}/stat")).exists():
+        found.append(int(stat.read_text().rpartition(")")[2].split()[1]))
+    return found
 
 
 async def test_a_session_goes_on_at_another_daemon(
