@@ -181,9 +181,13 @@ async def builders(file: Path) -> list[int]:
     """Who has begun to build, as soon as somebody has."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            if file.exists() and (said := file.read_text().split()):
-                return list(map(int, said))
+            if pids := noted(file):
+                return pids
             await asyncio.sleep(LOOK)
+
+
+def noted(file: Path) -> list[int]:
+    return list(map(int, file.read_text().split())) if file.exists() else []
 
 
 def ancestry(pid: int) -> list[int]:
