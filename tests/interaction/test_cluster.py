@@ -28,6 +28,17 @@ approvals = [{{ tool = "calculator", action = "ask" }}]
 """
 TURNS = [{"toolCalls": [{"name": "calculator", "arguments": {"expression": "6*7"}}]}, {"text": "It is 42."}]
 
+BOSS = """
+[agents.boss]
+model = "scripted:{folder}/boss.json"
+"""
+SPAWNS = [{"name": "spawn_agent", "arguments": {"task": "a part", "agent": "quick", "child_id": id}} for id in "ab"]
+BOSS_TURNS = [
+    {"toolCalls": SPAWNS},
+    {"toolCalls": [{"name": "sleep_and_wait", "arguments": {"wake_type": "waitset"}}]},
+    {"text": "Both are done."},
+]
+
 BUILDER = """
 [agents.builder]
 model = "scripted:{folder}/builder.json"
@@ -70,6 +81,7 @@ async def cluster(folder: Path, settings: str, monkeypatch: pytest.MonkeyPatch) 
     async with AsyncExitStack() as living:
         daemons: list[LiveDaemon] = []
         (folder / "asker.json").write_text(json.dumps({"turns": TURNS}))
+        (folder / "boss.json").write_text(json.dumps({"turns": BOSS_TURNS}))
         built = [{"name": "bash", "arguments": {"command": BUILD.format(folder=folder)}}]
         turns = [{"toolCalls": built}, {"text": "Nobody knows whether it is built."}]
         (folder / "builder.json").write_text(json.dumps({"turns": turns}))
@@ -77,9 +89,9 @@ async def cluster(folder: Path, settings: str, monkeypatch: pytest.MonkeyPatch) 
             home.mkdir()
             daemon = LiveDaemon(home, AGENTS)
             config = home / "config.toml"
-            agents = config.read_text().replace("scripted:", f"scripted:{folder / 'a'}/") + (ASKER + BUILDER).format(
-                folder=folder
-            )
+            agents = config.read_text().replace("scripted:", f"scripted:{folder / 'a'}/") + (
+                ASKER + BOSS + BUILDER
+            ).format(folder=folder)
             config.write_text(agents + settings)
             await daemon.start()
             living.push_async_callback(ended, daemon)
@@ -228,5 +240,24 @@ async def test_what_is_asked_for_at_one_daemon_may_be_allowed_at_the_other(
         answer = await there.ask("approval/respond", approvalId=approval["approvalId"], optionId="allow_once")
         assert "result" in answer, answer
         assert (await here.ask("run/wait", runId=run))["result"]["response"] == "It is 42."
+        await here.close()
+        await there.close()
+
+
+async def test_agents_that_sleep_on_others_are_seen_and_waited_for_at_any_daemon(
+    tmp_path: Path, servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster(tmp_path, servers, monkeypatch) as (one, other):
+        here, there = await Line.open(one.home), await Line.open(other.home)
+        await there.ask("event/subscribe", topics=["scheduler"])
+        state = (await here.ask("scheduler/submit", agent="boss", input="Do it."))["result"]["stateId"]
+        seen: set[tuple[str, str]] = set()
+        while (state, "completed") not in seen:
+            told = (await there.frame())["params"]["data"]
+            seen.add((told.get("stateId"), told.get("status")))
+        await there.ask("event/unsubscribe")
+        assert (await here.ask("scheduler/wait", stateId=state))["result"]["response"] == "Both are done."
+        tree = (await there.ask("scheduler/tree", stateId=state))["result"]["states"]
+        assert [each["status"] for each in tree] == ["completed"] * 3
         await here.close()
         await there.close()

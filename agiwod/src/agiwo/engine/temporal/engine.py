@@ -38,6 +38,7 @@ from agiwo.engine.temporal.place import TemporalPlace, translated
 from agiwo.engine.temporal.records import Records
 from agiwo.engine.temporal.roll import Roll
 from agiwo.engine.temporal.run import AgentRun
+from agiwo.engine.temporal.states import StatesOfRuns
 from agiwo.engine.temporal.worlds import World, enter, leave
 from agiwo.errors import Conflict, CursorExpired, NotFound, StorageError
 from agiwo.journal.base import Journal
@@ -94,14 +95,15 @@ class TemporalEngine:
         self.storage = Storage(journal, on_storage)
         self.place, self._programs = place, programs
         self._clock, self._redactor = clock or SystemClock(), Redactor(secrets)
-        self._roll = Roll(on_run, on_other)
+        self._tasks = Tasks()
+        self._states = StatesOfRuns(journal, self._tasks)
+        self._roll = Roll(self._states.and_tell(on_run), self._states.and_tell(on_other))
         self._unwatch: Callable[[], None] = lambda: None
         self._max_concurrent = max_concurrent
         self._bus = bus or LocalBus()
         self._feeds, self._pasts, self._ends = Feeds(journal, self._bus), Pasts(journal), Ends()
         self._births = Births(journal, programs, self._clock, self._redactor)
         self.branching = Branching(journal, self, self._clock)
-        self._tasks = Tasks()
         self._endings: set[Ending] = set()
         self._connected: Client | None = None
         self._worker: Worker | None = None
@@ -141,6 +143,7 @@ class TemporalEngine:
         await self._line_up(id, spec.session)
         batch, session = await self._births.new(id, spec)
         self._roll.expect(id)
+        self._states.note(id, spec.state)
         try:
             await self.storage.append_now(*session, batch, *changes)
         except Conflict:
@@ -265,8 +268,8 @@ class TemporalEngine:
         return head
 
     def state_of(self, run: str) -> str | None:
-        """None: what state a run works for is in its records."""
-        return None
+        """The state that a run works for which was heard of here."""
+        return self._states.of(run)
 
     def open_items(self, run: str) -> list[OpenItem]:
         """As `EmbeddedEngine.open_items`."""
