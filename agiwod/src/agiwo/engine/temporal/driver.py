@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ChildWorkflowError
+from temporalio.exceptions import ChildWorkflowError, FailureError
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 from agiwo.durable import SPEC, CancelScope, Effect, Outcome, StepScope
@@ -21,7 +21,7 @@ from agiwo.engine.feed import Feed
 from agiwo.engine.finish import OPEN, outcome_of, record_end, record_suspension
 from agiwo.engine.interruption import CANCEL, SHUTDOWN, TIMEOUT
 from agiwo.engine.mailbox import MAIL
-from agiwo.engine.operation import Operation
+from agiwo.engine.operation import SPAWN, Operation
 from agiwo.engine.redact import Redactor
 from agiwo.engine.spawning import Spawning
 from agiwo.engine.start import spec_in, start_run
@@ -32,9 +32,9 @@ from agiwo.engine.temporal.names import RUN, workflow_of
 from agiwo.engine.temporal.outside import Log, Store, ask
 from agiwo.engine.temporal.step import Steps
 from agiwo.engine.temporal.worlds import program_of
-from agiwo.errors import Conflict, NotFound
-from agiwo.schema.event import NewEvent
-from agiwo.schema.record import Batch, Entry
+from agiwo.errors import Conflict, NotFound, ReplayMismatch
+from agiwo.schema.event import CHILD_FINISHED, NewEvent
+from agiwo.schema.record import Batch, Entry, Record
 from agiwo.schema.run import RunSpec, RunStatus
 
 _FAREWELL = 2.0
@@ -86,8 +86,8 @@ class RunDriver:
         self.execution: Execution | None = None
         self._is_over = False
         self._clock = WorkflowClock()
-        self._log = Log(self.ends, lambda run: run in self._children)
-        self._children: dict[str, Child] = {}
+        self._log = Log(self.ends, lambda run: self._children.get(run) is not None)
+        self._children: dict[str, Child | None] = {}  # None is for one from before this workflow began anew
         self._above: list[tuple[str, str]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -117,6 +117,7 @@ class RunDriver:
         feed = Feed(self.run, head.head)
         store = Store(self._log)
         execution = RunExecution(head, spec, records, feed, store, self._clock, lambda _: slots, Redactor(), self)
+        self._children = dict.fromkeys(_going_below(records))
         self._steps = Steps(execution)
         births = Births(self._log, _Version(execution), self._clock, Redactor())
         self._spawning = Spawning(self._log, births, self._clock, lambda _: self._above, self._admit)
@@ -125,21 +126,39 @@ class RunDriver:
     async def _drive(self, execution: Execution) -> None:
         await workflow.wait_condition(lambda: self.is_free or execution.interruptions.is_cancelled)
         await self._until_possible(execution)
-        if execution.interruptions.is_cancelled:
-            stop = execution.interruptions.latest
-            outcome = Outcome(RunStatus.CANCELLED, reason=stop.reason if stop else None)
-        else:
-            outcome = await self._ran(execution)
+        outcome = None if execution.interruptions.is_cancelled else await self._ran(execution)
         execution.ending = True
-        await record_end(execution, outcome, tells_parent=execution.spec.parent is not None)
+        await record_end(execution, outcome or _cancelled(execution), tells_parent=execution.spec.parent is not None)
         execution.stopwatch.retire()
 
-    async def _ran(self, execution: Execution) -> Outcome:
+    async def _ran(self, execution: Execution) -> Outcome | None:
+        """How the loop ends the run; None for one that cannot go on, once it is cancelled."""
+        try:
+            return await self._looped(execution)
+        except ReplayMismatch as error:
+            await record_suspension(execution, str(error))
+            await workflow.wait_condition(lambda: execution.interruptions.is_cancelled)
+            return None
+
+    async def _looped(self, execution: Execution) -> Outcome:
         await execution.slot.take()
+        execution.is_rebuilt = workflow.info().continued_run_id is not None
         await start_run(execution, self._log, self._log)
-        execution.is_looping = True
+        execution.is_rebuilt, execution.is_looping = False, True
         context = RunContext(execution, self, self._steps)
-        return await outcome_of(execution.id, program_of(execution.spec).main(context))
+        loop = asyncio.create_task(outcome_of(execution.id, program_of(execution.spec).main(context)))
+        while not loop.done():
+            await workflow.wait_condition(lambda: loop.done() or self._steps.is_long)
+            if self._steps.is_long:
+                await self._begin_anew(execution)
+        return loop.result()
+
+    async def _begin_anew(self, execution: Execution) -> None:
+        """Leave a long history behind: all that the loop knows is in the journal, over which it is run again."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if execution.interruptions.latest is None:
+            workflow.continue_as_new(args=[self.run, True])
+        self._steps.go_on()
 
     async def _until_possible(self, execution: Execution) -> None:
         """Return when there is a program for the run, or it is to end. Until then it is suspended, and says why."""
@@ -166,7 +185,7 @@ class RunDriver:
         if child is None:
             return
         if stop := execution.interruptions.for_tree:
-            await self._children[child].signal("interrupt_below", args=[stop.cause, stop.reason, "tree"])
+            await self._tell_below(child, stop.cause, stop.reason, "tree")
         execution.conclude(operation)
 
     async def _admit(self, batch: Batch, spec: RunSpec) -> None:
@@ -305,7 +324,8 @@ class RunDriver:
                 execution.sum_up()
             await execution.stop(settled)
             return
-        await self._steps.stopped(_FAREWELL, [self._children[each] for each in below if cause == CANCEL])
+        ending = [child for each in below if cause == CANCEL and (child := self._children[each])]
+        await self._steps.stopped(_FAREWELL, ending)
         entries, late = execution.settle(list(execution.operations.values()))
         if late:
             await self._append(execution, Batch(self.run, tuple(entries)))
@@ -317,7 +337,7 @@ class RunDriver:
         self, execution: Execution, cause: str, scope: CancelScope, settled: Sequence[Operation]
     ) -> Sequence[str]:
         """Those below that are interrupted, too."""
-        going = [run for run, child in self._children.items() if not child.done()]
+        going = [run for run, child in self._children.items() if child is None or not child.done()]
         if scope == "tree":
             return going
         if cause == CANCEL:
@@ -328,7 +348,9 @@ class RunDriver:
 
     async def _tell_below(self, run: str, cause: str, reason: str, scope: CancelScope) -> None:
         below = "tree" if cause == CANCEL else scope
-        await self._children[run].signal("interrupt_below", args=[cause, reason, below])
+        handle = workflow.get_external_workflow_handle(workflow_of(workflow.info().task_queue, run))
+        with suppress(FailureError):  # it has ended meanwhile
+            await (self._children[run] or handle).signal("interrupt_below", args=[cause, reason, below])
 
     # What it needs for that
 
@@ -342,6 +364,17 @@ class RunDriver:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _cancelled(execution: Execution) -> Outcome:
+    stop = execution.interruptions.latest
+    return Outcome(RunStatus.CANCELLED, reason=stop.reason if stop else None)
+
+
+def _going_below(records: Sequence[Record]) -> list[str]:
+    """The children that a run had spawned and not heard the end of."""
+    ended = {record.data["runId"] for record in records if record.type == CHILD_FINISHED}
+    return [record.data["value"] for record in records if record.type == SPAWN and record.data["value"] not in ended]
 
 
 class _AtWork:

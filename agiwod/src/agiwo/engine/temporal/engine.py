@@ -115,7 +115,8 @@ class TemporalEngine:
             raise StorageError(f"not connected with Temporal's server at {self.place.address} yet")
         return self._connected
 
-    def _workflow(self, run: str) -> Any:
+    def workflow(self, run: str) -> Any:
+        """The `WorkflowHandle` of a run."""
         return self._client.get_workflow_handle(workflow_of(self.place.queue, run))
 
     # Asking for runs
@@ -176,7 +177,7 @@ class TemporalEngine:
     async def _forget(self, run: str) -> None:
         """End a workflow whose run was refused; otherwise it would wait, and its session with it."""
         with suppress(RPCError):
-            await self._workflow(run).terminate("its run was refused", rpc_timeout=ANSWER)
+            await self.workflow(run).terminate("its run was refused", rpc_timeout=ANSWER)
 
     # Talking to runs
 
@@ -223,7 +224,7 @@ class TemporalEngine:
             Conflict: the run has ended, or refuses.
             StorageError: Temporal's server cannot be asked.
         """
-        handle = self._workflow(run)
+        handle = self.workflow(run)
         with translated(run):
             async with asyncio.timeout(_STARTING):
                 while True:
@@ -351,7 +352,7 @@ class TemporalEngine:
         if head is None or head.status != RunStatus.SUSPENDED:
             return False
         with translated(run):
-            await self._workflow(run).signal("resume", rpc_timeout=ANSWER)
+            await self.workflow(run).signal("resume", rpc_timeout=ANSWER)
         return True
 
     def learn_secrets(self, secrets: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from agiwo.engine.ending import Ends
 from agiwo.engine.temporal.coding import (
@@ -45,13 +45,13 @@ async def ask(name: str, value: Any, again: RetryPolicy = _AGAIN, within: timede
             retry_policy=again,
             result_type=bytes,
         )
-    except ActivityError as error:
+    except FailureError as error:
         raise _as_raised(error) from None
     return decode(answer)
 
 
-def _as_raised(error: ActivityError) -> Exception:
-    cause = error.cause
+def _as_raised(error: FailureError) -> Exception:
+    cause = error.cause if isinstance(error, ActivityError) else error  # a local one fails without that around it
     if isinstance(cause, ApplicationError) and cause.type == "Conflict":
         return Conflict(cause.message)
     if isinstance(cause, ApplicationError) and cause.type == "NotFound":

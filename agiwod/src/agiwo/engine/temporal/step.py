@@ -35,6 +35,7 @@ class Steps:
         self._execution = execution
         self._going: dict[str, ActivityHandle[bytes]] = {}
         self._attempts: dict[str, int] = {}
+        self.is_long = False
 
     def is_under_way(self, key: str) -> bool:
         """Whether a worker has this step."""
@@ -52,6 +53,7 @@ class Steps:
         Raises:
             EffectFailed: it failed; or it must not run twice, and its worker was lost.
         """
+        await self._leave_behind(key)
         execution = self._execution
         base = execution.keyed.get(BASE)
         call = {
@@ -78,6 +80,18 @@ class Steps:
         finally:
             self._going.pop(key, None)
         return await self._result(key, done)
+
+    async def _leave_behind(self, key: str) -> None:
+        """Wait, before a step that is alone, when the history has become long: the workflow is to begin anew."""
+        execution = self._execution
+        is_alone = list(execution.operations) == [key] and execution.interruptions.latest is None
+        if is_alone and workflow.info().is_continue_as_new_suggested():
+            self.is_long = True
+            await workflow.wait_condition(lambda: not self.is_long)
+
+    def go_on(self) -> None:
+        """Let the step be done after all."""
+        self.is_long = False
 
     async def _result(self, key: str, done: Any) -> StepResult:
         self._execution.attempt += done["attempts"]
