@@ -1,9 +1,10 @@
-"""What all tests share: the event loop they run on, and the processes that the whole run is spread over."""
+"""What all tests share: the event loop they run on, the processes of the whole run, and the figures it ends with."""
 
 import os
 from collections.abc import Generator
 
 import pytest
+from figures import Figures, told
 from hypothesis import settings
 
 settings.register_profile("same", derandomize=True)  # the same examples on every machine
@@ -13,6 +14,11 @@ settings.load_profile("same")
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Figures:
+    return Figures(request.node)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -27,3 +33,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Every figure beside its bound."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    if lines := told(reports):
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(lines))
