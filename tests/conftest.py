@@ -1,6 +1,7 @@
 """What all tests share: the event loop they run on, the processes of the whole run, and the figures it ends with."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import settings
 
 settings.register_profile("same", derandomize=True)  # the same examples on every machine
 settings.load_profile("same")
+
+# Shells ignore Ctrl-C for what they run in the background, and all that is started from there would do so, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

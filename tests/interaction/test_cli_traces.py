@@ -50,7 +50,9 @@ def test_a_trace_is_drawn_as_a_waterfall_and_named_in_any_way(home: Home, trace:
     assert f"trace    {trace['traceId']}\nrun      {trace['runId']}\nsession  sums\nagent    worker\n" in told
     names = [re.split(r"  +[█▓─0]", line)[0].strip() for line in drawing.splitlines()]
     assert names[:2] == ["span", "agent worker"]
-    assert names[3:] == ["├ tool calculator", "├ tool calculator ✗", "│   tool_error", names[6]]
+    failed = names.index("├ tool calculator ✗")  # the two ran side by side: which began first is left to chance
+    assert names[failed + 1] == "│   tool_error"
+    assert [*names[3:failed], *names[failed + 2 :]] == ["├ tool calculator", names[6]]
     assert max(map(len, drawing.splitlines())) <= 80
     worded = home.run("traces", "show", trace["traceId"][:9], "--content").out
     assert "│   tool_error: Error: division by zero\n" in worded
@@ -96,7 +98,8 @@ def test_an_export_is_what_receivers_of_otlp_read(home: Home, trace: dict[str, A
     assert [each.kind for each in receiver.spans] == [
         f"SPAN_KIND_{'CLIENT' if each['kind'] == 'llm_call' else 'INTERNAL'}" for each in shown
     ]
-    assert receiver.tree()[3] == "  execute_tool calculator tool_error"
+    tools = {"  execute_tool calculator", "  execute_tool calculator tool_error"}
+    assert set(receiver.tree()[2:4]) == tools
 
 
 def _in_base64(node: Any) -> Any:
