@@ -51,10 +51,10 @@ async def calling(place: Place) -> AsyncGenerator[Line]:
 
 
 @asynccontextmanager
-async def serving_at(path: Path, converse: Converse) -> AsyncGenerator[Place]:
+async def serving_at(path: Path, converse: Converse, owner: int | None = None) -> AsyncGenerator[Place]:
     """A unix socket that is served."""
     ready = asyncio.Event()
-    task = asyncio.create_task(UnixTransport(path, ready.set).serve(converse))
+    task = asyncio.create_task(UnixTransport(path, ready.set, owner=owner).serve(converse))
     started = asyncio.create_task(ready.wait())
     await asyncio.wait([task, started], timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
     started.cancel()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from agiwo_protocol.paths import MAX_SOCKET_PATH, Paths, locate
+from agiwo_protocol.paths import MAX_SOCKET_PATH, Paths, check_socket, locate, own_directory
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="unix sockets")
 
@@ -59,3 +59,33 @@ def test_a_socket_directory_that_somebody_else_put_there_is_refused(tmp_path: Pa
     (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PermissionError, match="not a directory of yours"):
         locate(tmp_path).prepare_socket_dir()
+
+
+def test_a_socket_directory_in_which_others_may_write_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o720)
+    with pytest.raises(PermissionError, match=f"chmod 700 {tmp_path}/run"):
+        locate(tmp_path).prepare_socket_dir()
+
+
+def test_before_connecting_only_a_socket_that_is_there_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    check_socket(tmp_path / "run" / "agiwod.sock")
+    check_socket(tmp_path / "nowhere" / "agiwod.sock")
+    (tmp_path / "elsewhere" / "agiwod.sock").touch()
+    with pytest.raises(PermissionError, match="not a directory of yours"):
+        check_socket(tmp_path / "run" / "agiwod.sock")
+
+
+def test_a_directory_is_its_owners_alone_with_all_that_is_made_above_it(tmp_path: Path) -> None:
+    before = os.umask(0o277)
+    try:
+        made = own_directory(tmp_path / "a" / "b")
+    finally:
+        os.umask(before)
+    assert [each.stat().st_mode & 0o777 for each in (made, made.parent)] == [0o700, 0o700]
+    assert own_directory(made) == made
+    (made / "file").touch()
+    with pytest.raises(FileExistsError):
+        own_directory(made / "file")

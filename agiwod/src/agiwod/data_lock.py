@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agiwo.errors import Conflict
+from agiwo_protocol.paths import own_directory
 from filelock import FileLock, Timeout
 
 
@@ -16,9 +17,9 @@ def data_lock(directory: Path) -> Generator[None]:
     Raises:
         Conflict: another process holds it; the error has its pid.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_directory(directory)
     path = directory / "daemon.lock"
-    lock = FileLock(path, timeout=0, thread_local=False, on_acquired=_write_pid)
+    lock = FileLock(path, mode=0o600, timeout=0, thread_local=False, on_acquired=_write_pid)
     try:
         lock.acquire()
     except Timeout:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from agiwo.engine.redact import Redactor
+from agiwo_protocol.paths import own_directory
 
 _FILE_BYTES: Final = 10 * 1024 * 1024
 _OLDER_FILES: Final = 4
@@ -54,7 +55,7 @@ class JsonLines(logging.Formatter):
 @contextmanager
 def logging_to(file: Path, level: str = "info", redactor: Redactor | None = None) -> "Generator[LogFile]":
     """Let everything that is logged in this process, warnings too, go to that file until the block ends."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_directory(file.parent)
     handler = _PrivateFile(file, maxBytes=_FILE_BYTES, backupCount=_OLDER_FILES, encoding="utf-8", delay=True)
     handler.setFormatter(JsonLines(redactor or Redactor()))
     root, before = logging.getLogger(), logging.getLogger().level

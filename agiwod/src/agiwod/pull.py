@@ -18,6 +18,7 @@ from typing import IO, Final
 
 from agiwo.errors import AgiwoError
 from agiwo.llm.weights import ENGINE, Weights, place_of
+from agiwo_protocol.paths import own_directory
 from filelock import FileLock, Timeout
 
 from agiwod.download import DownloadFailed, NothingCame, download
@@ -104,7 +105,7 @@ def _engine_requirement() -> str:
 
 @contextmanager
 def _alone(directory: Path) -> Generator[None]:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_directory(directory)
     try:
         with FileLock(directory / "pull.lock", timeout=0):
             yield

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from agiwo.journal import open_journal
 from agiwo.journal.care import Store
 from agiwo.journal.pruning import Retention
-from agiwo_protocol.paths import Paths
+from agiwo_protocol.paths import Paths, own_directory
 
 from agiwod.settings import Settings, StorageSettings
 
@@ -24,7 +24,7 @@ async def open_store(settings: Settings, paths: Paths, patience: float = 5.0) ->
         return await open_journal("mongodb", **mongo_options(storage), patience=patience, shared=shared)
     if storage.kind == "memory":
         return await open_journal("memory")
-    paths.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_directory(paths.data_dir)
     path = paths.data_dir / "agiwod.db"
     with suppress(OSError):  # what is wrong with it is said by who opens it
         path.touch(mode=0o600)  # nobody else's, also where its directory is open to others

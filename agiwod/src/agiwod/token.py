@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from agiwo.errors import ConfigError
+from agiwo_protocol.paths import own_directory
 
 
 def take_token(file: Path) -> str:
@@ -30,7 +31,7 @@ def take_token(file: Path) -> str:
 
 def _new(file: Path) -> str:
     token = secrets.token_urlsafe(32)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_directory(file.parent)
     draft = file.with_name(f"{file.name}.new")
     draft.unlink(missing_ok=True)
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as written:

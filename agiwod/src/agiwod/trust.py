@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from agiwo.errors import ConfigError
-from agiwo_protocol.paths import Paths
+from agiwo_protocol.paths import Paths, own_directory
 
 from agiwod.settings.project import FILE, Project, find_project, read_project
 
@@ -112,7 +112,7 @@ class TrustBook:
     def _write(self, directories: Mapping[str, Mapping[str, Any]]) -> None:
         draft = self.file.with_name(f"{self.file.name}.{os.getpid()}")
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            own_directory(self.file.parent)
             draft.unlink(missing_ok=True)
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as written:
                 json.dump({"version": _VERSION, "directories": directories}, written, indent=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agiwo_protocol.channel import StreamChannel
-from agiwo_protocol.paths import locate
+from agiwo_protocol.paths import check_socket, locate
 
 from agiwo_client.errors import DaemonNotFound
 
@@ -45,11 +45,12 @@ class UnixAddress:
         """A connection; None when there is no socket, or nobody behind it."""
         loop = asyncio.get_running_loop()
         try:
+            check_socket(self.path)
             _, channel = await loop.create_unix_connection(StreamChannel, str(self.path))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except OSError as error:
-            raise DaemonNotFound(f"cannot connect to {self}: {error.strerror}") from None
+            raise DaemonNotFound(f"cannot connect to {self}: {error.strerror or error}") from None
         return channel
 
     def token(self) -> None:

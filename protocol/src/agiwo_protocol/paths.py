@@ -59,15 +59,61 @@ class Paths:
         """Make the directory of the socket, for the owner alone, and return the socket's path.
 
         Raises:
-            PermissionError: the directory is there and belongs to somebody else, or is no directory.
+            PermissionError: somebody else could listen there; the message says what to do.
         """
-        directory = self.socket.parent
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.lstat()
-        if not stat.S_ISDIR(found.st_mode) or (os.name == "posix" and found.st_uid != _uid()):
-            raise PermissionError(f"{directory} is not a directory of yours; the socket cannot stand there")
+        directory = own_directory(self.socket.parent)
+        check_socket_dir(directory)
         directory.chmod(0o700)
         return self.socket
+
+
+def own_directory(directory: Path) -> Path:
+    """The directory; when it is missing it is made for its owner alone, and so is what is missing above it."""
+    try:
+        directory.mkdir(mode=0o700)
+    except FileNotFoundError:
+        own_directory(directory.parent)
+        return own_directory(directory)
+    except FileExistsError:
+        if not directory.is_dir():
+            raise
+    else:
+        directory.chmod(0o700)  # whatever the umask took away
+    return directory
+
+
+def check_socket(socket: Path) -> None:
+    """Return when who listens at the path is of this user, or nobody does: to be called before connecting.
+
+    Raises:
+        PermissionError: it could be somebody else; the message says what to do.
+    """
+    try:
+        check_socket_dir(socket.parent)
+    except PermissionError:
+        if os.path.lexists(socket):
+            raise
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def check_socket_dir(directory: Path) -> None:
+    """Return when nobody but this user can listen in the directory.
+
+    Raises:
+        PermissionError: somebody else could; the message says what to do.
+    """
+    found = directory.lstat()
+    if os.name != "posix":
+        return
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != _uid():
+        todo = f"move it away (mv {directory} {directory}.old), or choose another place with AGIWOD_HOME"
+        raise PermissionError(f"{directory} is not a directory of yours, so the socket cannot stand there; {todo}")
+    if stat.S_IMODE(found.st_mode) & 0o022:
+        who = (
+            f"others may write to {directory} (mode {stat.S_IMODE(found.st_mode):04o}), and could listen in your place"
+        )
+        raise PermissionError(f"{who}; look at what is in it, then: chmod 700 {directory}")
 
 
 def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Paths:

@@ -24,7 +24,7 @@ class Lease:
     def __init__(self, database: Path, owner: str) -> None:
         self.owner = owner
         self._directory = database.with_name(database.name + ".owners")
-        self._lock = FileLock(self._path(owner), thread_local=False, on_acquired=_write_pid)
+        self._lock = FileLock(self._path(owner), mode=0o600, thread_local=False, on_acquired=_write_pid)
         self._gone: set[str] = set()
 
     def opening(self) -> AbstractContextManager[object]:
@@ -34,7 +34,7 @@ class Lease:
             OSError: it cannot be made, or another process holds it for too long.
         """
         self._directory.mkdir(mode=0o700, exist_ok=True)
-        return FileLock(self._directory / "opening", timeout=_OPENING).acquire()
+        return FileLock(self._directory / "opening", mode=0o600, timeout=_OPENING).acquire()
 
     def take(self) -> None:
         """Hold the lock until `release`.
@@ -71,7 +71,7 @@ class Lease:
             self._lock.release()
 
     def _remove_stale(self, owner: str) -> bool:
-        lock = FileLock(self._path(owner), thread_local=False)
+        lock = FileLock(self._path(owner), mode=0o600, thread_local=False)
         try:
             lock.acquire(timeout=0)
         except Timeout:

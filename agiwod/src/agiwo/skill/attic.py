@@ -32,6 +32,7 @@ class Attic:
                 return
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary = place.with_suffix(".new")
+            temporary.touch(mode=0o600)
             temporary.write_bytes(_written(skill))
             temporary.replace(place)
             self._tidy()

@@ -5,6 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from agiwo_protocol.paths import own_directory
+
 from agiwod.cli.editing import edit
 from agiwod.cli.failure import CommandFailed
 
@@ -22,7 +24,7 @@ class Draft:
         Raises:
             CommandFailed: there is no editor, or it failed; the file is as before.
         """
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_directory(self._file.parent)
         before = self._file.read_bytes() if self._file.exists() else b""
         if self.path.exists():
             print(f"going on with {self.path}, which was left when it could not be used", file=sys.stderr)
@@ -41,6 +43,7 @@ class Draft:
         """Make the draft the file, all at once. A link stays a link, and the file keeps its mode."""
         target = self._file.resolve()
         new = target.with_name(f".{target.name}.new")
+        new.touch(mode=0o600)  # it may hold secrets from its first moment on
         shutil.copyfile(self.path, new)
         shutil.copymode(target if target.exists() else self.path, new)
         os.replace(new, target)

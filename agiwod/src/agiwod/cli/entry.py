@@ -7,7 +7,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
-from agiwo_protocol.paths import locate
+from agiwo_protocol.paths import locate, own_directory
 
 from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
 
@@ -102,7 +102,7 @@ def _write_down(error: Exception) -> Path:
     from datetime import UTC, datetime
 
     file = locate().state_dir / "agiwod-cli.log"
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as log:
+    own_directory(file.parent)
+    with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as log:
         log.write(f"{datetime.now(UTC).isoformat()} {sys.argv[1:2]}\n{''.join(traceback.format_exception(error))}")
     return file

@@ -56,4 +56,5 @@ def _guarded(serve: Callable[[ReadSettings, Paths], None], overrides: Mapping[st
     except AgiwoError as error:
         raise CommandFailed(str(error)) from error
     except OSError as error:
-        raise CommandFailed(f"{error.filename or 'the daemon'}: {error.strerror or error}") from error
+        what = str(error) if error.strerror is None else f"{error.filename or 'the daemon'}: {error.strerror}"
+        raise CommandFailed(what) from error

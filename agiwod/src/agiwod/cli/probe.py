@@ -4,7 +4,7 @@ import json
 import socket
 from typing import Any
 
-from agiwo_protocol.paths import Paths
+from agiwo_protocol.paths import Paths, check_socket
 
 from agiwod.cli.failure import DOCTOR, CommandFailed
 
@@ -18,9 +18,10 @@ def daemon_status(paths: Paths) -> dict[str, Any] | None:
     """What the daemon says of itself; None when no daemon listens.
 
     Raises:
-        CommandFailed: somebody listens and does not answer as a daemon does.
+        CommandFailed: somebody listens and does not answer as a daemon does, or could be anybody.
     """
     try:
+        check_socket(paths.socket)
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(_PATIENCE)
             line.connect(str(paths.socket))
@@ -35,7 +36,7 @@ def daemon_status(paths: Paths) -> dict[str, Any] | None:
     except TimeoutError:
         raise _silent(paths, f"has not answered for {_PATIENCE:.0f} seconds") from None
     except OSError as error:
-        raise CommandFailed(f"cannot connect to {paths.socket}: {error.strerror}", hint=DOCTOR) from None
+        raise CommandFailed(f"cannot connect to {paths.socket}: {error.strerror or error}", hint=DOCTOR) from None
     return _read(paths, answer) if answer else None
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agiwo_protocol.paths import own_directory
+
 if TYPE_CHECKING:
     from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -80,7 +82,7 @@ def _history(file: Path) -> "History":
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_directory(file.parent)
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
         _forget(file)
     except OSError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agiwo_protocol.paths import Paths
+from agiwo_protocol.paths import Paths, check_socket_dir, own_directory
 
 from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
 from agiwod.cli.probe import daemon_status
@@ -51,9 +51,9 @@ def start_daemon(paths: Paths) -> Started:
         return Started(status, is_new=False)
     from filelock import FileLock, Timeout
 
-    paths.lock_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _prepare(paths)
     try:
-        with FileLock(paths.lock_file, timeout=_DEADLINE):
+        with FileLock(paths.lock_file, mode=0o600, timeout=_DEADLINE):
             return _start_alone(paths)
     except Timeout:
         raise CommandFailed(
@@ -62,14 +62,22 @@ def start_daemon(paths: Paths) -> Started:
         ) from None
 
 
+def _prepare(paths: Paths) -> None:
+    """Make the directories of the lock and of the socket, unless somebody else could stand there in our place."""
+    try:
+        check_socket_dir(own_directory(paths.lock_file.parent))
+        paths.prepare_socket_dir()
+    except PermissionError as error:
+        raise CommandFailed(str(error)) from None
+
+
 def _start_alone(paths: Paths) -> Started:
     import subprocess  # not by who finds a daemon running: a host waits for that
 
     status = _await_farewell(paths)
     if status is not None:
         return Started(status, is_new=False)
-    paths.prepare_socket_dir()
-    paths.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_directory(paths.state_dir)
     words = paths.state_dir / "last-words.txt"
     with open(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         child = subprocess.Popen(

@@ -18,12 +18,13 @@ log = logging.getLogger(__name__)
 class UnixTransport:
     """Listens at a path, whose directory must be there and belong to this user.
 
-    `ready` is called once connections are accepted. To be served by one process at a time: whoever holds the lock of
-    the daemon's data.
+    `ready` is called once connections are accepted, which are those of processes of the `owner`, this user if nobody
+    says, and of root. To be served by one process at a time: whoever holds the lock of the daemon's data.
     """
 
-    def __init__(self, path: Path, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: Path, ready: Callable[[], None] = lambda: None, *, owner: int | None = None) -> None:
         self._path, self._ready = path, ready
+        self._owner = os.getuid() if owner is None else owner
 
     async def serve(self, converse: Converse) -> None:
         """Hold a conversation over each connection until cancelled; then end them, and remove the socket.
@@ -35,11 +36,20 @@ class UnixTransport:
         listener = _listen(self._path)
         own = os.stat(self._path)
         try:
-            await hold_all(converse, listener, admits=_is_ours, ready=self._ready)
+            await hold_all(converse, listener, admits=self._admits, ready=self._ready)
         finally:
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.stat(self._path), own):
                     os.unlink(self._path)
+
+    def _admits(self, channel: StreamChannel) -> bool:
+        """Whether the other end is a process that may come. Elsewhere than on Linux the directory guards."""
+        peer = channel.credentials
+        if peer is None or peer.uid in (self._owner, 0):
+            return True
+        log.warning("refused a connection of user %d", peer.uid)
+        channel.transport.close()
+        return False
 
 
 def _listen(path: Path) -> socket.socket:
@@ -68,13 +78,3 @@ def _answers(path: Path) -> bool:
         except OSError:
             return False
         return True
-
-
-def _is_ours(channel: StreamChannel) -> bool:
-    """Whether the other end is a process of this user, or of root. Elsewhere than on Linux the directory guards."""
-    peer = channel.credentials
-    if peer is None or peer.uid in (os.getuid(), 0):
-        return True
-    log.warning("refused a connection of user %d", peer.uid)
-    channel.transport.close()
-    return False

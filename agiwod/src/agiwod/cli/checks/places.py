@@ -57,7 +57,7 @@ def check_room(patient: Patient) -> Iterator[Finding]:
 
 
 def _of(name: str, path: Path, forbidden: int) -> Finding:
-    """How a place is that only its owner may use as far as `forbidden` goes."""
+    """How a place is that only its owner may use as far as `forbidden` goes. That of the socket may not be a link."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -67,7 +67,8 @@ def _of(name: str, path: Path, forbidden: int) -> Finding:
     except OSError as error:
         return fault(name, f"{path}: {error.strerror}", "put it right, or choose another place with AGIWOD_HOME")
     wanted, needed = ("directory", _OWN_DIRECTORY) if name.endswith("dir") else ("file", _OWN_FILE)
-    if stat.S_IFMT(found.st_mode) != (stat.S_IFDIR if wanted == "directory" else stat.S_IFREG):
+    is_misplaced = name == "socket dir" and path.is_symlink()
+    if is_misplaced or stat.S_IFMT(found.st_mode) != (stat.S_IFDIR if wanted == "directory" else stat.S_IFREG):
         return fault(name, f"{path} is no {wanted}", f"move it away: mv {path} {path}.old")
     if found.st_uid != os.getuid():
         return fault(name, f"{path} belongs to user {found.st_uid}, not to you", f"sudo chown -R $USER {path}")
