@@ -227,3 +227,18 @@ def test_who_checks_is_told_of_every_place_and_what_is_an_error_there(tmp_path: 
     assert [each.name for each in check_skills(tmp_path / "good" / "SKILL.md")] == ["good"]
     (empty,) = check_skills(tmp_path / "nowhere")
     assert (empty.is_good, empty.findings[0].message) == (False, "there is no such directory")
+
+
+def test_a_link_that_leads_where_nobody_can_look_is_passed_over(tmp_path: Path) -> None:
+    write_skill(tmp_path, "tidy")
+    (tmp_path / "odd").symlink_to("/" + "x" * 300)
+    registry = load(tmp_path)
+    assert names(registry) == ["tidy"]
+    assert registry.skipped == ()
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 300, "/\0", "/~nobody"])
+def test_there_is_something_to_say_of_any_path(path: str) -> None:
+    (checked,) = check_skills(path)
+    assert not checked.is_good
+    assert "no such directory" in checked.findings[0].message

@@ -127,8 +127,8 @@ def _stamp(root: Path) -> Stamp | None:
 def _roots(source: SkillSource, skipped: list[Skipped]) -> Iterator[Path]:
     """The directories with a `SKILL.md`, by path. Below one of them there is no other."""
     top = source.path
-    if not top.is_dir():
-        if source.kind == "configured" or top.exists():
+    if not os.path.isdir(top):  # unlike that of a Path, it has an answer for any path
+        if source.kind == "configured" or os.path.lexists(top):
             skipped.append(Skipped(top, "there is no such directory"))
         return
     waiting, visited = [(top, 0)], 0
@@ -164,6 +164,11 @@ def _is_to_be_seen(entry: os.DirEntry[str], directory: Path, top: Path, skipped:
     if entry.name.lower() == FILE.lower():
         skipped.append(Skipped(path, f"it has to be named {FILE}"))
         return False
-    if entry.is_symlink() and path.is_dir() and not path.resolve().is_relative_to(top.resolve()):
+    if entry.is_symlink() and _leads_out(path, top):
         skipped.append(Skipped(path, "it is a link that leads out of the directory of skills"))
     return entry.is_dir(follow_symlinks=False)
+
+
+def _leads_out(path: Path, top: Path) -> bool:
+    """Whether a link leads to a directory elsewhere; one that leads nowhere, or where we may not look, does not."""
+    return os.path.isdir(path) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(top))
