@@ -1,8 +1,8 @@
 """The models that the settings and this machine offer, and the secrets behind them. Asks no provider."""
 
+import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from agiwo.config import AgiwoSettings, variable
@@ -71,7 +71,7 @@ def _lack(provider: str, id: str, keys: AgiwoSettings) -> str | None:
             return str(error)
         return None
     if provider == "scripted":
-        return None if Path(id).is_file() else f"there is no file {id}"
+        return None if os.path.isfile(id) else f"there is no file {id}"
     base_url = keys.base_url(provider)
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         return f"set {provider.upper()}_BASE_URL to an http:// or https:// address"

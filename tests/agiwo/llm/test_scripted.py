@@ -1,6 +1,7 @@
 """The scripted model: what it says, and where in its script it is."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,18 @@ async def test_a_script_that_is_missing_is_an_error_that_names_the_file() -> Non
 
     assert error.kind == "script"
     assert "nowhere.json" in str(error)
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "/dev/full", "/", "\0", "~nobody/script.json", "x" * 300, "pipe"])
+async def test_a_script_that_is_no_file_is_an_error_and_nobody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    error = await failure_of(ScriptedModel.named(place))
+
+    assert error.kind == "script"
+    assert "cannot be read" in str(error)
 
 
 @pytest.mark.parametrize("turn", [{"error": {"kind": "no such kind"}}, {"text": 7}, {"delayMs": "long"}])

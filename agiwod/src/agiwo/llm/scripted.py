@@ -1,6 +1,8 @@
 """A model that says what a script says, for tests and for a machine without any model. Not a language model."""
 
 import asyncio
+import os
+import stat
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +22,9 @@ NOT_A_MODEL = (
     "This is a scripted reply and not a language model's: no model is configured. "
     "Set OPENAI_API_KEY, or fetch the local model: `agiwod models pull`"
 )
+
+_LARGEST = 64 * 2**20
+"""Bytes of a script: it is read at once, and nobody writes a longer one by mistake."""
 
 Turn = Mapping[str, Any]
 """One answer of a script; `ScriptedModel` names its keys."""
@@ -88,14 +93,14 @@ class ScriptedModel(Model):
     def _script(self) -> tuple[Sequence[Turn], bool]:
         if not isinstance(self.turns, str | Path):
             return self.turns, self.repeat
-        self.turns, is_repeated = self._read(Path(self.turns).expanduser())
+        self.turns, is_repeated = self._read(Path(os.path.expanduser(self.turns)))
         self.repeat = self.repeat or is_repeated
         return self.turns, self.repeat
 
     def _read(self, path: Path) -> tuple[Sequence[Turn], bool]:
         try:
-            script: Any = orjson.loads(path.read_bytes())
-        except (OSError, orjson.JSONDecodeError) as error:
+            script: Any = orjson.loads(_content(path))
+        except (OSError, ValueError) as error:
             raise self._wrong(f"the script {path} cannot be read: {error}") from None
         if not isinstance(script, dict):
             raise self._wrong(f"the script {path} must be an object with a list of turns")
@@ -107,6 +112,16 @@ class ScriptedModel(Model):
 
     def _wrong(self, message: str) -> ModelError:
         return ModelError("script", message, provider=self.provider)
+
+
+def _content(path: Path) -> bytes:
+    """What stands in a file. Not of a pipe or a device, which may have no end, and for which everybody would wait."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is no regular file")
+    if found.st_size > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST // 2**20} MiB")
+    return path.read_bytes()
 
 
 def not_a_model() -> ScriptedModel:
