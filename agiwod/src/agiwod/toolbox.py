@@ -1,6 +1,7 @@
 """The tools that the tables of agents name: of agiwo, of packages, of foreign servers; and other agents."""
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -67,7 +68,7 @@ class Toolbox:
     def _workspace(self, agent: str, table: AgentSettings) -> Workspace:
         if table.workspace is None:
             return Workspace(self._settings.workspace, make=True)
-        if not table.workspace.is_dir():
+        if not os.path.isdir(table.workspace):
             place = self._place(agent, "workspace")
             raise ConfigError(f"{place}: the workspace of [agents.{agent}] is no directory: {table.workspace}")
         return Workspace(table.workspace)

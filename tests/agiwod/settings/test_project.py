@@ -75,6 +75,8 @@ def test_a_server_of_the_project_gets_nothing_of_the_users_server_of_that_name(t
         ('[mcp]\nexpose = ["*"]', "[mcp.servers] alone, and not 'expose'"),
         ('[skills]\npath = ["../elsewhere"]', "is outside of the project"),
         ('[skills]\npath = ["/etc"]', "is outside of the project"),
+        ('[skills]\npath = ["~nobody-of-that-name/../.."]', "is outside of the project"),
+        ('[skills]\npath = ["\\u0000"]', "is outside of the project"),
         ('[agents.a]\nworkspace = "~"', "is outside of the project"),
         ("[agents.a", "Expected"),
         ("a = " + "[" * 10_000, "nested too deeply"),

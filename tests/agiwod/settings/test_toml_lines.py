@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agiwo.errors import ConfigError
 from agiwod.settings.toml import TomlFile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +82,12 @@ def test_a_key_that_is_nowhere_is_in_the_file_itself(tmp_path: Path) -> None:
 
 
 WORDS = st.sampled_from(["a", "b", '"c.d"', "e-f"])
-VALUES = st.sampled_from(["1", '"x"', "'''\n[q]\nz = 1\n'''", "[\n1,\n2]", "{ p = 1 }", '"""\n"""', "1979-05-27"])
+QUOTES = ('"[#"', "'\"['", '"\\\\"', '"\\"]"', "[ # ]\n1]", '''"""a""\n]"""""''', "'''\n#[''''", "{ p = [\n'}'] }")
+"""Where a statement that holds them ends is not easy to see."""
+
+VALUES = st.sampled_from(
+    ["1", '"x"', "'''\n[q]\nz = 1\n'''", "[\n1,\n2]", "{ p = 1 }", '"""\n"""', "1979-05-27", *QUOTES]
+)
 
 
 @given(
@@ -100,6 +106,27 @@ def test_every_key_of_any_file_has_the_line_it_was_written_on(tables: list[tuple
     file = _Text("\n".join(lines))
 
     assert {key: int(file.where(key).rpartition(":")[2]) for key in expected} == expected
+
+
+@pytest.mark.parametrize("entry", ["[],", "'''],\n''',"])
+def test_the_lines_of_a_long_list_are_found_in_time_that_grows_with_its_length(entry: str) -> None:
+    many = "\n".join([entry] * 5000)
+    file = _Text(f"long = [\n{many}\n]\nlast = 1")
+    assert file.where(("last",)) == f"x:{many.count(chr(10)) + 4}"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (f"a = 1\nb = {'9' * 5000}", ":2: a number is too long"),
+        (".".join("a" * 2000) + " = 1", " is nested too deeply"),
+        ("a = " + "[" * 200 + "]" * 200, " is nested too deeply"),
+    ],
+)
+def test_what_could_be_written_and_not_be_read_is_told_and_not_raised(text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        TomlFile(Path("x"), text)
+    assert str(refused.value).startswith(f"x{complaint}")
 
 
 class _Text(TomlFile):

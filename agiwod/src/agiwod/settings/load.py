@@ -126,7 +126,9 @@ def _table(values: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _absolute(entry: Any, folder: Path) -> Any:
-    return str((folder / Path(entry).expanduser()).resolve()) if isinstance(entry, str) else entry
+    if not isinstance(entry, str) or "\0" in entry:
+        return entry  # whoever wants to use it says what is wrong
+    return os.path.realpath(folder / os.path.expanduser(entry))
 
 
 def _command_line_layer(overrides: Mapping[str, object]) -> Layer:

@@ -64,7 +64,7 @@ class Project:
     def skill_directories(self) -> tuple[Path, ...]:
         """Where its skills are, the one that counts least first. A directory that is a link out of it is none."""
         found = [self.root / name for name in _SKILLS]
-        return tuple(path for path in found if path.is_dir() and path.resolve().is_relative_to(self.root))
+        return tuple(path for path in found if os.path.isdir(path) and _is_inside(self.root, str(path)))
 
 
 def find_project(place: Path, trusts: frozenset[Path] = frozenset()) -> Path | None:
@@ -171,8 +171,13 @@ def _check_places(file: TomlFile) -> None:
     agents = _table(file.values, "agents")
     named += [(("agents", name, "workspace"), _table(agents, name).get("workspace")) for name in agents]
     for key, place in named:
-        if isinstance(place, str) and not (root / Path(place).expanduser()).resolve().is_relative_to(root):
+        if isinstance(place, str) and not _is_inside(root, place):
             raise ConfigError(f"{file.where(key)}: {place!r} is outside of the project")
+
+
+def _is_inside(root: Path, place: str) -> bool:
+    """Whether a place that a project names is in it; what no path can be is nowhere."""
+    return "\0" not in place and Path(os.path.realpath(root / os.path.expanduser(place))).is_relative_to(root)
 
 
 def _table(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:

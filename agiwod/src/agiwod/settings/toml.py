@@ -5,13 +5,19 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 from agiwo.errors import ConfigError
 
-_CLOSERS = ('"""', "'''", "]", "}")
-"""With one of them ends whatever spans lines; trying no other line keeps long texts cheap."""
+_DEEPEST = 100
+"""Tables in tables, or lists in lists; settings have a handful."""
+
+_TOKENS = re.compile(
+    r""""{3}(?:\\.|[^\\])*?"{3,5}|'{3}.*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\#[^\n]*|[\[\]{}\n]""", re.DOTALL
+)
+"""What tells where a statement ends: strings and comments as wholes, brackets, and the ends of lines."""
 
 
 class TomlFile:
@@ -29,6 +35,10 @@ class TomlFile:
             raise ConfigError(f"{path}{_place(str(error), self._text)}") from error
         except RecursionError:
             raise ConfigError(f"{path} is nested too deeply") from None
+        except ValueError as error:  # what TOML allows and Python does not read
+            raise ConfigError(f"{path}{_longest_number(self._text)}: a number is too long: {error}") from None
+        if _is_too_deep(self.values):
+            raise ConfigError(f"{path} is nested too deeply")
 
     def where(self, key: tuple[str, ...]) -> str:
         """`FILE:LINE` of that key, or of the nearest table around it that has a line.
@@ -80,32 +90,39 @@ def _place(message: str, text: str) -> str:
     return f":{found[1]}:{found[2]}: {message[: found.start()]}"
 
 
+def _longest_number(text: str) -> str:
+    """`:LINE` of the longest row of digits."""
+    digits = max(re.finditer(r"[\d_]+", text), key=lambda found: len(found[0]))
+    return f":{text.count(chr(10), 0, digits.start()) + 1}"
+
+
+def _is_too_deep(values: Mapping[str, Any]) -> bool:
+    level: list[Any] = [values]
+    for _ in range(_DEEPEST):
+        tables = [cast("dict[str, Any]", each).values() for each in level if isinstance(each, dict)]
+        lists = [cast("list[Any]", each) for each in level if isinstance(each, list)]
+        level = list(chain(*tables, *lists))
+    return bool(level)
+
+
 def _statements(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Every header and assignment: its line, with how many brackets it begins, and what it says by itself.
-
-    A statement is the shortest run of lines that parses, so the parser itself decides where a string or array ends.
-    """
-    lines = text.split("\n")
-    start = 0
-    while start < len(lines):
-        if not lines[start].strip() or lines[start].lstrip().startswith("#"):
-            start += 1
-            continue
-        end, parsed = _statement(lines, start)
-        line = lines[start].lstrip()
-        yield start + 1, len(line) - len(line.lstrip("[")), parsed
-        start = end
+    """Every header and assignment: its line, with how many brackets it begins, and what it says by itself."""
+    for line, statement in _runs(text):
+        bare = statement.lstrip()
+        if bare and not bare.startswith("#"):
+            yield line, len(bare) - len(bare.lstrip("[")), tomllib.loads(statement)
 
 
-def _statement(lines: list[str], start: int) -> tuple[int, dict[str, Any]]:
-    for end in range(start + 1, len(lines)):
-        if end > start + 1 and not any(closer in lines[end - 1] for closer in _CLOSERS):
-            continue
-        try:
-            return end, tomllib.loads("\n".join(lines[start:end]))
-        except tomllib.TOMLDecodeError:
-            continue
-    return len(lines), tomllib.loads("\n".join(lines[start:]))
+def _runs(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a valid file, those together that belong together, each behind its number."""
+    start, line, lines, depth = 0, 1, 0, 0
+    for token in _TOKENS.finditer(text):
+        lines += token[0].count("\n")
+        depth += (token[0] in ("[", "{")) - (token[0] in ("]", "}"))
+        if token[0] == "\n" and not depth:
+            yield line, text[start : token.end()]
+            start, line, lines = token.end(), line + lines, 0
+    yield line, text[start:]
 
 
 def _numbered(name: tuple[str, ...], arrays: Counter[tuple[str, ...]]) -> tuple[str, ...]:
