@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from agiwo_protocol.approval import Approval, Subject
-from agiwod.cli.question import matching, short, told, visible
+from agiwod.cli.plain import visible
+from agiwod.cli.question import matching, short, told
 
 ID = "run_1:0.0:aabbccddeeff001122334455"
 SAME = "run_2:0.0:aabbccddeeff001122334455"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from agiwo_protocol.run import RunEvent
-from agiwod.cli.screen import Screen, without_controls
+from agiwod.cli.plain import without_controls
+from agiwod.cli.screen import Screen
 from agiwod.cli.table import aligned, show_table
 from agiwod.cli.telling import Telling, Waiting
 

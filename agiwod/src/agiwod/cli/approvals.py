@@ -109,7 +109,8 @@ async def _whole(client: "Client", given: str) -> str:
 
 
 def _tell(result: "RespondResult", *, is_silent: bool) -> None:
-    from agiwod.cli.question import OUTCOMES, visible
+    from agiwod.cli.plain import visible
+    from agiwod.cli.question import OUTCOMES
 
     if result.status == "already_resolved":
         by = f", by {visible(result.by)}" if result.by else ""

@@ -16,7 +16,8 @@ from agiwo_protocol.approval import Approval, Reply
 
 from agiwod.cli.editing import edit, named_editor
 from agiwod.cli.failure import CommandFailed
-from agiwod.cli.question import OUTCOMES, short, told, visible
+from agiwod.cli.plain import visible
+from agiwod.cli.question import OUTCOMES, short, told
 from agiwod.cli.screen import Screen
 
 _CHOICES: Final = "[y] yes, once  [s] yes, in this session  [n] no  [e] edit the arguments  [Enter] leave it open: "

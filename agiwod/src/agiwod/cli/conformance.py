@@ -127,7 +127,7 @@ async def _hold(
 
 
 def _show(result: "Result") -> None:
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
 
     about = f"{result.steps} steps, {result.milliseconds} ms" if result.status == "passed" else result.reason or ""
     word = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}[result.status]

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 
 from agiwod.cli.forest import span
 from agiwod.cli.instant import seconds
-from agiwod.cli.screen import without_controls
+from agiwod.cli.plain import without_controls
 from agiwod.cli.waterfall import Line, Piece
 
 _STYLES: Final = {"running": "green", "sleeping": "blue", "waiting": "yellow", "suspended": "red", "queued": "dim"}

@@ -10,6 +10,7 @@ from typing import Final
 from agiwo_protocol.paths import locate, own_directory
 
 from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
+from agiwod.cli.plain import plain
 
 _UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a stream says that goes to a disk which is full or broken."""
@@ -58,7 +59,7 @@ def _argument(given: str) -> str:
 def _open_streams() -> None:
     """Have all three streams, as programs expect: else a file or a socket of ours would pass for one of them.
 
-    Those that are written to take whatever there is to say.
+    Those that are written to take whatever there is to say, and let no words of strangers steer a terminal.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -67,6 +68,7 @@ def _open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # what the locale has no letter for is no reason to fail
+    sys.stdout, sys.stderr = plain(sys.stdout), plain(sys.stderr)
 
 
 def _unforeseen(error: Exception) -> CommandFailed:

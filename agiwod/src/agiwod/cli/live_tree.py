@@ -15,7 +15,7 @@ from agiwo_client import Client, DaemonGone, DaemonNotFound, Events
 from agiwo_protocol import scheduler
 
 from agiwod.cli.forest import ABOUT, HEAD, OVER, Line, lines
-from agiwod.cli.screen import without_controls
+from agiwod.cli.plain import without_controls
 from agiwod.cli.table import aligned
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ def _all(tail: Any, lines: int, *, follow: bool) -> Iterator[str]:
 
 def readable(line: str) -> str:
     """A line of the log for people; one that is not of the daemon's making is as it is."""
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
 
     try:
         record: Any = json.loads(line)

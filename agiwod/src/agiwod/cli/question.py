@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from agiwo_protocol.approval import Approval, Outcome
 
+from agiwod.cli.plain import visible
+
 _SHORT: Final = 8
 """Characters of a digest that tell the few questions apart which are open at a time."""
 
@@ -33,13 +35,6 @@ def _argument(name: str, value: Any) -> Iterator[str]:
     yield f"  {name}: {visible(first)}"
     # With a mark before it no line of a text can pass for one of ours.
     yield from (f"  {' ' * len(name)}| {visible(each)}" for each in others)
-
-
-def visible(text: str) -> str:
-    """The text with a backslash and a code for each character that would not be seen, or would change what is."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def short(id: str, ids: Iterable[str]) -> str:

@@ -97,7 +97,7 @@ def _tell(before: list["RunEvent"], now: list["RunEvent"], *, as_json: bool) -> 
     """The difference on stdout: a unified diff, or the two runs and its lines as one JSON object."""
     from agiwo.engine.transcript import difference
 
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
 
     names = before[0].run_id, now[0].run_id
     lines = difference(((each.type, each.data) for each in before), ((each.type, each.data) for each in now), *names)

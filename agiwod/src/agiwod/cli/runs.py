@@ -94,7 +94,7 @@ def _lines(run: dict[str, Any]) -> list[str]:
 
 def _said(events: list["run.RunEvent"]) -> list[str]:
     """The items as lines: who said what, and which tools were called."""
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
     from agiwod.cli.telling import summary
 
     return [f"\n{without_controls(summary(each.data))}" for each in events if each.type == "item/completed"]

@@ -4,12 +4,12 @@ Text is written as it comes and never taken back; nothing but the one line of th
 """
 
 import os
-import unicodedata
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from agiwod.cli.plain import drawable, without_controls
 from agiwod.cli.telling import Note, Piece, Stop, Text, Voice, Waiting
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class _Lane:
     """One of the two streams, and whether its line is unfinished."""
 
     def __init__(self, file: TextIO, environ: Mapping[str, str]) -> None:
-        self.file = file
+        self.file = drawable(file)
         self.is_terminal = file.isatty()
         self.is_styled = self.is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self.is_open = False
@@ -135,10 +135,3 @@ class Screen:
     def _rest(self) -> None:
         if self._spinner is not None:
             self._spinner.stop()
-
-
-def without_controls(text: str) -> str:
-    """The text without what would steer a terminal: a model's words, and a tool's, are only words."""
-    if text.isprintable():
-        return text
-    return "".join(each for each in text if each in "\n\t" or unicodedata.category(each) != "Cc")

@@ -42,7 +42,7 @@ def show_session(session_id: _SESSION, as_json: AsJson = False) -> None:
     """Show what was said and done in a conversation."""
     from agiwo_protocol import session
 
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
     from agiwod.cli.talk import talk
     from agiwod.cli.telling import summary
 

@@ -54,7 +54,7 @@ def _place(path: str, line: int | None) -> str:
 
 
 def _say(lines: "Iterator[str]") -> None:
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
 
     for line in lines:
         print(without_controls(line), file=sys.stderr)
@@ -78,7 +78,7 @@ def show_skill(
 
 
 def _shown(found: dict[str, Any]) -> str:
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
 
     told = [f"{_place(found['path'], each.get('line'))}: {each['message']}" for each in found.pop("diagnostics")]
     body, resources, metadata = found.pop("body"), found.pop("resources"), found.pop("metadata")
@@ -131,7 +131,7 @@ def _result(checked: "Checked") -> dict[str, Any]:
 
 
 def _report(checked: "Sequence[Checked]") -> None:
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
 
     for each in checked:
         if not each.findings:

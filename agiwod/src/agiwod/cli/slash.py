@@ -218,7 +218,7 @@ def _table(head: "Row", rows: "Iterable[Row]") -> None:
 
 
 def _show(items: "Iterable[HistoryItem]") -> None:
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
     from agiwod.cli.telling import summary
 
     for each in items:

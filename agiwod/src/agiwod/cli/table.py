@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from agiwod.cli.screen import without_controls
+from agiwod.cli.plain import without_controls
 
 Row = Sequence[str]
 

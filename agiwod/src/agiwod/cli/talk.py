@@ -13,7 +13,7 @@ from agiwo_protocol.paths import Paths, locate, remote_address
 
 from agiwod.cli.advice import advice_for
 from agiwod.cli.failure import CommandFailed, ExitCode
-from agiwod.cli.screen import without_controls
+from agiwod.cli.plain import without_controls
 from agiwod.cli.starter import start_daemon
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ def list_tools(as_json: AsJson = False) -> None:
     from agiwo_protocol import tool
     from agiwo_protocol.contract import Page
 
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
     from agiwod.cli.table import show_table
     from agiwod.cli.talk import talk
 

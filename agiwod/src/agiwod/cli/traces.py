@@ -133,7 +133,7 @@ def show_trace(id: _ID = None, content: _WithContent = False, as_json: AsJson = 
 
 def _told(found: "trace.Trace") -> list[str]:
     from agiwod.cli.instant import took
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
     from agiwod.cli.waterfall import cost
 
     calls = f"{found.llm_calls} model calls, {found.tool_calls} tool calls"

@@ -9,7 +9,7 @@ from agiwo_protocol.trace import Span
 from rich.cells import cell_len, set_cell_size
 
 from agiwod.cli.instant import took
-from agiwod.cli.screen import without_controls
+from agiwod.cli.plain import without_controls
 from agiwod.cli.timescale import TimeScale
 
 _WORDS: Final = {"agent": "agent", "llm_call": "model", "tool_call": "tool", "retry": "retry", "approval": "waits for"}
