@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import Final, Literal, Self, cast
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,13 @@ from agiwo import environment
 def _either(*names: str) -> AliasChoices:
     """Our own name for a variable first, then the ones that everybody uses."""
     return AliasChoices(f"AGIWO_{names[0]}", *names)
+
+
+KEYS: Final = (
+    *("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY"),
+    *("NVIDIA_BUILD_API_KEY", "NVIDIA_API_KEY"),
+)
+"""The variables in which providers themselves look for their keys."""
 
 
 class AgiwoSettings(BaseSettings):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any, Final, Literal
 from agiwo.errors import ConfigError
 from agiwo_protocol.paths import Paths, own_directory
 
-from agiwod.settings.project import FILE, Project, find_project, read_project
+from agiwod.settings.project import Project, find_project, read_project
 
 Verdict = Literal["trusted", "changed", "unknown"]
 """Of a project: it is trusted as it is, it was when it wanted something else, or nobody has said so."""
@@ -32,10 +33,14 @@ class Standing:
         root = self.project.root
         if self.verdict == "trusted":
             return None
-        command = f"`agiwod trust {root}` shows what that is, and trusts it"
         if self.verdict == "changed":
-            return f"{root / FILE} wants something else than when it was trusted, and is left out; {command}"
-        return f"{root} has agents, skills or servers of its own, and is not trusted: they are left out; {command}"
+            return f"{root} wants something else than when it was trusted, and is left out; {self.advice}"
+        return f"{root} has agents, skills or servers of its own, and is not trusted: they are left out; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """The command with which its user can see what it wants. Copied into a shell, its name does nothing else."""
+        return f"`agiwod trust {shlex.quote(str(self.project.root))}` shows what that is, and trusts it"
 
 
 class TrustBook:

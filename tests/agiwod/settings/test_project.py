@@ -1,11 +1,13 @@
 """The file of a project: what it may say, and what becomes of one that a stranger has prepared."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 from agiwo.errors import ConfigError
 from agiwod.settings import find_project, load_settings, read_project
+from skill_lab import write_skill
 
 GOOD = """\
 [agents.local]
@@ -186,3 +188,78 @@ def test_the_digest_is_of_what_the_file_allows(tmp_path: Path) -> None:
     assert read_project(root).digest == before
     project_at(root, GOOD.replace("files", "other"))
     assert read_project(root).digest != before
+
+
+def test_another_directory_of_skills_is_another_project_and_an_edited_skill_is_none(tmp_path: Path) -> None:
+    root = project_at(tmp_path / "project")
+    before = read_project(root).digest
+    write_skill(root / ".agents/skills", "one")
+    after = read_project(root).digest
+    write_skill(root / ".agents/skills", "one", "Do something else.")
+    assert (before == after, read_project(root).digest == after) == (False, True)
+
+
+BOMBS = {
+    "tables in tables": "a." * 3000 + "a = 1",
+    "tables in tables, in quotes": """[ '"' . "\\"" . """ + " b . " * 3000 + "c ]",
+    "tables in tables, inline": "agents = " + "{ a = " * 200 + "1" + " }" * 200,
+    "arrays in arrays": "agents = " + "[" * 30_000,
+    "arrays in arrays, whole": "agents = " + "[" * 480 + "]" * 480,
+    "a long number": f"agents = {'1' * 5000}",
+    "a longer one": f"agents = 0x{'f' * 50_000}",
+    "a place with a zero byte": '[skills]\npath = ["\\u0000"]',
+    "what takes long to find a line in": "x = [\n" + "[],\n" * 3000 + "]\n",
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_what_is_made_to_hurt_who_reads_it_is_a_fault_of_the_file_and_soon_told(tmp_path: Path, kind: str) -> None:
+    root, began = project_at(tmp_path / "project", BOMBS[kind]), time.process_time()
+    with pytest.raises(ConfigError, match=r"\.agiwod\.toml"):
+        load_settings(tmp_path / "home", environ={}, project=read_project(root))
+    assert time.process_time() - began < 10
+
+
+def test_a_project_allows_nothing_without_a_question(tmp_path: Path) -> None:
+    rules = (
+        '[agents.a]\ntools = ["bash"]\napprovals = [{ tool = "*", action = "deny" }, { tool = "bash", action = "%s" }]'
+    )
+    with pytest.raises(
+        ConfigError, match=r":3: a rule of a project may ask or deny; what is allowed is for you to say"
+    ):
+        read_project(project_at(tmp_path / "project", rules % "allow"))
+    assert read_project(project_at(tmp_path / "project", rules % "ask")).values
+
+
+def test_the_rules_of_a_project_come_behind_those_of_the_user(tmp_path: Path) -> None:
+    home, root = (
+        tmp_path / "home",
+        project_at(tmp_path / "p", '[agents.a]\napprovals = [{ tool = "*", action = "ask" }]'),
+    )
+    home.mkdir()
+    (home / "config.toml").write_text(
+        '[agents.a]\ntools = ["bash"]\napprovals = [{ tool = "bash", action = "deny" }]\n'
+    )
+    rules = load_settings(home, environ={}, project=read_project(root)).agents["a"].approvals
+    assert [(rule.tool, rule.action) for rule in rules] == [("bash", "deny"), ("*", "ask")]
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "AGIWOD_TOKEN", "AGIWO_OPENAI_API_KEY", "MY_KEY"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        'url = "https://example.com/${NAME}"',
+        'url = "https://example.com"\nheaders = { a = "Bearer ${env:NAME}" }',
+        'command = "x"\nargs = ["${NAME:-none}"]',
+        'command = "x"\nenv = { A = "${OTHER:-${NAME}}" }',
+    ],
+)
+def test_no_server_of_a_project_gets_the_key_of_a_model(tmp_path: Path, server: str, name: str) -> None:
+    home, text = tmp_path / "home", f"[mcp.servers.s]\n{server}"
+    home.mkdir()
+    (home / "config.toml").write_text('[models.m]\nprovider = "openai"\napi_key_env = "MY_KEY"\n')
+    with pytest.raises(ConfigError, match=f"a server of a project may not have your {name}"):
+        load_settings(home, environ={}, project=read_project(project_at(tmp_path / "p", text.replace("NAME", name))))
+    load_settings(
+        home, environ={}, project=read_project(project_at(tmp_path / "p", text.replace("NAME", "GITHUB_TOKEN")))
+    )

@@ -1,20 +1,27 @@
 """`agiwod trust`: shows what a project wants, and remembers that its user allows it. Needs no daemon."""
 
 import json
-import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from agiwo_protocol.paths import Paths, locate
 
 from agiwod.cli.failure import CommandFailed, ExitCode
 from agiwod.cli.listing import AsJson
+from agiwod.cli.plain import visible
+from agiwod.cli.wanted import wanted_lines
 
 if TYPE_CHECKING:
-    from agiwod.settings import Project, Settings
+    from agiwod.settings import Project
     from agiwod.trust import Standing, TrustBook
+
+_STATES: Final = {
+    "trusted": "is trusted, and may add:",
+    "changed": "wants something else than when it was trusted, namely to add:",
+    "unknown": "wants to add:",
+}
 
 Directory = Annotated[
     Path | None, typer.Argument(metavar="DIR", help="The project; without it the one of the current directory.")
@@ -47,7 +54,7 @@ def project_here(paths: Paths) -> "Project | None":
     """The trusted project of the current directory. Of one that is not trusted only a notice is printed, on stderr."""
     from agiwo.errors import ConfigError
 
-    from agiwod.cli.screen import without_controls
+    from agiwod.cli.plain import without_controls
     from agiwod.trust import TrustBook
 
     try:
@@ -77,14 +84,15 @@ def _revoke(book: "TrustBook", directory: Path | None, *, as_json: bool) -> None
     if as_json:
         print(json.dumps({"directory": str(root), "trusted": False, "changed": was_trusted}))
     else:
-        print(f"{root} is trusted no more" if was_trusted else f"{root} was not trusted")
+        print(f"{visible(str(root))} {'is trusted no more' if was_trusted else 'was not trusted'}")
 
 
 def _trust(paths: Paths, book: "TrustBook", standing: "Standing", *, yes: bool, as_json: bool) -> None:
     from agiwod.settings import load_settings
+    from agiwod.wishes import wishes
 
     project = standing.project
-    wanted = _wanted(project, load_settings(paths.home, project=project))
+    wanted = wishes(project, load_settings(paths.home, project=project))
     is_new = standing.verdict != "trusted"
     if as_json:
         if is_new and yes:
@@ -92,13 +100,13 @@ def _trust(paths: Paths, book: "TrustBook", standing: "Standing", *, yes: bool, 
         state = {"directory": str(project.root), "trusted": yes or not is_new, "changed": is_new and yes}
         print(json.dumps({**state, "verdict": standing.verdict, "digest": project.digest, "wants": wanted}))
         return
-    print("\n".join(_lines(project.root, standing, wanted)))
+    print("\n".join([f"{visible(str(project.root))} {_STATES[standing.verdict]}", *wanted_lines(wanted)]))
     if not is_new:
         return
     if not yes:
         _ask()
     book.trust(project)
-    print(f"{project.root} is trusted, as long as it wants nothing else")
+    print(f"{visible(str(project.root))} is trusted, as long as it wants nothing else")
 
 
 def _ask() -> None:
@@ -112,45 +120,3 @@ def _ask() -> None:
         said = ""
     if said.strip().lower() not in ("y", "yes"):
         raise CommandFailed("it is not trusted; nothing was changed")
-
-
-def _wanted(project: "Project", settings: "Settings") -> dict[str, Any]:
-    """What the project adds, without what is secret in it."""
-    agents = {name: settings.agents[name] for name in project.values.get("agents", {})}
-    servers = {name: settings.mcp.servers[name] for name in project.values.get("mcp", {}).get("servers", {})}
-    return {
-        "agents": {
-            name: {"model": each.model, "tools": list(each.tools), "skills": list(each.skills)}
-            | {"workspace": str(each.workspace) if each.workspace else None}
-            for name, each in agents.items()
-        },
-        "servers": {
-            name: {"command": [each.command, *each.args]} if each.command else {"url": each.url}
-            for name, each in servers.items()
-        },
-        "skills": [str(path) for path in (*project.skill_directories, *settings.skills.path)],
-    }
-
-
-def _lines(root: Path, standing: "Standing", wanted: dict[str, Any]) -> list[str]:
-    from agiwod.cli.question import visible
-
-    state = {
-        "trusted": "is trusted, and may add:",
-        "changed": "wants something else than when it was trusted, namely to add:",
-        "unknown": "wants to add:",
-    }
-    lines = [f"agent {name}: {_agent(each)}" for name, each in wanted["agents"].items()]
-    lines += [f"MCP server {name}: {_server(each)}" for name, each in wanted["servers"].items()]
-    lines += [f"the skills in {path}" for path in wanted["skills"]]
-    # No name or argument of a stranger may break out of its line.
-    return [f"{root} {state[standing.verdict]}", *(f"  {visible(line)}" for line in lines or ["nothing so far"])]
-
-
-def _agent(wanted: dict[str, Any]) -> str:
-    tools = ", ".join(wanted["tools"]) or "none"
-    return f"model {wanted['model']}, tools {tools}, works in {wanted['workspace']}"
-
-
-def _server(wanted: dict[str, Any]) -> str:
-    return shlex.join(wanted["command"]) if "command" in wanted else wanted["url"]

@@ -60,6 +60,7 @@ def load_settings(
     settings._layers = layers  # pyright: ignore[reportPrivateUsage] - the one place that makes settings
     settings._paths = locate(home, environ)  # pyright: ignore[reportPrivateUsage] - as above
     _check_models(settings)
+    _check_secrets(settings)
     return settings
 
 
@@ -70,21 +71,34 @@ def _file_layer(path: Path) -> Layer:
 
 
 def _project_layers(project: Project | None, below: Layer) -> tuple[Layer, ...]:
-    """What a project adds. Its agents and servers work in it; of a server of the same name below nothing is left."""
+    """What a project adds. Its agents and servers work in it; of a server of the same name below nothing is left.
+
+    Its rules come behind those that the user has for the same agent: the first that fits decides.
+    """
     if project is None:
         return ()
-    values = copy.deepcopy(dict(project.values))
+    values = _copied(project)
     _anchor(values, project.root)
     own = _table(below.values, "agents")
     for name, agent in _table(values, "agents").items():
         if isinstance(agent, dict) and name not in own:
             cast(dict[str, Any], agent).setdefault("workspace", str(project.root))
+        rules, usual = _table(_table(values, "agents"), name).get("approvals"), _table(own, name).get("approvals")
+        if isinstance(rules, list) and isinstance(usual, list):
+            agent["approvals"] = [*cast(list[Any], usual), *cast(list[Any], rules)]
     servers = _table(_table(below.values, "mcp"), "servers")
     for name, server in _table(_table(values, "mcp"), "servers").items():
         servers.pop(name, None)  # else a command of the project would get the secrets of that of the user
         if isinstance(server, dict) and "command" in server:
             cast(dict[str, Any], server).setdefault("cwd", str(project.root))
     return (Layer("project", values, project.file.where),)
+
+
+def _copied(project: Project) -> dict[str, Any]:
+    try:
+        return copy.deepcopy(dict(project.values))
+    except RecursionError:
+        raise ConfigError(f"{project.file.path} is nested too deeply") from None
 
 
 def _anchor(values: Mapping[str, Any], folder: Path) -> None:
@@ -203,7 +217,26 @@ def _check_models(settings: Settings) -> None:
         raise ConfigError(f"{origin}: unknown model {agent.model!r} in [agents.{name}]{hint}")
 
 
+def _check_secrets(settings: Settings) -> None:
+    """No server of a project gets the key of a model, or what is the daemon's own: it could send them anywhere."""
+    for name, server in settings.mcp.servers.items():
+        origin = settings.origin("mcp", "servers", name)
+        if origin.source != "project":
+            continue
+        if secret := next((each for each in server.variables if _is_ours(each, settings)), None):
+            raise ConfigError(f"{origin}: a server of a project may not have your {secret}")
+
+
+def _is_ours(variable: str, settings: Settings) -> bool:
+    from agiwo.config import KEYS  # loaded here: few servers name a variable
+
+    keys = {*KEYS, *(model.api_key_env for model in settings.models.values())}
+    return variable in keys or variable.upper().startswith((_PREFIX, "AGIWO_"))
+
+
 def _fault(detail: ErrorDetails, layers: tuple[Layer, ...]) -> str:
+    if not detail["loc"]:
+        return f"{', '.join(each.where(()) for each in layers if each.values)}: what is there is nested too deeply"
     place = tuple(str(part) for part in detail["loc"] if part != "[key]")
     held = place[:-1] if detail["type"] == "missing" else place
     layer = next((layer for layer in layers if layer.holds(held)), layers[-1])

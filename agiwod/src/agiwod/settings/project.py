@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,11 @@ _MARKS: Final = (FILE, *_SKILLS[1:])
 _LARGEST: Final = 64 * 1024
 """Bytes of a project's file. Whoever wrote it may be a stranger."""
 
+_DOTTED: Final = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){20}""",
+)
+"""A key inside of so many tables. No setting has one, and reading it takes time with the square of its length."""
+
 _ALLOWED: Final = ("agents", "skills", "mcp")
 
 _KEYS: Final = "a project may set no keys and no addresses of models; [models] stands in config.toml alone"
@@ -40,31 +46,23 @@ _REFUSED: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A directory with settings or skills of its own. `root` is free of links, `values` are as they are written."""
+    """A directory with settings or skills of its own, as it was when it was read. `root` is free of links.
+
+    `skill_directories` are where its skills are, the one that counts least first. `digest` names what the project may
+    do once it is trusted: another agent, tool, server or directory of skills is another digest. A comment is none, and
+    neither is the text of a skill: it is edited all day, and reaches no further than the tools of the agents that read
+    it.
+    """
 
     root: Path
     file: TomlFile
+    skill_directories: tuple[Path, ...]
+    digest: str
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """What the project's file says."""
+        """What the project's file says, as it is written."""
         return self.file.values
-
-    @property
-    def digest(self) -> str:
-        """Names what the project may do once it is trusted: another agent, tool or server is another digest.
-
-        A comment is none, and neither are the skills: they are texts that are edited all day, and reach no further than
-        the tools of the agents that read them.
-        """
-        text = json.dumps(self.values, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    @property
-    def skill_directories(self) -> tuple[Path, ...]:
-        """Where its skills are, the one that counts least first. A directory that is a link out of it is none."""
-        found = [self.root / name for name in _SKILLS]
-        return tuple(path for path in found if os.path.isdir(path) and _is_inside(self.root, str(path)))
 
 
 def find_project(place: Path, trusts: frozenset[Path] = frozenset()) -> Path | None:
@@ -111,9 +109,27 @@ def read_project(root: Path) -> Project:
     if not root.is_dir():
         raise ConfigError(f"{root} is no directory")
     _check_owner(root, root.stat())
-    file = TomlFile(root / FILE, _read(root / FILE))
+    text = _read(root / FILE)
+    if _DOTTED.search(text):
+        raise ConfigError(f"{root / FILE} is nested too deeply")
+    file = TomlFile(root / FILE, text)
     _check(file)
-    return Project(root, file)
+    skills = _skills(root)
+    return Project(root, file, skills, _digest(file, [str(path.relative_to(root)) for path in skills]))
+
+
+def _skills(root: Path) -> tuple[Path, ...]:
+    """Where skills are. A directory that is a link out of the project is none."""
+    found = [root / name for name in _SKILLS]
+    return tuple(path for path in found if os.path.isdir(path) and _is_inside(root, str(path)))
+
+
+def _digest(file: TomlFile, skills: list[str]) -> str:
+    try:
+        text = json.dumps([file.values, skills], sort_keys=True, default=str)
+    except (RecursionError, ValueError):  # a number can be too long for words
+        raise ConfigError(f"{file.path} holds what cannot be a setting") from None
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_owner(path: Path, found: os.stat_result) -> None:
@@ -156,12 +172,13 @@ def _check(file: TomlFile) -> None:
     for key in file.values:
         if key not in _ALLOWED:
             why = _REFUSED.get(key, "it may have [agents], [skills] and [mcp.servers]")
-            raise ConfigError(f"{file.where((key,))}: the file of a project may not have {key!r}: {why}")
+            raise ConfigError(f"{file.where((key,))}: the file of a project may not have {key[:200]!r}: {why}")
     mcp = _table(file.values, "mcp")
     if beside := next((key for key in mcp if key != "servers"), None):
-        where = file.where(("mcp", beside))
-        raise ConfigError(f"{where}: the file of a project may have [mcp.servers] alone, and not {beside!r} in [mcp]")
+        what = f"[mcp.servers] alone, and not {beside[:200]!r} in [mcp]"
+        raise ConfigError(f"{file.where(('mcp', beside))}: the file of a project may have {what}")
     _check_places(file)
+    _check_rules(file)
 
 
 def _check_places(file: TomlFile) -> None:
@@ -172,7 +189,18 @@ def _check_places(file: TomlFile) -> None:
     named += [(("agents", name, "workspace"), _table(agents, name).get("workspace")) for name in agents]
     for key, place in named:
         if isinstance(place, str) and not _is_inside(root, place):
-            raise ConfigError(f"{file.where(key)}: {place!r} is outside of the project")
+            raise ConfigError(f"{file.where(key)}: {place[:200]!r} is outside of the project")
+
+
+def _check_rules(file: TomlFile) -> None:
+    """What is done without a question is for the user to say."""
+    agents = _table(file.values, "agents")
+    for name in agents:
+        rules = _table(agents, name).get("approvals")
+        for number, rule in enumerate(cast("list[Any]", rules) if isinstance(rules, list) else []):
+            if isinstance(rule, dict) and cast("dict[str, Any]", rule).get("action") == "allow":
+                where = file.where(("agents", name, "approvals", str(number), "action"))
+                raise ConfigError(f"{where}: a rule of a project may ask or deny; what is allowed is for you to say")
 
 
 def _is_inside(root: Path, place: str) -> bool:

@@ -167,6 +167,9 @@ class SkillsSettings(Table):
     path: tuple[Path, ...] = ()
 
 
+_VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_]\w*)")
+
+
 class McpServerSettings(Table):
     """`[mcp.servers.NAME]`: a foreign server whose tools agents may use, started by `command` or found at `url`."""
 
@@ -184,6 +187,13 @@ class McpServerSettings(Table):
         if (self.command is None) == (self.url is None):
             raise ValueError("needs either a command or a url")
         return self
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables of the environment that it names, and so is given."""
+        secret = [each.get_secret_value() for each in (*self.env.values(), *self.headers.values())]
+        texts = [*filter(None, (self.command, self.cwd, self.url)), *self.args, *secret]
+        return tuple(dict.fromkeys(name for text in texts for name in _VARIABLE.findall(text)))
 
 
 class McpExposeSettings(Table):

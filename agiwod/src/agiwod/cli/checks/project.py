@@ -1,5 +1,6 @@
 """The project of the current directory: whether it is trusted, and whether it can work."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,4 +28,5 @@ def check_project(patient: Patient) -> Iterator[Finding]:
     if standing.notice is None:
         yield ok(_AREA, f"{root} is trusted")
     else:
-        yield warning(_AREA, standing.notice.partition("; ")[0], f"`agiwod trust {root}`, if you trust it")
+        command = f"agiwod trust {shlex.quote(str(root))}"
+        yield warning(_AREA, standing.notice.removesuffix(f"; {standing.advice}"), f"`{command}`, if you trust it")
