@@ -96,9 +96,9 @@ def told(line: Line) -> str:
 
 def main(rounds: int, *, as_json: bool) -> int:
     """Measure, and print."""
-    from interpreter import interpreter_with  # the peer's interpreter, which runs this file too, lacks what that needs
+    from interpreter import AGIWO  # the peer's interpreter, which runs this file too, lacks what that needs
 
-    peer = interpreter_with(f"agiwo-{VERSION}", [f"agiwo=={VERSION}"])
+    peer = AGIWO.python
     ways = [("agiwo", Path(sys.executable), OURS), *([(f"agiwo {VERSION}", peer, PEER)] if peer else [])]
     lines = [measure(*way, store, rounds) for store in ("memory", "sqlite") for way in ways]
     print(json.dumps([asdict(line) for line in lines]) if as_json else "\n".join(map(told, lines)))

@@ -1,8 +1,9 @@
-"""An interpreter of its own for what we are measured against, so that nothing of it is in our workspace."""
+"""Interpreters of their own for those that we are measured beside, so that nothing of them is in our workspace."""
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -10,25 +11,65 @@ from platformdirs import user_cache_path
 INSTALLING = 300.0
 """Seconds that the package index may take."""
 
+PINNED = "2026-11-20T00:00:00Z"
+"""The day to which this workspace's own packages are pinned: what the peers bring along is no newer."""
 
-def interpreter_with(name: str, requirements: Sequence[str], *options: str) -> Path | None:
-    """The interpreter that has them, installed on first use in this user's cache; None when that cannot be.
 
-    `name` changes whenever the requirements do: what was installed under it is taken as it is.
-    """
-    home = user_cache_path("agiwod-bench") / f"{name}-py{sys.version_info.major}{sys.version_info.minor}"
-    python, done = home / "bin" / "python", home / "installed"
-    if done.exists():
-        return python
-    commands = (
-        ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
-        ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *options, *requirements],
-    )
-    try:
-        for command in commands:
-            subprocess.run(command, check=True, timeout=INSTALLING, cwd=Path.home())
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"{name} cannot be installed, so nothing is compared with it: {error}", file=sys.stderr)
-        return None
-    done.touch()
-    return python
+@dataclass(frozen=True)
+class Interpreter:
+    """One with these packages, at these versions, in this user's cache; `name` changes whenever they do."""
+
+    name: str
+    versions: Mapping[str, str]
+
+    @property
+    def home(self) -> Path:
+        """Where it is, once it is installed."""
+        return user_cache_path("agiwod-bench") / f"{self.name}-py{sys.version_info.major}{sys.version_info.minor}"
+
+    @property
+    def python(self) -> Path | None:
+        """Its program; None when it is not installed."""
+        return self.home / "bin" / "python" if (self.home / "installed").exists() else None
+
+    def install(self) -> bool:
+        """Install it unless it is there; gives whether it is there now."""
+        if self.python:
+            return True
+        packages = [f"{name}=={version}" for name, version in self.versions.items()]
+        options = ["--compile-bytecode", "--exclude-newer", PINNED, "--python", str(self.home / "bin" / "python")]
+        commands = (
+            ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(self.home)],
+            ["uv", "pip", "install", "--quiet", *options, *packages],
+        )
+        try:
+            for command in commands:
+                subprocess.run(command, check=True, timeout=INSTALLING, cwd=Path.home())
+        except (OSError, subprocess.SubprocessError) as error:
+            print(f"{self.name} cannot be installed: {error}", file=sys.stderr)
+            return False
+        (self.home / "installed").touch()
+        return True
+
+
+FRAMEWORKS = Interpreter(
+    "frameworks-2026-11-20",
+    {
+        "pydantic-ai-slim[openai]": "2.68.0",
+        "openai-agents": "0.24.0",
+        "agno": "3.1.10",
+        "langgraph": "1.2.22",
+        "langchain": "1.4.7",
+        "langchain-openai": "1.7.3",
+    },
+)
+"""The newest agent frameworks on that day."""
+
+SERVERS = Interpreter("servers-2026-11-20", {"mcp": "2.3.0", "pygls": "2.1.1", "agent-client-protocol": "0.12.1"})
+"""The newest protocol servers on that day."""
+
+AGIWO = Interpreter("agiwo-0.1.0", {"agiwo": "0.1.0"})
+"""The package that has our import name."""
+
+PEERS = (FRAMEWORKS, SERVERS, AGIWO)
+"""All there are."""

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from interpreter import interpreter_with
+from interpreter import SERVERS
 
-VERSION = "2.3.0"
 # In an interpreter of its own: none of its imports are to be had here.
 SERVER = """
 import anyio
@@ -38,8 +37,8 @@ anyio.run(main)
 
 
 def installed() -> Path | None:
-    """The interpreter that has the peer, installed on first use in this user's cache; None when that cannot be."""
-    return interpreter_with(f"mcp-{VERSION}", [f"mcp=={VERSION}"])
+    """The interpreter that has the peer; None when it is not installed."""
+    return SERVERS.python
 
 
 class McpPeer:
