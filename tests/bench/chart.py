@@ -4,12 +4,13 @@
 # pyright: reportUnknownMemberType=false
 
 from io import StringIO
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from measured import Curve
 
-STYLE = {"svg.hashsalt": "agiwod", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+STYLE: dict[Any, Any] = {"svg.hashsalt": "agiwod", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
 """The same figures give the same file, with words as text."""
 
 
