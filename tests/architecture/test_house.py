@@ -17,6 +17,7 @@ REASON = re.compile(r"(?:# noqa|ignore|no cover).*?(?: - |: )\w+ \w+")
 READS_THE_ENVIRONMENT = {
     "agiwod/src/agiwo/config.py",
     "agiwod/src/agiwo/environment.py",  # only which names there are
+    "agiwod/src/agiwo/failpoint.py",  # where a test has the process die, which is no setting
     "agiwod/src/agiwod/cli/screen.py",  # what the terminal says about itself
     "agiwod/src/agiwod/settings/load.py",
     "protocol/src/agiwo_protocol/paths.py",

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import orjson
 from agiwo.errors import Conflict, StorageError
+from agiwo.failpoint import reach
 from agiwo.tool.thread import in_thread
 from pydantic import ValidationError
 
@@ -61,6 +62,7 @@ class Definer:
         if fault := made.left_out.get(id):
             raise DefinitionInvalid("", fault)
         await self._file.write(id, table)
+        reach("definition/made")
         self._daemon.adopt(made, self._daemon.models, {})
 
     async def remove(self, id: str) -> None:
@@ -104,4 +106,5 @@ def _write(path: Path, tables: Mapping[str, Any]) -> None:
         written.write(orjson.dumps(tables, option=orjson.OPT_INDENT_2))
         written.flush()
         os.fsync(written.fileno())
+    reach("definition/written")
     os.replace(draft, path)  # so that a file that is there is whole

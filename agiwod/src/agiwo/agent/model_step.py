@@ -12,6 +12,7 @@ from agiwo.agent.retrying import wait_to_retry
 from agiwo.clock import SystemClock
 from agiwo.durable import StepResult, StepScope
 from agiwo.errors import ModelError
+from agiwo.failpoint import reach
 from agiwo.llm.base import Message, Model, trace_parent, turn_of_run, wanted_schema
 from agiwo.llm.form import FormRequest, request_for, spoken
 from agiwo.llm.retry import Retries
@@ -65,6 +66,7 @@ class ModelStep:
                 break
             except ModelError as error:
                 await wait_to_retry(scope, error, retries, meter)
+        reach("model/ended")
         value = answer.value(steering) | meter.told()
         asked = retries.model
         value |= {"model": asked.name, "modelId": asked.id, "provider": asked.provider}
@@ -89,6 +91,7 @@ class ModelStep:
         turn_of_run.set(number)
         trace_parent.set(span_header(scope))
         wanted = wanted_schema.set(request.schema)
+        reach("model/began")
         try:
             stream = model.arun_stream(request.messages, request.tools or None)
             async with aclosing(spoken(stream, request.tool) if request.tool else stream) as chunks:

@@ -10,6 +10,7 @@ import orjson
 
 from agiwo.agent.execution_context import context_of
 from agiwo.durable import StepResult, StepScope
+from agiwo.failpoint import reach
 from agiwo.loop.items import tool_call_item
 from agiwo.schema.tool import ToolCall
 from agiwo.tool.executor import ToolExecutor
@@ -28,7 +29,9 @@ class ToolStep:
         call = ToolCall(arg["id"], arg["name"], arg["arguments"])
         approval = arg.get("approval")
         context = replace(context_of(scope), tell=_telling(scope, item))
+        reach("tool/began")
         result = await self._executor.execute(call, context, approved=approval is not None)
+        reach("tool/ended")
         output = {"content": result.content, "isError": not result.is_success}
         if result.content_for_user is not None:
             output["contentForUser"] = result.content_for_user

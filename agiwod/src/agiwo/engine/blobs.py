@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from agiwo.engine.redact import Redactor
 from agiwo.engine.storage import Writes
+from agiwo.failpoint import reach
 from agiwo.schema.event import ITEM_COMPLETED, NewEvent
 from agiwo.schema.slices import texts
 from agiwo.tool.thread import in_thread
@@ -68,6 +69,7 @@ async def _spill(storage: Writes, value: Any, redactor: Redactor, known: dict[in
 async def _stored(storage: Writes, text: str, redactor: Redactor) -> dict[str, Any]:
     told, content = await in_thread(partial(_written, text, redactor))
     blob = await storage.put_blob(content)
+    reach("blob/stored")
     return {"blob": blob, "size": len(content), "head": told[:_GLIMPSE], "tail": told[-_GLIMPSE:]}
 
 

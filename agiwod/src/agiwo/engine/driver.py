@@ -25,6 +25,7 @@ from agiwo.engine.start import head_of_sleeper, spec_in, start_run
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
 from agiwo.errors import Conflict, NotFound, ReplayMismatch
+from agiwo.failpoint import reach
 from agiwo.schema.event import LOG, TERMINAL_EVENTS
 from agiwo.schema.past import Past
 from agiwo.schema.record import Record, RunHead
@@ -112,6 +113,7 @@ class Driver:
         self.parking.release(run)
         execution = self._made(head, spec, records, feed)
         execution.is_rebuilt = True
+        reach("wake/rebuilt")
         self.go(execution)
 
     def _put_away(self, execution: Execution) -> None:

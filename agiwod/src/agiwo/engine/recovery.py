@@ -3,6 +3,7 @@
 from agiwo.engine.driver import Driver
 from agiwo.engine.feeds import Feeds
 from agiwo.engine.start import spec_in
+from agiwo.failpoint import reach
 from agiwo.journal.base import Journal
 from agiwo.schema.record import RunHead
 from agiwo.schema.run import RunStatus
@@ -18,6 +19,7 @@ class Recovery:
         """Take on every unfinished run whose process is gone, each below the nearest one that is not over."""
         lineage = self._driver.lineage
         heads = [head for head in await self._journal.claim() if head.run not in lineage]
+        reach("recovery/claimed")
         heads.sort(key=lambda head: (head.status == RunStatus.QUEUED, head.created_at))
         await self._relate(heads)
         for head in heads:

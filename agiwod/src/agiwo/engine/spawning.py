@@ -10,6 +10,7 @@ from agiwo.engine.births import Births, Index
 from agiwo.engine.execution import Execution
 from agiwo.engine.operation import SPAWN, Operation, failure
 from agiwo.errors import Conflict, EffectFailed
+from agiwo.failpoint import reach
 from agiwo.schema.event import CHILD_SPAWNED, NewEvent
 from agiwo.schema.record import Batch, Change, Entry, State, StateChange
 from agiwo.schema.run import RunSpec
@@ -50,7 +51,9 @@ class Spawning:
                 if not (operation.is_spawning or operation.settle()):
                     return None
                 operation.is_spawning = True
+                reach("spawn/before")
                 await self._record(execution, operation, spec, batch, [*session, *state])
+                reach("spawn/recorded")
                 break
             except Conflict:
                 if not await self._has_moved(state):

@@ -16,6 +16,7 @@ from agiwo.engine.interruption import CANCEL, SHUTDOWN, Interruptions
 from agiwo.engine.operation import Operation
 from agiwo.engine.storage import Storage
 from agiwo.engine.tasks import Tasks
+from agiwo.failpoint import reach
 from agiwo.schema.record import Batch, Entry, Record
 from agiwo.schema.run import RunStatus
 
@@ -116,6 +117,7 @@ class Stopping:
         records = defaultdict[str, list[Record]](list)
         for record in await self._storage.append(*batches):
             records[record.run].append(record)
+        reach("cancel/recorded")
         for execution in filter(None, [stop.execution for stop in stops]):
             execution.recall(records[execution.id])
             if execution.id in moved:

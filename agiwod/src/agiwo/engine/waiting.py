@@ -11,6 +11,7 @@ from agiwo.engine.execution import Execution
 from agiwo.engine.operation import Operation
 from agiwo.engine.stopwatch import WAIT_INTENT, WAIT_OUTCOME
 from agiwo.engine.waitset import Waitset
+from agiwo.failpoint import reach
 from agiwo.schema.event import RUN_SLEEPING
 from agiwo.schema.record import Entry, Json
 from agiwo.schema.run import RunStatus
@@ -29,6 +30,7 @@ class Waiting:
             if not await self._may_wait(operation, ids):
                 return
             deadline = await self._deadline(operation, timeout, {"runs": list(ids), "mode": mode})
+            reach("wait/recorded")
             journal, ends = execution.storage.journal, execution.host.ends
             waitset = Waitset(journal, ends, execution.clock, ids, mode, deadline)
             try:
@@ -37,6 +39,7 @@ class Waiting:
                     with self._asleep(operation, waitset):
                         await waitset.rings()
                 outcome = await waitset.outcome()
+                reach("wake/before")
             finally:
                 waitset.close()
             await execution.record(operation, WAIT_OUTCOME, outcome)

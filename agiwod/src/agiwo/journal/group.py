@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from agiwo.errors import AgiwoError, Conflict, NotFound
+from agiwo.failpoint import reach
 from agiwo.journal.base import Listener
 from agiwo.journal.body import Body, detached_batch, detached_session, detached_state
 from agiwo.journal.ledger import Ledger, Written
@@ -108,9 +109,11 @@ class Group:
 
     def _tell(self, append: Append, outcome: list[Record] | BaseException) -> None:
         if not isinstance(outcome, BaseException):
+            reach("listeners/before")
             if append.first is not None:
                 call(append.first, outcome)
             self._listeners.tell(outcome)
+            reach("append/before")
         if append.done.done():  # its caller was cancelled
             return
         if isinstance(outcome, BaseException):

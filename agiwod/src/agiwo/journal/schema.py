@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from agiwo import ids
 from agiwo.errors import SchemaTooNew
+from agiwo.failpoint import reach
 
 Durability = Literal["normal", "full"]
 """What a commit survives: `normal` a `kill -9`, `full` also a power loss."""
@@ -95,8 +96,10 @@ def checkpoint(db: sqlite3.Connection) -> None:
     """
     # A reader outside our control may keep the WAL from being emptied; appends must not wait long for it.
     db.execute("PRAGMA busy_timeout = 200")
+    reach("checkpoint/before")
     try:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        reach("checkpoint/made")
     finally:
         db.execute(f"PRAGMA busy_timeout = {int(_BUSY * 1000)}")
 
@@ -129,17 +132,20 @@ def _back_up(db: sqlite3.Connection, path: Path) -> None:
     with closing(sqlite3.connect(unfinished)) as copy:
         db.backup(copy)
     unfinished.replace(backup)
+    reach("migration/copied")
 
 
 def _migrate(db: sqlite3.Connection) -> None:
     for version in range(_version(db), len(MIGRATIONS)):
-        script = f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA user_version = {version + 1}; COMMIT;"
         try:
-            db.executescript(script)
+            db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA user_version = {version + 1};")
+            reach("migration/written")
+            db.execute("COMMIT")
         except sqlite3.Error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+        reach("migration/made")
     db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (ids.fresh("epoch"),))
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from agiwo.failpoint import reach
 from agiwo.journal import rows, state_rows
 from agiwo.journal.connection import Connection, transaction
 from agiwo.journal.group import Append, Decision, Group, Named, Outcome
@@ -55,6 +56,8 @@ class Writer(Group):
             decision = Decision.of(ledger, group)
             rows.write(db, decision.written, decision.bodies, ledger.owner)
             state_rows.write_states(db, decision.written.states.values())
+            reach("commit/written")
+        reach("commit/made")
         self._remember(ledger, decision.written)
         return decision.outcomes
 

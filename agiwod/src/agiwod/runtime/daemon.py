@@ -14,6 +14,7 @@ from agiwo.clock import Clock, SystemClock
 from agiwo.engine.redact import Redactor
 from agiwo.engine.rerun import Reruns
 from agiwo.errors import AgiwoError, StorageError
+from agiwo.failpoint import reach
 from agiwo.journal.care import Store
 from agiwo.mcp import McpServers
 from agiwo.observability.otlp import OtlpExport
@@ -262,6 +263,7 @@ class Daemon:
             return self._deadline
         self._phase, self._deadline = State.DRAINING, deadline
         remaining = max(0.0, deadline - self.clock.now())
+        reach("drain/begun")
         log.info("draining for %.1f seconds at most", remaining)
         self.events.publish("daemon", "daemon/draining", {"state": str(self.state), "seconds": round(remaining, 3)})
         for listener in list(self._drain_listeners):
@@ -280,6 +282,7 @@ class Daemon:
         try:
             async with asyncio.timeout(max(0.0, deadline - self.clock.now())):
                 await self._idle()
+                reach("drain/idle")
                 await self._say_farewell()
         except TimeoutError:
             log.warning("some runs are still at work; they go on at the next start")
@@ -316,6 +319,7 @@ class Daemon:
         self.ended.set()
         retiring = list(self._retiring)
         await self.engine.close()
+        reach("close/engine")
         await self.foreign.close()
         await self.skills.close()
         await self.projects.close()

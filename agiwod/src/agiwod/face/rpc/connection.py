@@ -8,6 +8,7 @@ from typing import Any
 
 from agiwo import ids
 from agiwo.engine.outlet import Excerpt
+from agiwo.failpoint import reach
 from agiwo.schema.event import Event
 from agiwo.schema.hosted import HostedCall
 from agiwo.schema.tool import ToolDefinition
@@ -296,6 +297,7 @@ class _Events(_Lane):
         self._frames = frames
 
     def send(self, event: Event) -> None:
+        reach("event/before")
         self.channel.write(self._frames.of(event))
 
 

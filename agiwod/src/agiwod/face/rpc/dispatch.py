@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from agiwo.failpoint import reach
 from agiwo_protocol.contract import Method, Wire, read_params
 from agiwo_protocol.errors import MethodNotFound, RpcError, from_error
 from agiwo_protocol.jsonrpc import Request
@@ -114,6 +115,7 @@ class _Endpoint(Generic[P, R]):
             self._log(began, told.kind)
             raise JsonRpcError(told.code, told.message, told.data) from None
         self._log(began, "ok")
+        reach("answer/before")
         if isinstance(answer, Answer):
             return Success(Reply(answer.result.to_wire(), answer.then))
         return Success(answer.to_wire())

@@ -1,0 +1,249 @@
+"""A home whose daemon is killed: what its agents do, a client that never forgets, and what must be true in the end."""
+
+import asyncio
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from figures import Figures
+from forked_daemons import PATIENCE
+from wire_stream import WireStream
+
+AGENTS: Final = '''\
+"""Agents whose tools leave a line behind for every time that they are run."""
+
+from pathlib import Path
+
+from agiwo import Agent, ToolResult
+from agiwo.agent import AgentOptions
+from agiwo.schema.tool import ExecutionContext
+from agiwo.testing import ScriptedModel
+from agiwo.tool import tool
+
+EFFECTS = Path(__file__).with_name("effects.txt")
+
+
+def leave(kind, context):
+    with EFFECTS.open("a") as file:
+        file.write(f"{kind} {context.idempotency_key}\\n")
+
+
+@tool(effect="once")
+async def mark(context: ExecutionContext) -> str:
+    """Leaves a line, and may do so once."""
+    leave("once", context)
+    return "marked"
+
+
+@tool(effect="idempotent")
+async def again(context: ExecutionContext) -> str:
+    """Leaves a line, as often as it likes."""
+    leave("idempotent", context)
+    return "marked again"
+
+
+@tool(effect="read")
+async def lengthy(context: ExecutionContext) -> str:
+    """Gives more than fits into an item, or into a WAL."""
+    return "long " * 3_600_000
+
+
+def agent(name, tools, *turns):
+    return Agent(name, "Works.", ScriptedModel(turns=list(turns)), tools, options=AgentOptions(max_steps=100))
+
+
+def calls(*named):
+    return {"text": "so ", "deltas": 2, "toolCalls": [{"name": name, "arguments": given} for name, given in named]}
+
+
+def said(text, delay=0):
+    return {"text": text, "deltas": 5, "delayMs": delay}
+
+
+BOTH = calls(("mark", {}), ("again", {}))
+agents = [
+    agent("leaf", [mark], calls(("mark", {})), said("the leaf is done")),
+    agent(
+        "root",
+        [mark, again],
+        BOTH,
+        calls(("spawn_agent", {"task": "go", "agent": "leaf"}), ("sleep_and_wait", {"wake_type": "waitset"})),
+        calls(("sleep_and_wait", {"wake_type": "timer", "delay_seconds": 0.3})),
+        BOTH,
+        said("the root is done"),
+    ),
+    agent("worker", [mark, again], BOTH, said("half way", 2), BOTH, said("the worker is done", 2)),
+    agent("reader", [lengthy], calls(("lengthy", {})), said("the reader is done")),
+    agent("patient", [], {"text": "wait " * 400, "deltas": 400, "delayMs": 50}),
+]
+'''
+
+
+class Gone(Exception):
+    """The daemon is not there any more."""
+
+
+def make_home(home: Path) -> None:
+    """A home with those agents."""
+    home.mkdir(exist_ok=True)
+    (home / "crashing.py").write_text(AGENTS)
+    (home / "config.toml").write_text('[python]\npath = ["."]\nagents = ["crashing:agents"]\n')
+
+
+class Memory:
+    """What a client was told, over all lives of a daemon: what it was promised, and every event of every run."""
+
+    def __init__(self) -> None:
+        self.promised: dict[str, dict[str, Any]] = {}
+        self.streams: dict[str, WireStream] = {}
+
+    def stream(self, run: str) -> WireStream:
+        return self.streams.setdefault(run, WireStream(run))
+
+    def frames(self) -> Iterable[Any]:
+        return [frame for stream in self.streams.values() for frame in stream.frames]
+
+
+class Teller:
+    """A client's connection to one life of a daemon. What is answered is remembered, and so is what it hears."""
+
+    def __init__(self, memory: Memory, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.memory = memory
+        self._reader, self._writer = reader, writer
+        self._last_id = 0
+
+    async def ask(self, method: str, **params: Any) -> Any:
+        """The result of a request; what else comes meanwhile is heard.
+
+        Raises:
+            Gone: the daemon died first.
+        """
+        self._last_id += 1
+        message = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
+        self._writer.write(orjson.dumps(message) + b"\n")
+        while "id" not in (frame := await self._frame()):
+            self._hear(frame)
+        assert "result" in frame, frame
+        return frame["result"]
+
+    async def promise(self, name: str, method: str, **params: Any) -> str:
+        """The id of the run that a request makes; the same one, however often it is asked for under this name."""
+        answer = await self.ask(method, **params, idempotencyKey=name)
+        known = self.memory.promised.setdefault(name, answer)
+        assert answer["runId"] == known["runId"], "what was promised once has become another run"
+        assert answer.get("deduplicated", False) or known is answer, "what was promised was forgotten"
+        return answer["runId"]
+
+    async def follow(self, *runs: str) -> None:
+        """Read on, each run from where its reading broke off, until all of them are over."""
+        for run in runs:
+            if not self.memory.stream(run).is_over:
+                await self.attach(run)
+        while not all(self.memory.stream(run).is_over for run in runs):
+            self._hear(await self._frame())
+
+    async def attach(self, run: str) -> None:
+        """Read on from what was heard last."""
+        before = self.memory.stream(run)
+        stream = self.memory.streams[run] = WireStream(run, before.seq)
+        stream.frames = [frame for frame in before.frames if "seq" in frame]
+        await self.ask("run/attach", runId=run, after=before.seq)
+
+    async def hear(self, run: str, *types: str) -> None:
+        """Read on until the run's latest frame is of one of these types."""
+        while not (frames := self.memory.stream(run).frames) or frames[-1]["type"] not in types:
+            self._hear(await self._frame())
+
+    async def close(self) -> None:
+        self._writer.transport.abort()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+    async def _frame(self) -> Any:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                line = await self._reader.readline()
+        except ConnectionError as error:
+            raise Gone from error
+        if not line.endswith(b"\n"):
+            raise Gone
+        return orjson.loads(line)
+
+    def _hear(self, frame: Any) -> None:
+        if frame["method"] == "run/event":
+            self.memory.stream(frame["params"]["runId"]).take(frame["params"])
+
+
+@asynccontextmanager
+async def telling(home: Path, memory: Memory) -> AsyncGenerator[Teller]:
+    """A connection that has shaken hands.
+
+    Raises:
+        Gone: nobody is there.
+    """
+    try:
+        ends = await asyncio.open_unix_connection(str(home / "run" / "agiwod.sock"), limit=2**26)
+    except OSError as error:
+        raise Gone from error
+    teller = Teller(memory, *ends)
+    try:
+        await teller.ask("initialize", protocolVersion=1, clientInfo={"name": "teller"})
+        yield teller
+    finally:
+        await teller.close()
+
+
+class Rest:
+    """What is there of a home's runs when its daemon is gone."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        with closing(sqlite3.connect(home / "data" / "agiwod.db")) as database:
+            self.runs = dict(database.execute("SELECT id, status FROM run").fetchall())
+            self.records = database.execute(
+                "SELECT run, position, seq, key, body FROM record ORDER BY run, position"
+            ).fetchall()
+            self.health = [text for (text,) in database.execute("PRAGMA integrity_check")]
+
+    @property
+    def effects(self) -> Counter[str]:
+        """How often each call of a tool was made."""
+        path = self.home / "effects.txt"
+        return Counter(path.read_text().splitlines() if path.exists() else ())
+
+    def hold_against(self, memory: Memory, figures: Figures) -> None:
+        """Fail unless nothing that a client was told is lost, and nothing is doubled or has a hole."""
+        assert self.health == ["ok"]
+        for run in self.runs:
+            mine = [record for record in self.records if record[0] == run]
+            assert [position for _, position, *_ in mine] == list(range(1, len(mine) + 1)), run
+            seqs = [seq for _, _, seq, *_ in mine if seq is not None]
+            assert seqs == list(range(1, len(seqs) + 1)), run
+        lost = [frame for frame in memory.frames() if not self._has(frame)]
+        forgotten = [promise for promise in memory.promised.values() if promise["runId"] not in self.runs]
+        figures("acknowledged events and runs that are lost", len(lost) + len(forgotten), at_most=0)
+        figures("calls that were made again and may be made once", len(self._again), at_most=0)
+        figures("calls that have a result and were never made", len(self._invented), at_most=0)
+
+    def _has(self, frame: Any) -> bool:
+        return "seq" not in frame or self._types.get((frame["runId"], frame["seq"])) == frame["type"]
+
+    @cached_property
+    def _types(self) -> Mapping[tuple[str, int], str]:
+        return {(run, seq): json.loads(body)["type"] for run, _, seq, _, body in self.records if seq is not None}
+
+    @property
+    def _again(self) -> list[str]:
+        return [line for line, times in self.effects.items() if line.startswith("once") and times > 1]
+
+    @property
+    def _invented(self) -> list[str]:
+        done = {line.partition(" ")[2] for line in self.effects}
+        calls = [f"{run}/{key}" for run, _, _, key, body in self.records if key and '"content":"marked' in body]
+        return [call for call in calls if call not in done]
