@@ -30,12 +30,14 @@ class Web:
 
 
 @asynccontextmanager
-async def on_the_web(daemon: Daemon, app: ASGIApp | None = None) -> AsyncGenerator[Web]:
+async def on_the_web(
+    daemon: Daemon, app: ASGIApp | None = None, *, patience: float = 10.0, most: int | None = None
+) -> AsyncGenerator[Web]:
     """HTTP at a free port of this machine, for as long as it is needed; what is under way at the end is ended.
 
-    `app` answers in the place of the daemon's own site.
+    `app` answers in the place of the daemon's own site. Strangers have that much patience, and are so many at most.
     """
-    transport = HttpTransport("127.0.0.1:0")
+    transport = HttpTransport("127.0.0.1:0", patience=patience, most=most)
     site = Site(daemon, TOKEN, names_of(transport.address))
     serving = asyncio.create_task(transport.serve(app or site))
     headers = {"Authorization": f"Bearer {TOKEN}"}

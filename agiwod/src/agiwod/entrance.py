@@ -81,8 +81,8 @@ def _tcp(settings: Settings, opened: ExitStack) -> TcpTransport | None:
         return None
     with _named(settings, "tcp"):
         tcp = TcpTransport(settings.serve.tcp)
-    opened.callback(tcp.close)
-    _warn_of_others("tcp", tcp)
+        opened.callback(tcp.close)
+        _ask_consent(settings, tcp)
     return tcp
 
 
@@ -95,8 +95,8 @@ def _http(settings: Settings, token: str, opened: ExitStack) -> HttpWay | None:
 
     with _named(settings, "http"):
         http = HttpTransport(settings.serve.http)
-    opened.callback(http.close)
-    _warn_of_others("http", http)
+        opened.callback(http.close)
+        _ask_consent(settings, http)
     return HttpWay(http, token, names_of(http.address, settings.serve.http_hosts))
 
 
@@ -109,6 +109,12 @@ def _named(settings: Settings, way: str) -> Generator[None]:
         raise ConfigError(f"{settings.origin('serve', way)}: {error}") from None
 
 
-def _warn_of_others(name: str, transport: "TcpTransport | HttpTransport") -> None:
-    if transport.is_open_to_others:
-        log.warning("other machines can reach %s %s, and nothing is encrypted on the way", name, transport.address)
+def _ask_consent(settings: Settings, transport: "TcpTransport | HttpTransport") -> None:
+    """Let other machines come only where the user has said so: the token and all else can be read on the way."""
+    if not transport.is_open_to_others:
+        return
+    danger = f"other machines can reach {transport.address}, and nothing is encrypted on the way"
+    if not settings.serve.allow_remote:
+        todo = "listen at 127.0.0.1 and have ssh forward the port, or set allow_remote = true in [serve]"
+        raise ConfigError(f"{danger}; {todo}")
+    log.warning(danger)

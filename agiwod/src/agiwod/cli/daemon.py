@@ -30,11 +30,14 @@ def serve(
     http: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Also serve HTTP there, which is MCP's at /mcp.")
     ] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines reach these, with nothing encrypted on the way.")
+    ] = False,
 ) -> None:
     """Run the daemon in the foreground, until it is told to stop."""
     from agiwod.cli.foreground import run_daemon
 
-    run_daemon(log_level=log_level, tcp=tcp, http=http)
+    run_daemon(log_level=log_level, tcp=tcp, http=http, allow_remote=allow_remote or None)
 
 
 def stdio(

@@ -15,7 +15,7 @@ from agiwod.projects import ReadSettings
 from agiwod.settings import load_settings
 
 
-def run_daemon(*, log_level: str | None, tcp: str | None, http: str | None) -> None:
+def run_daemon(*, log_level: str | None, tcp: str | None, http: str | None, allow_remote: bool | None) -> None:
     """Serve until told to stop.
 
     Raises:
@@ -27,7 +27,7 @@ def run_daemon(*, log_level: str | None, tcp: str | None, http: str | None) -> N
         token = f", with the token in {places.token_file}" if more else ""
         print(f"agiwod serves at {places.socket}{''.join(more)}{token}", file=sys.stderr, flush=True)
 
-    overrides = {"log_level": log_level, "serve.tcp": tcp, "serve.http": http}
+    overrides = {"log_level": log_level, "serve.tcp": tcp, "serve.http": http, "serve.allow_remote": allow_remote}
     _guarded(lambda read, paths: app.serve(read, paths, tell), overrides)
 
 

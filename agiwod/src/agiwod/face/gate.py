@@ -56,4 +56,7 @@ class Gate:
 
 
 def _refused(status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": {"kind": kind, "message": message}}, status, headers)
+    # The connection ends with it: a stranger has no more to say, and what it sends on is not waited for.
+    return JSONResponse(
+        {"error": {"kind": kind, "message": message}}, status, {"Connection": "close", **(headers or {})}
+    )

@@ -11,6 +11,9 @@ from agiwod.runtime.daemon import Daemon, State
 
 _WORKING: Final = (State.READY, State.DEGRADED)
 
+_LAST: Final = {"Connection": "close"}
+"""A stranger's connection ends with its answer."""
+
 
 class HealthEndpoint:
     """`GET /healthz`: 200 while runs are taken, 503 when not, and the word for it."""
@@ -24,9 +27,9 @@ class HealthEndpoint:
 
     def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
-            return Response(status_code=405, headers={"Allow": "GET, HEAD"})
+            return Response(status_code=405, headers={"Allow": "GET, HEAD", **_LAST})
         state = self._daemon.state
-        return JSONResponse({"status": str(state)}, 200 if state in _WORKING else 503)
+        return JSONResponse({"status": str(state)}, 200 if state in _WORKING else 503, _LAST)
 
     async def close(self) -> None:
         """Nothing is under way."""

@@ -1,6 +1,5 @@
 """What a stranger must say before a face hears it: the daemon's token, in the opening line or in `initialize`."""
 
-import asyncio
 import hmac
 from typing import Final
 
@@ -12,8 +11,7 @@ from agiwo_protocol.framing import Frame, Malformed
 from agiwo_protocol.jsonrpc import Invalid, Request
 from agiwo_protocol.preface import Preface
 
-_PATIENCE: Final = 10.0
-"""Seconds in which a stranger must have said the token; who has it says it first."""
+from agiwod.strangers import PATIENCE, Strangers
 
 _FIRST_WORDS: Final = 64 * 1024
 """Bytes of the longest message that is taken from a stranger: many of them must not fill the memory."""
@@ -24,18 +22,18 @@ _WHERE: Final = "say the daemon's token, in `initialize` or in the opening line;
 class Lock:
     """Opened by one token. Whoever says another is told so, and has no second try on that connection."""
 
-    def __init__(self, token: str, *, patience: float = _PATIENCE) -> None:
-        self._token, self._patience = token.encode(), patience
+    def __init__(self, token: str, *, patience: float = PATIENCE, most: int | None = None) -> None:
+        self._token, self._strangers = token.encode(), Strangers(patience, most)
 
     async def admit(self, channel: StreamChannel) -> Preface | None:
         """What the connection begins with, once the token has come; None when it does not. All else is refused."""
         # Before anything can have come: from here on a stranger's bytes are counted.
         usual, channel.framing.limit = channel.framing.limit, _FIRST_WORDS
         try:
-            async with asyncio.timeout(self._patience):
+            with self._strangers.add(channel.abort):
                 preface = await channel.preface() or Preface()
                 is_open = await self._is_opened(channel, preface)
-        except (TimeoutError, ChannelClosed):
+        except ChannelClosed:
             return None
         channel.framing.limit = usual
         return preface if is_open else None

@@ -24,15 +24,13 @@ class Site:
     def __init__(self, daemon: Daemon, token: str, names: Sequence[str], paths: Iterable[str] = ENDPOINTS) -> None:
         self._gate = Gate(token, names, FREE)
         self._endpoints = {path: make_endpoint(path, daemon, names) for path in paths}
-        self._app = Starlette(
-            routes=[Route(path, endpoint) for path, endpoint in self._endpoints.items()],
-            exception_handlers={HTTPException: _told},
-        )
+        self._routes = [Route(path, endpoint) for path, endpoint in self._endpoints.items()]
+        self._app = Starlette(routes=self._routes, exception_handlers={HTTPException: _told})
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """What can be asked for."""
-        return tuple(self._endpoints)
+        """What can be asked for: the whole table of routes."""
+        return tuple(route.path for route in self._routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

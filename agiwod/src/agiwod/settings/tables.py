@@ -223,11 +223,15 @@ class PythonSettings(Table):
 
 
 class ServeSettings(Table):
-    """`[serve]`: what is on besides the unix socket, and how long a stop waits."""
+    """`[serve]`: what is on besides the unix socket, and how long a stop waits.
+
+    `allow_remote`: ports may be such that other machines can reach them, though nothing is encrypted on the way.
+    """
 
     tcp: Address | None = None
     http: Address | None = None
     http_hosts: tuple[Host, ...] = ()
+    allow_remote: bool = False
     drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30
 
 

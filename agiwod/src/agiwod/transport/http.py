@@ -8,6 +8,8 @@ from typing import Final
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
+from agiwod.strangers import PATIENCE, Strangers
+from agiwod.transport.http_line import HttpLine
 from agiwod.transport.listener import address_of, is_open_to_others, listen
 
 _CONNECTIONS: Final = 1024
@@ -24,7 +26,8 @@ class HttpTransport:
         ConfigError: nobody can listen there; the message says why.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, patience: float = PATIENCE, most: int | None = None) -> None:
+        self._strangers = Strangers(patience, most)
         self._listener = listen(address)
         self.address = address_of(self._listener)
         self.is_open_to_others = is_open_to_others(self._listener)
@@ -34,7 +37,7 @@ class HttpTransport:
         server = _Server(
             Config(
                 app,
-                http="h11",
+                http=self._line,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -58,6 +61,15 @@ class HttpTransport:
     def close(self) -> None:
         """Listen no more."""
         self._listener.close()
+
+    @property
+    def _line(self) -> type[HttpLine]:
+        """What holds one connection, as uvicorn wants it: a class."""
+
+        class Line(HttpLine):
+            strangers = self._strangers
+
+        return Line
 
 
 class _Server(Server):

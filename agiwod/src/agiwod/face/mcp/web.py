@@ -1,12 +1,12 @@
 """The sessions of MCP over HTTP, as an ASGI app. Loads mcp, so it is loaded in a thread; who may ask was seen to."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from agiwo_protocol.limits import MAX_MESSAGE
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agiwod.face.mcp.server import McpServer
 from agiwod.runtime.daemon import Daemon
@@ -24,9 +24,20 @@ async def serving(daemon: Daemon, names: Sequence[str], is_left: Callable[[], bo
     forget = daemon.on_end(server.answered)
     try:
         async with manager.run():
-            yield StreamableHTTPASGIApp(manager)
+            yield _in_small_letters(StreamableHTTPASGIApp(manager))
     finally:
         forget()
+
+
+def _in_small_letters(app: ASGIApp) -> ASGIApp:
+    """The app, asked with hosts in small letters: mcp compares them as they are written, though they know no case."""
+
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        fields: Iterable[tuple[bytes, bytes]] = scope["headers"]
+        lowered = [(name, value.lower() if name in (b"host", b"origin") else value) for name, value in fields]
+        await app({**scope, "headers": lowered}, receive, send)
+
+    return asked
 
 
 def _security(names: Sequence[str]) -> TransportSecuritySettings:
