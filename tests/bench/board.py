@@ -19,8 +19,9 @@ from time import monotonic
 
 from command import told
 from explained import explained
-from interpreter import PEERS
+from interpreter import INTERPRETERS
 from measured import Report
+from node_peers import VSCODE
 from page import write_page
 
 HERE = Path(__file__).parent
@@ -68,7 +69,7 @@ def main() -> int:
         print("\n".join(names()))
         return 0
     if given.install:
-        there = [peer.install() for peer in PEERS]
+        there = [peer.install() for peer in (*INTERPRETERS, VSCODE)]
         return int(not all(there))
     reports = {name: run(name, ["--rounds", given.rounds] if given.rounds else []) for name in given.names or names()}
     if given.json:

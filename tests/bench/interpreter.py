@@ -71,5 +71,5 @@ SERVERS = Interpreter("servers-2026-11-20", {"mcp": "2.3.0", "pygls": "2.1.1", "
 AGIWO = Interpreter("agiwo-0.1.0", {"agiwo": "0.1.0"})
 """The package that has our import name."""
 
-PEERS = (FRAMEWORKS, SERVERS, AGIWO)
+INTERPRETERS = (FRAMEWORKS, SERVERS, AGIWO)
 """All there are."""
