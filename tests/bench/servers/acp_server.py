@@ -1,5 +1,5 @@
 """The ACP SDK's agent over stdio. It answers `_echo` at once; `_stream` sends so many updates before it answers."""
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportAbstractUsage=false
 # What this imports is installed in another interpreter, so no type of it is known here.
 
 import asyncio

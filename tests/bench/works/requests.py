@@ -24,9 +24,7 @@ TIMES = 512
 LIMITS = {"acp": 2.0, "mcp": 0.2, "pygls": 0.2}
 """How many times the CPU of each ours may take."""
 
-NOTES = [
-    "CPU of the server for a request of 240 bytes that it answers at once; ours is that of `agiwod stdio` and the daemon."
-]
+NOTES = ["CPU of the server for a request of 240 bytes that it answers at once; ours is `agiwod stdio` and the daemon."]
 
 
 def measure(rounds: int) -> Report:
@@ -52,12 +50,11 @@ def measured(servers: Sequence[Speaking], at_once: int, rounds: int) -> Line:
             if number:  # the first round only warms up
                 taken[each.server.name].append((each.cpu() - before) / TIMES)
     ours, others = taken.pop(OURS), {name: median(values) for name, values in taken.items()}
-    ratios = {
-        name: median(own / other for own, other in zip(ours, taken[name], strict=True))
-        for name in LIMITS
+    checks = [
+        Check(f"of {name}'s", median(own / other for own, other in zip(ours, taken[name], strict=True)), limit)
+        for name, limit in LIMITS.items()
         if name in taken
-    }
-    checks = [Check(f"of {name}'s", ratio, LIMITS[name]) for name, ratio in ratios.items()]
+    ]
     return Line(f"a request, {at_once} in flight", "µs", median(ours), others, checks)
 
 
