@@ -29,6 +29,11 @@ class Line:
         self._held = b""
         self._pings = 0
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The descriptors: where answers come from, and where messages go."""
+        return self._source, self._sink
+
     def send(self, data: bytes) -> None:
         """Write bytes as they are."""
         view = memoryview(data)
