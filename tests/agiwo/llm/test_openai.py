@@ -131,7 +131,7 @@ async def test_a_call_that_is_none_is_a_body_that_cannot_be_used() -> None:
     assert failed.value.kind == "bad_body"
 
 
-@pytest.mark.parametrize(("told", "counted"), [(-5, 0), (10**300, 2**53), ("7", 7), (None, 0), (1.5, 1)])
+@pytest.mark.parametrize(("told", "counted"), [(-5, 0), (10**300, 10**9), ("7", 7), (None, 0), (1.5, 1)])
 async def test_tokens_that_cannot_be_are_not_counted_with(told: Any, counted: int) -> None:
     tokens = event({"choices": [], "usage": {"prompt_tokens": told, "completion_tokens": 2}})
     async with FakeProvider(Answer([delta(content="x"), FINISH, tokens, DONE])) as provider:

@@ -40,6 +40,10 @@ def test_a_space_after_the_colon_is_not_part_of_the_data() -> None:
     assert list(SseSplitter().feed(b"data:one\n\ndata: two\n\ndata:  three\n\n")) == [b"one", b"two", b" three"]
 
 
+def test_a_byte_order_mark_before_the_first_line_is_passed_over() -> None:
+    assert SseSplitter().feed(b"\xef\xbb\xbfdata: one\n\n") == [b"one"]
+
+
 def test_an_event_without_its_blank_line_is_no_event_yet() -> None:
     splitter = SseSplitter()
 

@@ -130,7 +130,10 @@ def _word(value: object) -> str:
 
 
 def _is_object(text: str) -> bool:
+    """Whether it is an object, and none so deep that it can be read and never be written again."""
     try:
-        return isinstance(orjson.loads(text or "{}"), dict)
-    except orjson.JSONDecodeError:
+        arguments: Any = orjson.loads(text or "{}")
+        orjson.dumps(arguments)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return False
+    return isinstance(arguments, dict)

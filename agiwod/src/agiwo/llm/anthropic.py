@@ -169,7 +169,7 @@ class _Events:
         if kind == "message_start":
             return self._count(event["message"].get("usage"))
         if kind == "message_delta":
-            self._finish = event["delta"].get("stop_reason") or self._finish
+            self._finish = _text(event["delta"].get("stop_reason") or self._finish or "") or None
             return self._count(event.get("usage"))
         if kind == "message_stop":
             return self._end()
@@ -208,7 +208,7 @@ class _Events:
             self._layout.begin_text()
             return self._delta(index, {"type": "text_delta", "text": block.get("text") or ""})
         if kind == "thinking":
-            self._layout.begin_thought(block.get("signature") or "")
+            self._layout.begin_thought(_text(block.get("signature") or ""))
             return self._delta(index, {"type": "thinking_delta", "thinking": block.get("thinking") or ""})
         if kind == "redacted_thinking":
             self._layout.redacted(_text(block["data"]))

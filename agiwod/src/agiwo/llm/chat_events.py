@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from agiwo.llm.told_tokens import told_tokens
 from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.run import Usage
@@ -70,8 +72,11 @@ def _text(value: Any) -> str | None:
 
 def _indexed(calls: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Fragments with an index each; servers that send calls whole may leave it out."""
-    if not all(isinstance(call.get("function") or {}, Mapping) for call in calls):
-        raise TypeError("a function is expected here")
+    for call in calls:
+        function: Any = call.get("function") or {}
+        if not isinstance(call.get("index"), int | str | None):
+            raise TypeError("the place of a call is expected here")
+        orjson.dumps(function.get("arguments"))  # what cannot be written cannot be kept
     if all(call.get("index") is not None for call in calls):
         return calls
     return [{**call, "index": place} for place, call in enumerate(calls)]

@@ -6,6 +6,9 @@ MAX_EVENT = 16 * 1024 * 1024
 """Bytes of one event. A provider that never ends an event must not fill the memory."""
 
 
+_BOM = b"\xef\xbb\xbf"
+
+
 class EventTooLarge(ValueError):
     """An event grew past `MAX_EVENT`."""
 
@@ -13,12 +16,14 @@ class EventTooLarge(ValueError):
 class SseSplitter:
     """Turns bytes, cut anywhere, into the data of each event. Comments and other fields are dropped.
 
-    Lines end with LF or CR LF; the lone CR that the standard also allows is not used by any provider.
+    Lines end with LF or CR LF; the lone CR that the standard also allows is not used by any provider. A byte order mark
+    before the first line is passed over.
     """
 
-    __slots__ = ("_data", "_data_size", "_line", "_line_size")
+    __slots__ = ("_data", "_data_size", "_has_begun", "_line", "_line_size")
 
     def __init__(self) -> None:
+        self._has_begun = False
         self._line: list[bytes] = []  # pieces of a line whose end has not come yet
         self._line_size = 0
         self._data: list[bytes] = []  # lines of an event whose blank line has not come yet
@@ -51,6 +56,8 @@ class SseSplitter:
         if not line:
             return self._complete()
         field, _, value = line.partition(b":")
+        if not self._has_begun:
+            field, self._has_begun = field.removeprefix(_BOM), True
         if field == b"data":
             self._data.append(value.removeprefix(b" "))
             self._data_size += len(line)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-_MOST = 2**53
-"""Above this, a reader of JSON may not know two numbers apart."""
+_MOST = 10**9
+"""No model reads or writes more in one request; and what many of them add up to is still a number in every language."""
 
 
 def told_tokens(count: Any) -> int:
-    """The number that was told: not below nothing, and not above what can be reckoned with. None is nothing.
+    """The number that was told: not below nothing, and not above what can be. None is nothing.
 
     Raises:
         ValueError, TypeError: it is no number.
