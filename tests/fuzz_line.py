@@ -7,7 +7,7 @@ import os
 import select
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, Final, Literal, cast
 
@@ -15,6 +15,9 @@ import orjson
 
 PATIENCE: Final = 30.0
 """Seconds in which everything that was asked is answered; the machine may be busy."""
+
+_WAIT: Final = 5.0
+"""Seconds after which requests that wait for something are cancelled."""
 
 _READ: Final = 1 << 20
 _INTERNAL: Final = -32603
@@ -73,7 +76,7 @@ class FuzzedLine:
         bodies = [*bodies, b'{"jsonrpc":"2.0","id":"%b","method":"ping"}' % ping.encode()]
         due = Counter(id for body in bodies for each in self._messages(body) if (id := asked(each)) is not None)
         answers = list[Any]()
-        for message in self._exchange(b"".join(map(self._wrapped, bodies))):
+        for message in self._exchange(b"".join(map(self._wrapped, bodies)), due):
             if "method" in message:
                 continue
             self._check(message, bodies)
@@ -106,11 +109,18 @@ class FuzzedLine:
         if error is not None and error["code"] == _INTERNAL:
             raise Broken(f"it is its own fault: {answer}", self._about(orjson.dumps(answer["id"]).decode(), bodies))
 
-    def _exchange(self, data: bytes) -> Iterator[Any]:
-        """Send bytes in pieces, and read messages meanwhile, until nothing comes for too long or the end."""
-        rest, deadline = memoryview(data), time.monotonic() + PATIENCE
-        while (left := deadline - time.monotonic()) > 0:
-            readable, writable, _ = select.select([self._source], [self._sink] if rest else [], [], left)
+    def _exchange(self, data: bytes, due: Mapping[Id, int]) -> Iterator[Any]:
+        """Send bytes in pieces, and read messages meanwhile, until nothing comes for too long or the end.
+
+        What has waited long enough is cancelled: to wait for what a daemon has under way is no fault of it.
+        """
+        began, has_cancelled = time.monotonic(), False
+        rest = memoryview(data)
+        while (left := began + PATIENCE - time.monotonic()) > 0:
+            if not has_cancelled and left < PATIENCE - _WAIT:
+                rest = memoryview(bytes(rest) + b"".join(self._wrapped(_cancel(id)) for id in due if due[id]))
+                has_cancelled = True
+            readable, writable, _ = select.select([self._source], [self._sink] if rest else [], [], min(left, 1))
             if writable:
                 rest = rest[self._write(rest) :]
             if readable:
@@ -139,6 +149,10 @@ class FuzzedLine:
             body = bytes(self._held[start : start + int(length)])
             del self._held[: start + int(length)]
             yield orjson.loads(body)
+
+
+def _cancel(id: Id) -> bytes:
+    return b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":%b}}' % id.encode()
 
 
 def greeting(token: str = "") -> bytes:
