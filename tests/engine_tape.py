@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from agiwo.errors import StorageError
-from agiwo.journal.base import Journal, Listener
+from agiwo.journal.base import PROBE, Journal, Listener
 from agiwo.schema.record import Batch, Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
@@ -132,11 +132,11 @@ class Tape:
         """As `Journal.get_blob`."""
         return await self._work(self.journal.get_blob(blob, offset, limit))
 
-    async def probe(self) -> None:
+    async def probe(self, size: int = PROBE) -> None:
         """As `Journal.probe`."""
         if self.is_refusing:
             raise StorageError("the disk is full")
-        await self._work(self.journal.probe())
+        await self._work(self.journal.probe(size))
 
     async def close(self) -> None:
         """As `Journal.close`."""

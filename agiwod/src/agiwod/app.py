@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -25,7 +26,9 @@ from agiwod.face.door import Door
 from agiwod.face.lock import Lock
 from agiwod.face.rpc.greeting import Greeting
 from agiwod.foreign import foreign_servers
+from agiwod.handover import take_listener
 from agiwod.logs import logging_to
+from agiwod.notify import Notify, take_notify
 from agiwod.offer import offered_models, secrets
 from agiwod.opening import Opening
 from agiwod.peers.joining import joined
@@ -33,7 +36,7 @@ from agiwod.projects import ReadSettings, TrustedProjects
 from agiwod.reload import Reload
 from agiwod.retention import forgetting
 from agiwod.roster import build_agents
-from agiwod.runtime.daemon import Daemon, Facts
+from agiwod.runtime.daemon import Daemon, Facts, State
 from agiwod.runtime.engines import MakeEngine
 from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
@@ -44,6 +47,7 @@ from agiwod.stores import open_store, retention_of
 from agiwod.telemetry import Sending, measuring, metric_options, sending, telemetry_options
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
+from agiwod.watchdog import watched
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +56,22 @@ def serve(read: ReadSettings, paths: Paths, ready: Callable[[Places], None] = la
     """Run the daemon in the foreground until it is told to stop. `ready` is told where, once clients can connect.
 
     SIGTERM and SIGINT drain, a second one ends at once; either way unfinished runs go on at the next start. SIGHUP
-    opens the log anew and takes the settings that `read` gives then.
+    opens the log anew and takes the settings that `read` gives then. Where systemd has started this process, its socket
+    is taken over, and it is told how things are.
 
     Raises:
         Conflict: another daemon uses the data directory; the error has its pid.
         ConfigError: the settings cannot work.
         StorageError: the journal cannot be opened.
     """
-    _run(read, paths, lambda settings: entrances(settings, paths, ready))
+    notify = take_notify(os.environ)
+    listener = take_listener(os.environ)
+
+    def tell(places: Places) -> None:
+        ready(places)
+        notify.ready(str(places.socket))
+
+    _run(read, paths, lambda settings: entrances(settings, paths, tell, listener), notify=notify)
 
 
 def serve_stdio(read: ReadSettings, paths: Paths, opening: Opening) -> None:
@@ -76,6 +88,7 @@ def _run(
     paths: Paths,
     enter: Callable[[Settings], AbstractContextManager[Entrances]],
     opening: Opening | None = None,
+    notify: Notify | None = None,
 ) -> None:
     settings, keys = read(), AgiwoSettings()
     use_settings(keys)
@@ -93,7 +106,7 @@ def _run(
             return Reload(daemon, settings, read, keys=keys, defined=defined, file=file, redactor=redactor)
 
         finder = TrustedProjects(paths, read, defined)
-        asyncio.run(_serve(settings, paths, keys, entered, reloading, finder, defined, opening))
+        asyncio.run(_serve(settings, paths, keys, entered, reloading, finder, defined, opening, notify or Notify()))
 
 
 async def _serve(
@@ -105,6 +118,7 @@ async def _serve(
     finder: Finder,
     defined: DefinitionFile,
     opening: Opening | None,
+    notify: Notify,
 ) -> None:
     identity = opening.identity if opening else None
     options = telemetry_options(settings, keys)
@@ -113,10 +127,12 @@ async def _serve(
         _daemon(settings, paths, keys, entered, sender, finder, defined, identity, engine_of(settings)) as daemon,
         joined(settings, paths, entered.places, daemon),
         measuring(metric_options(options, settings), daemon.metrics.read),
+        watched(notify, daemon.journal),
     ):
         reload = reloading(daemon)
         daemon.definitions.definer = Definer(daemon, defined, lambda: reload.settings)
-        _heed_signals(daemon, reload)
+        daemon.on_stop(lambda deadline: notify.stopping(max(0.0, deadline - daemon.clock.now())))
+        _heed_signals(daemon, partial(_reload, daemon, reload, notify))
         await daemon.start()
         await _converse(daemon, entered, opening.greeting if opening else None)
 
@@ -189,6 +205,18 @@ def _heed_signals(daemon: Daemon, reload: Callable[[], None]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, heed, number)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
+
+def _reload(daemon: Daemon, reload: Reload, notify: Notify) -> None:
+    """Reload, and say so to a manager that has heard that the daemon is ready."""
+    if daemon.state not in (State.READY, State.DEGRADED):
+        reload()
+        return
+    notify.reloading()
+    try:
+        reload()
+    finally:
+        notify.ready(str(daemon.facts.socket))
 
 
 async def _converse(daemon: Daemon, entered: Entrances, greeting: Greeting | None) -> None:

@@ -1,6 +1,7 @@
 """The ways in of a daemon: where clients come from, and what they must know. Serves nobody."""
 
 import logging
+import socket as sockets
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -55,13 +56,22 @@ class Entrances:
 
 
 @contextmanager
-def entrances(settings: Settings, paths: Paths, ready: Callable[[Places], None]) -> Generator[Entrances]:
+def entrances(
+    settings: Settings,
+    paths: Paths,
+    ready: Callable[[Places], None],
+    listener: sockets.socket | None = None,
+) -> Generator[Entrances]:
     """The unix socket, and over TCP and HTTP what the settings want. `ready` is told where, once clients can connect.
+
+    With a `listener` that one is the unix socket, wherever it is.
 
     Raises:
         ConfigError: nobody can listen there, or the token's file cannot be used.
     """
-    socket = str(paths.prepare_socket_dir())
+    socket = listener.getsockname() if listener else str(paths.prepare_socket_dir())
+    if socket != str(paths.socket):
+        log.warning("systemd listens at %s, and clients look for the daemon at %s", socket, paths.socket)
     with ExitStack() as opened:
         token = take_token(paths.token_file) if settings.serve.tcp or settings.serve.http else ""
         tcp, http = _tcp(settings, opened), _http(settings, token, opened)
@@ -71,7 +81,7 @@ def entrances(settings: Settings, paths: Paths, ready: Callable[[Places], None])
             http.transport.address if http else None,
             str(paths.token_file) if token else None,
         )
-        unix = UnixTransport(paths.socket, lambda: ready(places))
+        unix = UnixTransport(paths.socket, lambda: ready(places), listener)
         guarded = ((tcp, Lock(token)),) if tcp else ()
         yield Entrances(((unix, None), *guarded), places, {_TOKEN: token} if token else {}, http)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from agiwo.agent import Agent
 from agiwo.errors import StorageError
-from agiwo.journal.base import Listener
+from agiwo.journal.base import PROBE, Listener
 from agiwo.journal.memory import MemoryJournal
 from agiwo.schema.record import Change, Record
 from agiwo_protocol import client, errors, event
@@ -123,7 +123,7 @@ class Refusing(MemoryJournal):
             raise StorageError("the disk is full")
         return await super().append(*changes, first=first)
 
-    async def probe(self) -> None:
+    async def probe(self, size: int = PROBE) -> None:
         if self.is_full:
             raise StorageError("the disk is full")
 

@@ -8,7 +8,7 @@ import pytest
 from agiwo.agent import Agent
 from agiwo.durable import Program
 from agiwo.errors import ModelError, StorageError
-from agiwo.journal.base import Listener
+from agiwo.journal.base import PROBE, Listener
 from agiwo.journal.memory import MemoryJournal
 from agiwo.llm import Price
 from agiwo.schema.record import Change, Record
@@ -409,7 +409,7 @@ class FullDisk(MemoryJournal):
             raise StorageError("the disk is full")
         return await super().append(*changes, first=first)
 
-    async def probe(self) -> None:
+    async def probe(self, size: int = PROBE) -> None:
         raise StorageError("the disk is still full")
 
 

@@ -1,13 +1,16 @@
 """What a journal is: the append-only log of every run, and the indexes over it. Knows no engine."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
 Listener = Callable[[Sequence[Record]], None]
 """Gets the records of one commit, in order, on the event loop. Must not raise and must not wait."""
+
+PROBE: Final = 262_144
+"""Bytes that are more than a usual batch: fewer say nothing about a disk that is nearly full."""
 
 
 class Journal(Protocol):
@@ -141,8 +144,8 @@ class Journal(Protocol):
         """
         ...
 
-    async def probe(self) -> None:
-        """Make one durable write.
+    async def probe(self, size: int = PROBE) -> None:
+        """Make one durable write of so many bytes, where that is not nothing.
 
         Raises:
             StorageError: the store still refuses.

@@ -10,7 +10,7 @@ import orjson
 
 from agiwo import ids
 from agiwo.errors import NotFound, StorageError
-from agiwo.journal.base import Listener
+from agiwo.journal.base import PROBE, Listener
 from agiwo.journal.blob import blob_name
 from agiwo.journal.body import copied
 from agiwo.journal.care import Measure
@@ -198,7 +198,7 @@ class MemoryJournal:
             del self._blobs[name]
         return len(unnamed)
 
-    async def probe(self) -> None:
+    async def probe(self, size: int = PROBE) -> None:
         """As `Journal.probe`."""
         self._check_open()
 

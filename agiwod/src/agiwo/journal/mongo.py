@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agiwo.errors import ConfigError, NotFound, StorageError
-from agiwo.journal.base import Listener
+from agiwo.journal.base import PROBE, Listener
 from agiwo.journal.care import Measure
 from agiwo.journal.mongo_base import Address, MongoBase, bases_of_this_loop
 from agiwo.journal.mongo_documents import run_head, session_from, state_from
@@ -143,7 +143,7 @@ class MongoJournal:
         """As `Store.sweep`."""
         return await self._base.care.sweep()
 
-    async def probe(self) -> None:
+    async def probe(self, size: int = PROBE) -> None:
         """As `Journal.probe`."""
         await self._base.commits.append(())
 

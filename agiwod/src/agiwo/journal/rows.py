@@ -142,9 +142,9 @@ def get_blob(db: sqlite3.Connection, blob: str, offset: int, limit: int | None) 
     return part, size[0]
 
 
-def probe(db: sqlite3.Connection) -> None:
-    """Write more than a usual batch: what is smaller says nothing about a disk that is nearly full."""
-    db.execute("INSERT OR REPLACE INTO meta VALUES ('probe', randomblob(262144))")
+def probe(db: sqlite3.Connection, size: int) -> None:
+    """Write so many bytes in the place of those that were written before."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('probe', randomblob(?))", (size,))
 
 
 def _records(db: sqlite3.Connection, run: str, where: str, values: Mapping[str, Any]) -> list[Record]:

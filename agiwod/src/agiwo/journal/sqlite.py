@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from agiwo import ids
 from agiwo.errors import ConfigError, StorageError
 from agiwo.journal import care_rows, rows, schema, state_rows
-from agiwo.journal.base import Listener
+from agiwo.journal.base import PROBE, Listener
 from agiwo.journal.care import Measure
 from agiwo.journal.connection import Connection, transaction, translated
 from agiwo.journal.lease import Lease
@@ -158,9 +158,9 @@ class SqliteJournal:
         """As `Store.sweep`."""
         return await self._write(care_rows.sweep)
 
-    async def probe(self) -> None:
+    async def probe(self, size: int = PROBE) -> None:
         """As `Journal.probe`."""
-        await self._write(rows.probe)
+        await self._write(lambda db: rows.probe(db, size))
 
     async def close(self) -> None:
         """As `Journal.close`; the files are let go of when the last who opened them closes. Harmless when closed."""

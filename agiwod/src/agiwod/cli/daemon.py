@@ -13,9 +13,6 @@ from agiwod.cli.starter import NOT_TO_WAIT, SILENCE
 if TYPE_CHECKING:
     from agiwo_protocol.paths import Paths
 
-_LAST_DEEDS: Final = 15.0
-"""Seconds beyond the drain's end in which a daemon closes its store."""
-
 _FIELDS: Final = ("running", "pid", "socket", "tcp", "http", "tokenFile", "version", "uptimeSeconds", "dataDir")
 """What `status --json` always has, null where there is nothing to say."""
 
@@ -70,11 +67,17 @@ def stop(
     """Stop the daemon when its runs have ended. Those that take too long go on at the next start."""
     from agiwo_protocol.paths import locate
 
+    from agiwod.cli.probe import is_on_demand
+
     paths = locate()
     pid = _end(paths, now=now)
     if pid is None:
         raise CommandFailed(f"no daemon runs at {paths.socket}", code=ExitCode.NO_DAEMON)
     print(json.dumps({"endedPid": pid}) if as_json else f"agiwod stopped: pid {pid}")
+    if is_on_demand(paths):
+        print(
+            "systemd starts it again as soon as somebody connects; `agiwod service remove` ends that", file=sys.stderr
+        )
 
 
 def restart(
@@ -109,16 +112,17 @@ def _where(status: dict[str, Any], paths: "Paths") -> str:
 def _end(paths: "Paths", *, now: bool) -> int | None:
     """End the daemon; return the pid that it had, None when none ran."""
     from agiwod.cli.ending import Ending
-    from agiwod.cli.probe import daemon_status
+    from agiwod.cli.probe import found_daemon
+    from agiwod.notify import LAST_DEEDS
 
-    status = daemon_status(paths)
+    status = found_daemon(paths)
     if status is None:
         return None
     with Ending(status["pid"]) as ending:
         seconds = _ask_to_stop(0.0 if now else None)
         if seconds > SILENCE and not ending.wait(SILENCE):
             print(f"the daemon finishes its runs, for {seconds:.0f} s at most; {NOT_TO_WAIT}", file=sys.stderr)
-        if not ending.wait(seconds + _LAST_DEEDS):
+        if not ending.wait(seconds + LAST_DEEDS):
             raise CommandFailed(
                 f"the daemon (pid {status['pid']}) was told to stop and is still there", hint=f"see {paths.log_file}"
             )
@@ -149,14 +153,16 @@ def status(as_json: AsJson = False) -> None:
     """Tell whether the daemon runs, and where."""
     from agiwo_protocol.paths import locate
 
-    from agiwod.cli.probe import daemon_status
+    from agiwod.cli.probe import found_daemon, is_on_demand
 
     paths = locate()
-    found = daemon_status(paths)
+    found = found_daemon(paths)
     # What the daemon cannot tell is what it would say: these are where it would be.
     absent = {"running": False, "socket": str(paths.socket), "dataDir": str(paths.data_dir)}
     shown = {**dict.fromkeys(_FIELDS), **(absent if found is None else found)}
     print(json.dumps(shown) if as_json else "\n".join(_lines(shown)))
+    if found is None and not as_json and is_on_demand(paths):
+        print("systemd starts it as soon as somebody connects")
     if found is None:
         raise typer.Exit(ExitCode.NO_DAEMON)
 

@@ -38,11 +38,11 @@ def _meet(paths: Paths, *, reads_weights: bool) -> "Patient":
     from agiwo.errors import ConfigError
 
     from agiwod.cli.checks.finding import Patient
-    from agiwod.cli.probe import daemon_status
+    from agiwod.cli.probe import found_daemon
     from agiwod.settings import load_settings
 
     try:
-        status, silence = daemon_status(paths), None
+        status, silence = found_daemon(paths), None
     except CommandFailed as failure:
         status, silence = None, failure.message
     try:

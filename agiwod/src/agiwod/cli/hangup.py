@@ -5,12 +5,12 @@ import signal
 
 from agiwo_protocol.paths import Paths
 
-from agiwod.cli.probe import daemon_status
+from agiwod.cli.probe import found_daemon
 
 
 def reload_daemon(paths: Paths) -> int | None:
     """Send the signal; return the daemon's pid, None when no daemon runs."""
-    status = daemon_status(paths)
+    status = found_daemon(paths)
     if status is None:
         return None
     os.kill(status["pid"], signal.SIGHUP)

@@ -92,11 +92,11 @@ def over_http(host: Host) -> Entry:
     Raises:
         CommandFailed: the host takes no URLs, or no daemon serves HTTP.
     """
-    from agiwod.cli.probe import daemon_status
+    from agiwod.cli.probe import found_daemon
 
     if host.remote is None:
         raise CommandFailed("this host starts its servers itself; leave --http out", code=ExitCode.USAGE)
-    status = daemon_status(locate())
+    status = found_daemon(locate())
     if status is None or not status.get("http"):
         hint = 'add http = "127.0.0.1:8423" to [serve] in config.toml, then `agiwod restart`'
         raise CommandFailed("no daemon serves HTTP", hint=hint, code=ExitCode.NO_DAEMON)

@@ -1,6 +1,7 @@
-"""One question to the daemon: how it is. Of the standard library only, so that asking is cheap. Starts nothing."""
+"""One question to the daemon: how it is. Of the standard library only, so that asking is cheap."""
 
 import json
+import os
 import socket
 from typing import Any
 
@@ -14,8 +15,24 @@ _PATIENCE = 10.0
 """Seconds that a daemon may take to answer; one that is busy recovering runs needs some."""
 
 
-def daemon_status(paths: Paths) -> dict[str, Any] | None:
-    """What the daemon says of itself; None when no daemon listens.
+def found_daemon(paths: Paths) -> dict[str, Any] | None:
+    """As `daemon_status`, without starting anything."""
+    return None if is_on_demand(paths) else daemon_status(paths)
+
+
+def is_on_demand(paths: Paths) -> bool:
+    """Whether systemd listens in the place of a daemon that does not run, and would start it for any question."""
+    from agiwod.cli.managers.systemd import socket_unit
+
+    if not socket_unit(paths, os.environ).exists():
+        return False
+    from agiwod.cli.held import is_held
+
+    return not is_held(paths.data_dir / "daemon.lock")
+
+
+def daemon_status(paths: Paths, patience: float = _PATIENCE) -> dict[str, Any] | None:
+    """What the daemon says of itself; None when no daemon listens. Where systemd does, that starts it.
 
     Raises:
         CommandFailed: somebody listens and does not answer as a daemon does, or could be anybody.
@@ -23,7 +40,7 @@ def daemon_status(paths: Paths) -> dict[str, Any] | None:
     try:
         check_socket(paths.socket)
         with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(_PATIENCE)
+            line.settimeout(patience)
             line.connect(str(paths.socket))
             line.sendall(_QUESTION)
             with line.makefile("rb") as answers:
@@ -34,7 +51,7 @@ def daemon_status(paths: Paths) -> dict[str, Any] | None:
         # It was there, and ended while it was asked.
         return None
     except TimeoutError:
-        raise _silent(paths, f"has not answered for {_PATIENCE:.0f} seconds") from None
+        raise _silent(paths, f"has not answered for {patience:.0f} seconds") from None
     except OSError as error:
         raise CommandFailed(f"cannot connect to {paths.socket}: {error.strerror or error}", hint=DOCTOR) from None
     return _read(paths, answer) if answer else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agiwo_protocol.paths import Paths, check_socket_dir, own_directory
 
 from agiwod.cli.failure import DOCTOR, CommandFailed, ExitCode
-from agiwod.cli.probe import daemon_status
+from agiwod.cli.probe import daemon_status, is_on_demand
 
 if TYPE_CHECKING:
     import subprocess
@@ -46,9 +46,10 @@ def start_daemon(paths: Paths) -> Started:
     Raises:
         CommandFailed: none could be started; the message is what the daemon said.
     """
-    status = daemon_status(paths)
+    is_asleep = is_on_demand(paths)
+    status = daemon_status(paths, _DEADLINE) if is_asleep else daemon_status(paths)
     if status is not None and status["state"] != "draining":
-        return Started(status, is_new=False)
+        return Started(status, is_new=is_asleep)
     from filelock import FileLock, Timeout
 
     _prepare(paths)
@@ -87,12 +88,20 @@ def _start_alone(paths: Paths) -> Started:
             stdout=output,
             stderr=output,
             cwd="/",
-            env={**os.environ, **({} if paths.home is None else {"AGIWOD_HOME": str(paths.home)})},
+            env=_environment(paths),
             start_new_session=True,
         )
     # A daemon that dies while we live must not stay behind as our zombie.
     threading.Thread(target=child.wait, name="reap-daemon", daemon=True).start()
     return Started(_await_answer(paths, child, words), is_new=True)
+
+
+def _environment(paths: Paths) -> dict[str, str]:
+    """Ours, without what systemd says to us alone: we may be part of another service."""
+    from agiwod import handover, notify
+
+    ours = {name: value for name, value in os.environ.items() if name not in (*handover.VARIABLES, *notify.VARIABLES)}
+    return ours if paths.home is None else {**ours, "AGIWOD_HOME": str(paths.home)}
 
 
 def _await_farewell(paths: Paths) -> dict[str, Any] | None:

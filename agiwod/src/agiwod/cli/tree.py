@@ -22,6 +22,7 @@ from agiwod.cli.replay import replay
 from agiwod.cli.runs import runs
 from agiwod.cli.schedule import schedule
 from agiwod.cli.schema import schema
+from agiwod.cli.service import service
 from agiwod.cli.sessions import sessions
 from agiwod.cli.skills import skills
 from agiwod.cli.storage import storage
@@ -80,6 +81,7 @@ app.add_typer(tools, name="tools")
 app.add_typer(skills, name="skills")
 app.add_typer(storage, name="storage")
 app.add_typer(config, name="config")
+app.add_typer(service, name="service")
 app.add_typer(mcp, name="mcp")
 app.command()(schema)
 app.command()(conformance)

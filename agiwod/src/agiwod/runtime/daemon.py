@@ -165,6 +165,7 @@ class Daemon:
         self._deadline = 0.0
         self._farewells: set[Callable[[], Awaitable[object]]] = set()
         self._drain_listeners: set[Callable[[float], None]] = set()
+        self._stop_listeners: set[Callable[[float], None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -256,6 +257,11 @@ class Daemon:
         self._drain_listeners.add(listener)
         return lambda: self._drain_listeners.discard(listener)
 
+    def on_stop(self, listener: Callable[[float], None]) -> Callable[[], None]:
+        """Tell `listener` the deadline once the daemon is to end; call the result to stop."""
+        self._stop_listeners.add(listener)
+        return lambda: self._stop_listeners.discard(listener)
+
     def drain(self, seconds: float | None = None) -> float:
         """Take no new runs; return when, at most, the present ones are waited for. A second call may shorten that."""
         deadline = self.clock.now() + (self.facts.drain_seconds if seconds is None else seconds)
@@ -273,6 +279,8 @@ class Daemon:
     def stop(self, seconds: float | None = None) -> float:
         """Drain, then end: `ended` is set once no run is at work, or at the deadline, which is returned."""
         deadline = self.drain(seconds)
+        for listener in list(self._stop_listeners):
+            listener(deadline)
         if self._ending is not None:
             self._ending.cancel()
         self._ending = asyncio.create_task(self._end(deadline), name="daemon-end")

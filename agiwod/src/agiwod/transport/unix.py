@@ -19,20 +19,31 @@ class UnixTransport:
     """Listens at a path, whose directory must be there and belong to this user.
 
     `ready` is called once connections are accepted, which are those of processes of the `owner`, this user if nobody
-    says, and of root. To be served by one process at a time: whoever holds the lock of the daemon's data.
+    says, and of root. To be served by one process at a time: whoever holds the lock of the daemon's data. With a
+    `listener` somebody else has made the socket, and goes on with it afterwards.
     """
 
-    def __init__(self, path: Path, ready: Callable[[], None] = lambda: None, *, owner: int | None = None) -> None:
-        self._path, self._ready = path, ready
+    def __init__(
+        self,
+        path: Path,
+        ready: Callable[[], None] = lambda: None,
+        listener: socket.socket | None = None,
+        *,
+        owner: int | None = None,
+    ) -> None:
+        self._path, self._ready, self._listener = path, ready, listener
         self._owner = os.getuid() if owner is None else owner
 
     async def serve(self, converse: Converse) -> None:
-        """Hold a conversation over each connection until cancelled; then end them, and remove the socket.
+        """Hold a conversation over each connection until cancelled; then end them, and remove a socket of our own.
 
         Raises:
             Conflict: another process listens at the path.
             ConfigError: nobody can listen there; the message says why.
         """
+        if self._listener is not None:
+            await hold_all(converse, self._listener, admits=self._admits, ready=self._ready)
+            return
         listener = _listen(self._path)
         own = os.stat(self._path)
         try:

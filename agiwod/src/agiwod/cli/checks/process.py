@@ -1,13 +1,12 @@
 """The daemon's process and what it leaves behind: lock, socket, log. Sends it one question and no signal."""
 
-import fcntl
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from agiwod.cli.checks.finding import Finding, Patient, fault, ok, warning
+from agiwod.cli.held import is_held
 
 _LONGEST_MARK: Final = 20
 """Characters of a lock that are shown; a pid has fewer, and anything else is not worth more."""
@@ -47,7 +46,7 @@ def check_lock(patient: Patient) -> Iterator[Finding]:
     mark = _read(file)
     if not mark:
         yield ok("lock", "nobody holds the data")
-    elif not _is_held(file):
+    elif not is_held(file):
         yield warning(
             "lock",
             f"{file} is stale: its daemon (pid {mark}) was killed",
@@ -99,15 +98,3 @@ def _read(file: Path) -> str:
         return " ".join(file.read_text(errors="replace").split())[:_LONGEST_MARK]
     except (FileNotFoundError, NotADirectoryError):
         return ""
-
-
-def _is_held(file: Path) -> bool:
-    """Whether a live process holds the lock. Tried for no longer than an instant, since a daemon may want it."""
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
