@@ -40,6 +40,9 @@ CITY = '{"name": "Paris", "population": 2100000}'
 INSTALL = "pip install uv && "
 """What a reader does first and this machine has done."""
 
+SYSTEMCTL = "#!/bin/sh\n"
+"""A systemd that takes everything: what a real one makes of it is tried in tests/chaos."""
+
 OTHER_SUITES = ("pip install uv && uv run pytest\n",)
 """Blocks that cannot be run from inside a test."""
 
@@ -79,9 +82,13 @@ class Reader:
 
     def __init__(self, directory: Path, home: Home, base_url: str) -> None:
         self._directory, self._home, self._base_url = directory, home, base_url
+        (directory / "bin").mkdir()
+        (directory / "bin" / "systemctl").write_text(SYSTEMCTL)
+        (directory / "bin" / "systemctl").chmod(0o755)
         self._env = {
             **home.env,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join((str(directory / "bin"), str(Path(sys.executable).parent), os.environ["PATH"])),
+            "XDG_CONFIG_HOME": str(directory / "config"),
             **{f"{name}_API_KEY": "sk-of-a-fake-provider" for name in PROVIDERS},
             **{f"{name}_BASE_URL": base_url for name in PROVIDERS},
         }
