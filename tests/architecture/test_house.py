@@ -19,6 +19,8 @@ READS_THE_ENVIRONMENT = {
     "agiwod/src/agiwo/environment.py",  # only which names there are
     "agiwod/src/agiwo/failpoint.py",  # where a test has the process die, which is no setting
     "agiwod/src/agiwod/cli/screen.py",  # what the terminal says about itself
+    "agiwod/src/agiwod/handover.py",  # what systemd says to this process alone
+    "agiwod/src/agiwod/notify.py",
     "agiwod/src/agiwod/settings/load.py",
     "protocol/src/agiwo_protocol/paths.py",
 }

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -64,8 +63,8 @@ def serve(read: ReadSettings, paths: Paths, ready: Callable[[Places], None] = la
         ConfigError: the settings cannot work.
         StorageError: the journal cannot be opened.
     """
-    notify = take_notify(os.environ)
-    listener = take_listener(os.environ)
+    notify = take_notify()
+    listener = take_listener()
 
     def tell(places: Places) -> None:
         ready(places)

@@ -17,7 +17,7 @@ _FIRST: Final = 3
 """The first descriptor that is handed over."""
 
 
-def take_listener(environ: MutableMapping[str, str]) -> socket.socket | None:
+def take_listener(environ: MutableMapping[str, str] = os.environ) -> socket.socket | None:
     """The socket that was handed over, None when none was. The environment says no more of it from now on.
 
     Raises:

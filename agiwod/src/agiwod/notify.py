@@ -50,7 +50,7 @@ class Notify:
             line.send(words.encode())
 
 
-def take_notify(environ: MutableMapping[str, str]) -> Notify:
+def take_notify(environ: MutableMapping[str, str] = os.environ) -> Notify:
     """What the environment says of it, which says no more of it from now on."""
     address, microseconds, pid = (environ.pop(name, "") for name in VARIABLES)
     if not address.startswith(("/", "@")):

@@ -24,7 +24,7 @@ def is_on_demand(paths: Paths) -> bool:
     """Whether systemd listens in the place of a daemon that does not run, and would start it for any question."""
     from agiwod.cli.managers.systemd import socket_unit
 
-    if not socket_unit(paths, os.environ).exists():
+    if not socket_unit(paths, {**os.environ}).exists():
         return False
     from agiwod.cli.held import is_held
 

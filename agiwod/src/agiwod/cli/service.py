@@ -98,7 +98,7 @@ def _manager(kind: Kind | None) -> "tuple[Manager, Plan]":
     paths = locate()
     spawn = spawn_of("serve")
     stop = ceil(load_or_fail(paths).serve.drain_seconds + LAST_DEEDS) + _ROUNDING
-    plan = Plan(paths, (spawn.command, *spawn.arguments), stop, os.environ)
+    plan = Plan(paths, (spawn.command, *spawn.arguments), stop, {**os.environ})
     wanted = kind or ("launchd" if sys.platform == "darwin" else "systemd")
     return (Launchd(plan) if wanted == "launchd" else Systemd(plan)), plan
 

@@ -100,8 +100,8 @@ def _environment(paths: Paths) -> dict[str, str]:
     """Ours, without what systemd says to us alone: we may be part of another service."""
     from agiwod import handover, notify
 
-    ours = {name: value for name, value in os.environ.items() if name not in (*handover.VARIABLES, *notify.VARIABLES)}
-    return ours if paths.home is None else {**ours, "AGIWOD_HOME": str(paths.home)}
+    ours = {**os.environ, **({} if paths.home is None else {"AGIWOD_HOME": str(paths.home)})}
+    return {name: value for name, value in ours.items() if name not in (*handover.VARIABLES, *notify.VARIABLES)}
 
 
 def _await_farewell(paths: Paths) -> dict[str, Any] | None:
