@@ -62,10 +62,10 @@ class Attic:
 
 def _written(skill: SkillContent) -> bytes:
     said = {"name": skill.name, "description": skill.metadata.description, "body": skill.body}
-    return orjson.dumps({**said, "root": str(skill.root), "source": skill.source})
+    return orjson.dumps({**said, "root": str(skill.root), "real": str(skill.real), "source": skill.source})
 
 
 def _read(data: bytes, version: str) -> SkillContent:
     said = orjson.loads(data)
     metadata = SkillMetadata(said["name"], said["description"])
-    return SkillContent(metadata, said["body"], Path(said["root"]), version, said["source"])
+    return SkillContent(metadata, said["body"], Path(said["root"]), Path(said["real"]), version, said["source"])

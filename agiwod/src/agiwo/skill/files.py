@@ -5,15 +5,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from agiwo.skill.skill import FILE
+from agiwo.errors import ToolError
+from agiwo.skill.skill import FILE, SkillContent
 from agiwo.tool.builtin.list_files import PASSED_BY
 
 MOST: Final = 1000
 """Files that are looked at: a skill that has more has them for programs."""
 
 
-def skill_files(root: Path) -> Iterator[str]:
-    """The files below a skill's directory, its `SKILL.md` not among them. Links are not followed."""
+def files_of(skill: SkillContent) -> Iterator[str]:
+    """The files below a skill's directory, its `SKILL.md` not among them. Links are not followed, also to get there."""
+    try:
+        root = skill.workspace().root
+    except ToolError:
+        return
+    yield from _below(root)
+
+
+def _below(root: Path) -> Iterator[str]:
     waiting, found = [Path()], 0
     while waiting and found < MOST:
         below = waiting.pop()

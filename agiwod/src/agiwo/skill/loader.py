@@ -5,6 +5,7 @@ What cannot be used is told, never passed over in silence; a skill whose file wa
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -41,11 +42,16 @@ class _Known:
 
 
 class SkillLoader:
-    """Reads the skills of these sources. Of two with one name the one of the later source counts."""
+    """Reads the skills of these sources. Of two with one name the one of the later source counts.
+
+    `directories` are those that were looked into, each with what tells it from another of its name. A skill that comes,
+    goes or changes is a change of what is in one of them.
+    """
 
     def __init__(self, sources: Iterable[str | Path | SkillSource], clock: Clock | None = None) -> None:
         self.sources = tuple(SkillSource.at(source) for source in sources)
         self.is_settled = True
+        self.directories: frozenset[tuple[Path, int, int]] = frozenset()
         self._clock = clock or SystemClock()
         self._known: dict[Path, _Known] = {}
 
@@ -59,9 +65,10 @@ class SkillLoader:
         skipped: list[Skipped] = []
         taken: dict[str, SkillContent] = {}
         seen: dict[Path, _Known] = {}
+        looked: set[Path] = set()
         for source in self.sources:
             own: dict[str, SkillContent] = {}
-            for root in _roots(source, skipped):
+            for root in _roots(source, skipped, looked):
                 known = seen[root] = self._look(root, source, patient=patient)
                 if known.fault and not known.skill:
                     skipped.append(Skipped(root / FILE, str(known.fault), known.fault.line))
@@ -71,7 +78,7 @@ class SkillLoader:
                 if key in taken:
                     skipped.append(_hidden(taken[key], skill))
                 taken[key] = skill
-        self._known = seen
+        self._known, self.directories = seen, frozenset(_told_apart(looked))
         ordered = sorted(taken.values(), key=lambda skill: skill.name)
         return SkillRegistry({skill.name: skill for skill in ordered}, tuple(skipped))
 
@@ -84,10 +91,10 @@ class SkillLoader:
         if 0 <= age < _FRESH:
             return self._later(before)
         try:
-            data, read = read_file(root)
+            data, read, real = read_file(root, source.path)
             if read is None and patient:
                 return self._later(before)
-            return _Known(read, skill_of(data, root, source.kind))
+            return _Known(read, skill_of(data, root, source.kind, real))
         except SkillParseError as fault:
             return self._later(before) if 0 <= age < _BROKEN else _broken(before, fault, stamp)
 
@@ -124,8 +131,15 @@ def _stamp(root: Path) -> Stamp | None:
         return None
 
 
-def _roots(source: SkillSource, skipped: list[Skipped]) -> Iterator[Path]:
-    """The directories with a `SKILL.md`, by path. Below one of them there is no other."""
+def _told_apart(directories: Iterable[Path]) -> Iterator[tuple[Path, int, int]]:
+    for path in directories:
+        with suppress(OSError):
+            found = os.stat(path)
+            yield path, found.st_dev, found.st_ino
+
+
+def _roots(source: SkillSource, skipped: list[Skipped], looked: set[Path]) -> Iterator[Path]:
+    """The directories with a `SKILL.md`, by path. Below one of them there is no other. `looked` gets all there were."""
     top = source.path
     if not os.path.isdir(top):  # unlike that of a Path, it has an answer for any path
         if source.kind == "configured" or os.path.lexists(top):
@@ -138,7 +152,7 @@ def _roots(source: SkillSource, skipped: list[Skipped]) -> Iterator[Path]:
         if visited > _DIRECTORIES:
             skipped.append(Skipped(top, f"more than {_DIRECTORIES:,} directories; the others are not looked into"))
             return
-        entries = _entries(directory, skipped)
+        entries = _entries(directory, skipped, looked)
         if any(entry.name == FILE for entry in entries):
             yield directory
             continue
@@ -147,9 +161,10 @@ def _roots(source: SkillSource, skipped: list[Skipped]) -> Iterator[Path]:
             waiting += [(path, depth + 1) for path in reversed(below)]
 
 
-def _entries(directory: Path, skipped: list[Skipped]) -> list[os.DirEntry[str]]:
+def _entries(directory: Path, skipped: list[Skipped], looked: set[Path]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as entries:
+            looked.add(directory)
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         skipped.append(Skipped(directory, f"it cannot be looked into: {error.strerror}"))

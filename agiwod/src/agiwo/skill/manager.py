@@ -86,6 +86,11 @@ class SkillManager:
         """Whether no file was being written to when they were last looked at."""
         return self._loader.is_settled
 
+    @property
+    def directories(self) -> frozenset[tuple[Path, int, int]]:
+        """The directories that were looked into, as `SkillLoader.directories`."""
+        return self._loader.directories
+
     async def initialize(self) -> None:
         """Look at the directories for the first time; whoever asks for skills before finds them just as well."""
         await self.reload()

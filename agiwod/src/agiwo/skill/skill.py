@@ -32,11 +32,15 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SkillContent:
-    """A skill: what it says of itself, its text, and where it is. `version` names the content of its `SKILL.md`."""
+    """A skill: what it says of itself, its text, and where it is. `version` names the content of its `SKILL.md`.
+
+    `real` is where it was without links when it was read.
+    """
 
     metadata: SkillMetadata
     body: str
     root: Path
+    real: Path
     version: str
     source: Kind = "configured"
     findings: tuple[Finding, ...] = ()
@@ -56,6 +60,17 @@ class SkillContent:
         """What an agent is to do, with the skill's directory where the author wrote `{baseDir}`."""
         return self.body.replace("{baseDir}", str(self.root))
 
+    def workspace(self) -> Workspace:
+        """Its directory, to read the files beside its text.
+
+        Raises:
+            ToolError: a link stands there now, or on the way to it, that was not there when the skill was read.
+        """
+        found = Workspace(self.root)
+        if found.root != self.real:
+            raise ToolError(f"the directory of the skill {self.name!r} is another one by now: a link leads elsewhere")
+        return found
+
 
 def stamp_of(found: os.stat_result) -> Stamp:
     """The stamp of a file that looks so."""
@@ -68,17 +83,23 @@ def read_skill(root: Path, source: Kind = "configured") -> SkillContent:
     Raises:
         SkillParseError: there is none that can be used.
     """
-    return skill_of(read_file(root)[0], root, source)
+    data, _, real = read_file(root)
+    return skill_of(data, root, source, real)
 
 
-def read_file(root: Path) -> tuple[bytes, Stamp | None]:
-    """What stands in the `SKILL.md` of a directory, and its stamp; None when it was written to meanwhile.
+def read_file(root: Path, top: Path | None = None) -> tuple[bytes, Stamp | None, Path]:
+    """What stands in the `SKILL.md` of a directory, its stamp, and where that is without links.
+
+    There is no stamp when it was written to meanwhile. Below `top` there may be no links on the way.
 
     Raises:
         SkillParseError: it is not there, is no file, is too large, or lies elsewhere.
     """
+    place = Workspace(root)
+    if top and place.root != Path(os.path.realpath(top)) / root.relative_to(top):
+        raise SkillParseError("its directory has become a link")
     try:
-        with Workspace(root).reading(FILE) as file:
+        with place.reading(FILE) as file:
             before = stamp_of(os.fstat(file.fileno()))
             data = file.read(LARGEST + 1)
             after = stamp_of(os.fstat(file.fileno()))
@@ -86,10 +107,10 @@ def read_file(root: Path) -> tuple[bytes, Stamp | None]:
         raise SkillParseError(_why(root, error)) from None
     if len(data) > LARGEST:
         raise SkillParseError(f"it is larger than {LARGEST // 1024:,} KiB")
-    return data, before if before == after else None
+    return data, before if before == after else None, place.root
 
 
-def skill_of(data: bytes, root: Path, source: Kind) -> SkillContent:
+def skill_of(data: bytes, root: Path, source: Kind, real: Path) -> SkillContent:
     """The skill that these bytes describe.
 
     Raises:
@@ -97,7 +118,7 @@ def skill_of(data: bytes, root: Path, source: Kind) -> SkillContent:
     """
     manifest = read_manifest(data, root.name)
     version = hashlib.sha256(data).hexdigest()[:16]
-    return SkillContent(manifest.metadata, manifest.body, root, version, source, manifest.findings)
+    return SkillContent(manifest.metadata, manifest.body, root, real, version, source, manifest.findings)
 
 
 def _why(root: Path, error: ToolError) -> str:

@@ -8,7 +8,7 @@ from agiwo.abort import AbortSignal
 from agiwo.schema.skill import SKILL_TOOL
 from agiwo.schema.tool import Effect, ExecutionContext
 from agiwo.skill.errors import SkillNotFoundError
-from agiwo.skill.files import skill_files
+from agiwo.skill.files import files_of
 from agiwo.skill.registry import near
 from agiwo.skill.skill import SkillContent
 from agiwo.tool.base import BaseTool
@@ -70,7 +70,7 @@ class SkillTool(BaseTool):
             return ToolResult.failed(str(error))
         if "file" in parameters:
             asked = {"path": parameters["file"], "offset": parameters.get("offset", 1)}
-            return await ReadFile(skill.root).execute(asked, context, abort_signal)
+            return await ReadFile(skill.workspace()).execute(asked, context, abort_signal)
         content = await in_thread(partial(_told, skill))
         return ToolResult(
             content=content if is_same else _CHANGED + content,
@@ -88,7 +88,7 @@ class SkillTool(BaseTool):
 
 
 def _told(skill: SkillContent) -> str:
-    files = list(skill_files(skill.root))
+    files = list(files_of(skill))
     text = f'<skill_content name="{skill.name}">\n{skill.text}\n</skill_content>'
     if not files:
         return text

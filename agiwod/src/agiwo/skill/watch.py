@@ -48,10 +48,11 @@ async def watch(manager: SkillManager, tell: Callable[[SkillChanges], None]) -> 
     while True:
         places = await in_thread(lambda: _places(manager))
         await _look(manager, tell)
-        async with aclosing(_beats(awatch, sorted(places))) as beats:
+        watched = manager.directories
+        async with aclosing(_beats(awatch, sorted(path for path, *_ in watched))) as beats:
             left = 0  # the first time without a reason, too: for what came after the look and before the watch
             async for has_changed in beats:
-                if await in_thread(lambda: _places(manager)) != places:
+                if manager.directories != watched or await in_thread(lambda: _places(manager)) != places:
                     break
                 if has_changed or not manager.is_settled or left <= 0:
                     seconds = await _look(manager, tell)
@@ -73,12 +74,15 @@ async def _look(manager: SkillManager, tell: Callable[[SkillChanges], None]) -> 
 
 
 async def _beats(awatch: Awatch, places: Sequence[Path]) -> AsyncGenerator[bool]:
-    """True when something has changed below the places, False now and then."""
-    options = {"step": QUIET, "debounce": LONGEST, "rust_timeout": _BEAT, "yield_on_timeout": True}
+    """True when something has changed in the places, False now and then."""
+    # Directory by directory: whoever watches all below a place follows the links there, and they may lead anywhere.
+    options = {"step": QUIET, "debounce": LONGEST, "rust_timeout": _BEAT, "yield_on_timeout": True, "recursive": False}
     try:
         async with aclosing(awatch(*places, watch_filter=None, **options)) as changes:
             async for change in changes:
                 yield bool(change)
+    except FileNotFoundError:
+        return  # one of them went between the look and the watch: the next look knows
     except OSError as error:
         log.warning("changes of skills are looked for once a second, because the system tells of none: %s", error)
         while True:

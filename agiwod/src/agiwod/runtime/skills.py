@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from agiwo.skill.check import Checked, check_skills
-from agiwo.skill.files import skill_files
+from agiwo.skill.files import files_of
 from agiwo.skill.manager import SkillChanges, SkillManager
 from agiwo.skill.registry import SkillRegistry
 from agiwo.skill.skill import SkillContent
@@ -78,7 +78,7 @@ class Skills:
             SkillNotFoundError: there is none of that name.
         """
         skill = (await self.list()).get(name)
-        return skill, await asyncio.to_thread(lambda: tuple(skill_files(skill.root)))
+        return skill, await asyncio.to_thread(lambda: tuple(files_of(skill)))
 
     async def reload(self) -> SkillChanges:
         """Look at everything again, now; what has changed."""

@@ -10,7 +10,6 @@ from agiwo.errors import NotFound, ToolError
 from agiwo.schema.event import ITEM_COMPLETED
 from agiwo.skill.errors import SkillNotFoundError
 from agiwo.skill.skill import SkillContent
-from agiwo.tool.workspace import Workspace
 from mcp.shared.exceptions import MCPError
 from mcp_types import Completion, Resource, ResourceTemplate, TextResourceContents
 
@@ -129,7 +128,7 @@ async def _read_skill(view: View, uri: str) -> TextResourceContents:
 
 def _file(skill: SkillContent, path: str, uri: str) -> str:
     try:
-        with Workspace(skill.root).reading(path) as file:
+        with skill.workspace().reading(path) as file:
             data = file.read(_LARGEST + 1)
         if len(data) > _LARGEST:
             raise ToolError(f"{path!r} is larger than {_LARGEST // 1024:,} KiB")
