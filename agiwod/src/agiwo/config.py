@@ -108,7 +108,7 @@ def cache_directory() -> Path:
     """Where downloaded models are kept: below `AGIWOD_HOME` when that is set, else in the user's cache directory."""
     home = variable("AGIWOD_HOME")
     if home:
-        return Path(home) / "cache"
+        return Path(os.path.abspath(os.path.expanduser(home))) / "cache"
     from platformdirs import user_cache_path
 
     return user_cache_path("agiwod")

@@ -20,6 +20,10 @@ _STUBBORN: Final = {"PIP_RESUME_RETRIES": "20"}
 """How often pip goes on where a connection broke, where the user says nothing. uv begins such a file again."""
 
 
+ELSEWHERE: Final = "/"
+"""Where clients work, and not where the user is: uv takes the index that a file there names, be it a stranger's."""
+
+
 @dataclass(frozen=True, slots=True)
 class PackageClient:
     """Command lines. `fetch` lacks the directory to fetch into, and `install` too what is wanted.
@@ -59,7 +63,7 @@ def run_client(command: Sequence[str], directory: Path, tell: Callable[[int], No
     temporary.mkdir()
     environ = {**_STUBBORN, **os.environ, "TMPDIR": str(temporary), "UV_CACHE_DIR": str(directory / "uv")}
     before = _size(directory)
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=environ) as child:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=environ, cwd=ELSEWHERE) as child:
         try:
             while True:
                 try:

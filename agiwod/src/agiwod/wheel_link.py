@@ -11,7 +11,7 @@ from agiwo.config import variable
 from agiwo.llm.weights import Weights
 
 from agiwod.download import Link
-from agiwod.package_client import PackageClient
+from agiwod.package_client import ELSEWHERE, PackageClient
 
 _PATIENCE: Final = 120.0
 """Seconds that a client may take to look at its indexes."""
@@ -62,7 +62,9 @@ def _said(command: tuple[str, ...], words: str = "") -> str:
     if not command:
         return ""
     try:
-        ran = subprocess.run(command, input=words, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        ran = subprocess.run(
+            command, input=words, capture_output=True, text=True, timeout=_PATIENCE, check=False, cwd=ELSEWHERE
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return ran.stdout

@@ -1,5 +1,6 @@
 """The daemon in this very process, its refusals in the words of the terminal. What it does is `agiwod.app`'s."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 
@@ -46,6 +47,10 @@ def run_standalone(opening: Opening) -> None:
 
 def _guarded(serve: Callable[[ReadSettings, Paths], None], overrides: Mapping[str, object]) -> None:
     paths = locate()
+    # Where it was started means nothing to a daemon, and may be a directory of strangers: what it starts must find
+    # nothing there that passes for a program or a module.
+    os.environ.update({} if paths.home is None else {"AGIWOD_HOME": str(paths.home)})
+    os.chdir("/")
     try:
         serve(lambda project=None: load_settings(paths.home, overrides, project=project), paths)
     except ConfigError as error:
