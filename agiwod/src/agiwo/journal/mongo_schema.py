@@ -17,8 +17,9 @@ _INDEXES: Final = {
         ("session", "created_at", "number"),
         ("parent", "created_at", "number"),
         ("status", "created_at", "number"),
+        ("agent", "created_at", "number"),
     ),
-    "sessions": (("updated_at", "number"), ("owner",)),
+    "sessions": (("updated_at", "number"), ("agent", "updated_at", "number"), ("owner",)),
     "states": (("created_at", "number"), ("parent", "created_at", "number")),
 }
 

@@ -47,6 +47,10 @@ MIGRATIONS: Final = (
     CREATE INDEX state_by_age ON state (created_at, number);
     CREATE INDEX state_by_parent ON state (parent, created_at, number);
     """,
+    """
+    CREATE INDEX run_by_agent ON run (agent, created_at, number);
+    CREATE INDEX session_by_agent ON session (agent, updated_at, number);
+    """,
 )
 """One script a version, oldest first. What has been released is never changed; a change is one more script."""
 
