@@ -56,6 +56,10 @@ class Line:
         """Send a message of these members."""
         self._writer.write(orjson.dumps({"jsonrpc": "2.0", **message}) + b"\n")
 
+    def begin(self, text: str) -> None:
+        """Send this piece of a message, of which more is to come."""
+        self._writer.write(text.encode())
+
     async def sent(self) -> None:
         """Return when there is room for more."""
         async with asyncio.timeout(PATIENCE):
@@ -91,9 +95,9 @@ class Line:
 class LiveDaemon:
     """A daemon's process, and the home that it lives in. Each agent says one turn again and again."""
 
-    def __init__(self, home: Path, agents: Mapping[str, Turn]) -> None:
+    def __init__(self, home: Path, agents: Mapping[str, Turn], settings: str = "") -> None:
         self.home = home
-        config = list[str]()
+        config = [settings] if settings else []
         for agent, turn in agents.items():
             (home / f"{agent}.json").write_text(json.dumps({"turns": [turn], "repeat": True}))
             config.append(f'[agents.{agent}]\nmodel = "scripted:{agent}.json"\n')
@@ -115,9 +119,9 @@ class LiveDaemon:
 
 
 @asynccontextmanager
-async def living(home: Path, agents: Mapping[str, Turn]) -> AsyncGenerator[LiveDaemon]:
-    """A daemon that serves; killed at the end if it still lives."""
-    daemon = LiveDaemon(home, agents)
+async def living(home: Path, agents: Mapping[str, Turn], settings: str = "") -> AsyncGenerator[LiveDaemon]:
+    """A daemon that serves, with these further settings; killed at the end if it still lives."""
+    daemon = LiveDaemon(home, agents, settings)
     await daemon.start()
     try:
         yield daemon

@@ -1,5 +1,5 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:ba50fcc4d2e85b942a00eb4c7f9070509c2bcc907dba66d8b42095892a2ce905
+// sha256:0c2790ccd3be08f52aa57644d933fb2eb179210ea3bd93baee49614aec22d27b
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. */
 export interface Agent {
@@ -293,6 +293,19 @@ export interface DaemonIdentity {
   startedAt: string;
 }
 
+/** What clients have under way with the daemon, and how much there may be of it. `tasks` are those of its loop. */
+export interface DaemonLoad {
+  connections: number;
+  maxConnections: number;
+  requests: number;
+  maxRequests: number;
+  queuedBytes: number;
+  maxQueuedBytes: number;
+  runsAtHand: number;
+  maxRuns: number;
+  tasks: number;
+}
+
 /** An OpenRPC document; the notifications of either side, and what a client is asked, stand beside its methods. */
 export interface DaemonOpenRpc {
   openrpc: string;
@@ -332,6 +345,7 @@ export interface DaemonStatus {
   telemetry?: DaemonTelemetry;
   clients: number;
   runs: DaemonRunCounts;
+  load?: DaemonLoad;
 }
 
 /** The store of runs. `error` says in one sentence why it refuses, when `state` is failed. */
@@ -419,6 +433,7 @@ export interface ItemStarted {
 export interface Limits {
   maxMessageBytes: number;
   maxInFlight: number;
+  maxAttached?: number;
   highWaterBytes: number;
 }
 

@@ -1,12 +1,10 @@
 """Many clients of one real daemon: they come and go, ask too much, ask the same at once, and are cut off."""
 
 import asyncio
-import os
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Set
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +13,8 @@ from agiwod.face.door import Door
 from agiwod.runtime.runs import Ask
 from agiwod.transport.unix import UnixTransport
 from daemon_lab import running, scripted
-from live_daemon import PATIENCE, Line, LiveDaemon, living
+from held import Held, held
+from live_daemon import PATIENCE, Line, living
 from wire_stream import WireStream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]  # many processes, or many lives
@@ -41,22 +40,6 @@ only_linux = pytest.mark.skipif(sys.platform != "linux", reason="a process is lo
 
 
 Id = TypeVar("Id", int, str)
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a process holds."""
-
-    descriptors: int
-    threads: int
-    memory: int
-
-
-def held(daemon: LiveDaemon) -> Held:
-    proc = Path(f"/proc/{daemon.process.pid}")
-    pages = int((proc / "statm").read_text().split()[1])
-    counts = (len(list((proc / name).iterdir())) for name in ("fd", "task"))
-    return Held(*counts, memory=pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 async def start(line: Line, agent: str, **params: Any) -> str:
@@ -91,7 +74,7 @@ async def come_and_go(home: Path, times: int) -> None:
                 for _ in range(CLIENTS):
                     clients.create_task(visit(home, run))
             await alone(control)
-            measured.append(held(daemon))
+            measured.append(held(daemon.process.pid))
         await control.ask("run/cancel", runId=run)
         await control.close()
         first, last = measured[WARM_UP - 1], measured[-1]
@@ -177,12 +160,12 @@ async def test_every_request_of_a_flood_is_answered_and_the_daemon_does_not_grow
         line = await Line.open(tmp_path)
         run = await start(line, "short")
         await ask_often(line, REQUESTS, "run/get", runId=run)
-        before = held(daemon)
+        before = held(daemon.process.pid)
         got = await ask_often(line, REQUESTS, "run/get", runId=run)
         refused = sum(map(is_refusal, got.values()))
         assert 0 < refused < REQUESTS
         assert all(answer["result"]["runId"] == run for answer in got.values() if "result" in answer)
-        assert held(daemon).memory - before.memory < SLACK
+        assert held(daemon.process.pid).memory - before.memory < SLACK
         await line.close()
 
 
@@ -210,13 +193,13 @@ async def test_what_is_urgent_passes_a_connection_that_is_full(tmp_path: Path) -
 async def test_one_who_asks_and_does_not_read_is_not_read_either_and_then_gets_every_answer(tmp_path: Path) -> None:
     async with living(tmp_path, AGENTS) as daemon:
         line, other = await Line.open(tmp_path), await Line.open(tmp_path)
-        before = held(daemon)
+        before = held(daemon.process.pid)
         ids = [f"{number}{'x' * 3000}" for number in range(REQUESTS)]
         for id in ids:
             line.write(id=id, method="ping")
         for _ in range(100):
             assert "result" in await other.ask("ping")
-        assert held(daemon).memory - before.memory < len("".join(ids)) // 2
+        assert held(daemon.process.pid).memory - before.memory < len("".join(ids)) // 2
         got = await answers(line, set(ids))
         assert not any(map(is_refusal, got.values()))
         for each in (line, other):

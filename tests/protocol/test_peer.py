@@ -228,7 +228,13 @@ async def test_too_many_requests_are_refused_and_urgent_ones_pass() -> None:
             far.write(ask(id, "hold"))
         (refused,) = await receive(far, 1)
         assert (refused["id"], refused["error"]["code"]) == (MAX_IN_FLIGHT, -32011)
-        assert refused["error"]["data"] == {"kind": "overloaded", "retryable": True, "retryAfterMs": 100}
+        assert refused["error"]["data"] == {
+            "kind": "overloaded",
+            "retryable": True,
+            "resource": "requestsOfConnection",
+            "limit": MAX_IN_FLIGHT,
+            "retryAfterMs": 100,
+        }
         far.write(ask("urgent", "echo"))
         assert [answer["id"] for answer in await receive(far, 1)] == ["urgent"]
         far.write(cancel(0))

@@ -19,6 +19,7 @@ from agiwo_protocol.paths import Paths
 from agiwod import __version__
 from agiwod.data_lock import data_lock
 from agiwod.definer import Definer, DefinitionFile
+from agiwod.descriptors import descriptors_for
 from agiwod.engines import engine_of
 from agiwod.entrance import Entrances, HttpWay, Places, entrances
 from agiwod.face.door import Door
@@ -40,7 +41,8 @@ from agiwod.runtime.engines import MakeEngine
 from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
 from agiwod.runtime.projects import Finder
-from agiwod.settings import SchedulerSettings, Settings
+from agiwod.runtime.traffic import Bounds
+from agiwod.settings import LimitsSettings, SchedulerSettings, Settings
 from agiwod.shelf import skill_sources
 from agiwod.stores import open_store, retention_of
 from agiwod.telemetry import Sending, measuring, metric_options, sending, telemetry_options
@@ -164,6 +166,7 @@ async def _daemon(
         identity=identity,
         engine=engine,
         scheduling=_scheduling(settings.scheduler),
+        bounds=_bounds(settings.limits),
         export=sender.export,
         resends=sender.resends,
         exposure=Exposure(**settings.mcp.expose.model_dump()),
@@ -190,6 +193,15 @@ async def _daemon(
 def _scheduling(table: SchedulerSettings) -> SchedulerConfig:
     limits = TaskLimits(**table.model_dump(exclude={"max_concurrent"}))
     return SchedulerConfig(max_concurrent=table.max_concurrent, task_limits=limits)
+
+
+def _bounds(table: LimitsSettings) -> Bounds:
+    return Bounds(
+        connections=min(table.connections, descriptors_for(table.connections)),
+        requests=table.requests,
+        runs=table.runs,
+        queued_bytes=table.queued_mib * 2**20,
+    )
 
 
 def _heed_signals(daemon: Daemon, reload: Callable[[], None]) -> None:

@@ -20,7 +20,7 @@ from agiwod.runtime.exposure import Exposure
 from agiwod.settings import Settings
 from agiwod.shelf import skill_sources
 
-_FIXED: Final = ("engine.", "scheduler.", "serve.", "storage.", "telemetry.")
+_FIXED: Final = ("engine.", "limits.", "scheduler.", "serve.", "storage.", "telemetry.")
 """Settings by which the daemon was built, and which it cannot change while it runs."""
 
 log = logging.getLogger(__name__)

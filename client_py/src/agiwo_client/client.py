@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from agiwo_protocol import connection, run, scheduler
 from agiwo_protocol.channel import ChannelClosed, StreamChannel
 from agiwo_protocol.contract import Empty, Method, Wire
-from agiwo_protocol.errors import Cancelled
+from agiwo_protocol.errors import Cancelled, Overloaded
 from agiwo_protocol.event import Topic
 from agiwo_protocol.item import Input
 from agiwo_protocol.peer import Peer
@@ -18,7 +18,7 @@ from agiwo_client.door import Door
 from agiwo_client.errors import DaemonGone, DaemonNotFound
 from agiwo_client.events import Events
 from agiwo_client.feed import Feed
-from agiwo_client.patience import Patience
+from agiwo_client.patience import Patience, pause_after
 from agiwo_client.request import Awaited
 from agiwo_client.resources import Resources
 from agiwo_client.run import Run
@@ -35,7 +35,8 @@ class Client(Resources[Awaited]):
     Every request of the protocol has its own name here: `session/fork` is `await client.session.fork(...)`.
 
     A connection that is lost fails the calls under way with `DaemonGone`; the next call opens another. Where asking
-    again is safe, a daemon that went away is looked for during `patience` seconds.
+    again is safe, a daemon that went away is looked for during `patience` seconds. What it refuses because there is too
+    much at once was not done, and is asked for again in the pace that it asks for, just as long.
     """
 
     def __init__(self, door: Door, *, patience: float) -> None:
@@ -62,6 +63,9 @@ class Client(Resources[Awaited]):
             DaemonGone: the connection ended before the answer; whether the request was served is not known.
             DaemonNotFound: there is no daemon.
         """
+        return await self._again(lambda: self._once(method, params, timeout=timeout), Overloaded)
+
+    async def _once(self, method: Method[P, R], params: P, *, timeout: float | None = 60.0) -> R:
         peer = await self._connected()
         try:
             answer = await peer.request(method.name, params.to_wire(), timeout=timeout)
@@ -72,7 +76,7 @@ class Client(Resources[Awaited]):
     async def ask(self, method: Method[Any, R], params: Wire, *, timeout: float | None, is_safe: bool) -> R:
         """As `call`; what `is_safe` is asked again when a connection was lost."""
         if is_safe:
-            return await self.persist(lambda: self.call(method, params, timeout=timeout))
+            return await self.persist(lambda: self._once(method, params, timeout=timeout))
         return await self.call(method, params, timeout=timeout)
 
     async def start_run(
@@ -108,7 +112,7 @@ class Client(Resources[Awaited]):
         )
         if on_disconnect == "cancel" or self._door.service.tools:
             alone = params.model_copy(update={"attach": False})
-            started = await self.persist(lambda: self.call(run.START, alone))
+            started = await self.persist(lambda: self._once(run.START, alone))
             return Run(self, self._door, started, 0, self._patience)
         started, feed = await self.persist(lambda: Feed.start(self._door, params))
         return Run(self, self._door, started, 0, self._patience, feed)
@@ -128,7 +132,7 @@ class Client(Resources[Awaited]):
         Raises:
             RpcError: of kind not_found, when there is no such run.
         """
-        found = await self.persist(lambda: self.call(run.GET, run.RunParams(run_id=run_id)))
+        found = await self.persist(lambda: self._once(run.GET, run.RunParams(run_id=run_id)))
         return Run(self, self._door, found, after, self._patience)
 
     async def submit(
@@ -153,7 +157,7 @@ class Client(Resources[Awaited]):
             session_id=session_id,
             idempotency_key=idempotency_key or uuid.uuid4().hex,
         )
-        submitted = await self.persist(lambda: self.call(scheduler.SUBMIT, params))
+        submitted = await self.persist(lambda: self._once(scheduler.SUBMIT, params))
         return State(self, submitted.state_id, submitted.run_id)
 
     async def state(self, state_id: str) -> State:
@@ -162,7 +166,7 @@ class Client(Resources[Awaited]):
         Raises:
             RpcError: of kind not_found, when there is no such state.
         """
-        found = await self.persist(lambda: self.call(scheduler.GET, scheduler.StateParams(state_id=state_id)))
+        found = await self.persist(lambda: self._once(scheduler.GET, scheduler.StateParams(state_id=state_id)))
         return State(self, found.state_id)
 
     def events(self, *topics: Topic) -> Events:
@@ -171,7 +175,7 @@ class Client(Resources[Awaited]):
 
     async def ping(self) -> str:
         """The daemon's time, once it has answered."""
-        return (await self.persist(lambda: self.call(connection.PING, Empty()))).at
+        return (await self.persist(lambda: self._once(connection.PING, Empty()))).at
 
     async def aclose(self) -> None:
         """Close every connection. Runs go on, except those started with `on_disconnect="cancel"`."""
@@ -195,12 +199,15 @@ class Client(Resources[Awaited]):
 
     async def persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """What may be done twice, done until there is an answer."""
+        return await self._again(attempt, DaemonGone, DaemonNotFound, Overloaded)
+
+    async def _again(self, attempt: Callable[[], Awaitable[T]], *passing: type[Exception]) -> T:
         patience = Patience(self._patience)
         while True:
             try:
                 return await attempt()
-            except (DaemonGone, DaemonNotFound) as gone:
-                await patience.wait(gone)
+            except passing as error:
+                await patience.wait(error, at_least=pause_after(error))
 
     async def _connected(self) -> Peer:
         async with self._opening:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import anyio
 from agiwo_protocol import connection, jsonrpc
 from agiwo_protocol.channel import StreamChannel
-from agiwo_protocol.errors import Cancelled
+from agiwo_protocol.errors import Cancelled, Overloaded
 from agiwo_protocol.framing import Frame, Malformed
 from agiwo_protocol.jsonrpc import Response
 from agiwo_protocol.paths import Paths
@@ -19,7 +19,7 @@ from agiwo_protocol.version import PROTOCOL_VERSION
 
 from agiwo_client.address import Address
 from agiwo_client.errors import DaemonGone, DaemonNotFound
-from agiwo_client.patience import Patience
+from agiwo_client.patience import Patience, pause_after
 from agiwo_client.service import Service
 
 _HANDSHAKE: Final = 0
@@ -65,8 +65,8 @@ class Door:
                     channel = await self._knock(patience)
                     try:
                         return channel, await self._shake_hands(channel)
-                    except DaemonGone as gone:
-                        await patience.wait(gone)
+                    except (DaemonGone, Overloaded) as error:
+                        await patience.wait(error, at_least=pause_after(error))
         except TimeoutError:
             silence = f"no daemon answered at {self._address} within {self._timeout} seconds"
             raise DaemonNotFound(f"{silence}; {self._address.advice(self._paths.home)}") from None

@@ -63,3 +63,6 @@ EVENTS: Final[Mapping[str, Event[Any]]] = _declared(Event)
 
 URGENT: Final = frozenset(name for name, method in METHODS.items() if method.urgent)
 """The methods that get through on a connection with too many requests in flight."""
+
+LASTING: Final = frozenset(name for name, method in METHODS.items() if method.lasting)
+"""The methods whose answers are kept for a client that has much to read, however long they are."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from agiwo_protocol.errors import RpcError
 from agiwo_protocol.framing import Frame, Framing
 from agiwo_protocol.limits import HIGH_WATER
 from agiwo_protocol.preface import Preface
@@ -74,6 +75,10 @@ class Channel(Protocol):
         ...
 
 
+def _is_welcome() -> None:
+    """What is large is taken."""
+
+
 class _Gate:
     """A door that any number of tasks wait at."""
 
@@ -94,6 +99,9 @@ class _Gate:
                 future.set_result(None)
 
 
+_LARGE: Final = 1 << 20
+"""Bytes of a message that is not whole yet from which on it is asked whether there is room for it."""
+
 _FAREWELL: Final = 1.0
 """Seconds that the last bytes have; a peer that does not read must not hold up the end."""
 
@@ -103,7 +111,7 @@ class StreamChannel(asyncio.Protocol):
 
     `connected` is called once bodies can be sent: there a server begins to serve. Of two pipes, connect the one to read
     from first. `frames` are there already: somebody else read them. Bodies written within one turn of the event loop go
-    out in one write.
+    out in one write. `on_large` may give an error that takes the place of a large message as long as that is not whole.
     """
 
     def __init__(
@@ -117,6 +125,7 @@ class StreamChannel(asyncio.Protocol):
         self.framing = framing or Framing()
         self._high_water = high_water
         self._connected = connected
+        self.on_large: Callable[[], RpcError | None] = _is_welcome
         self._alive = 0
         self._reader: asyncio.ReadTransport | None = None
         self._writer: asyncio.WriteTransport | None = None
@@ -247,6 +256,8 @@ class StreamChannel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by asyncio: bytes have come."""
         frames = self.framing.feed(data)
+        if self.framing.held > _LARGE and (error := self.on_large()):
+            frames.append(self.framing.give_up(error))
         if not frames:
             return
         self._inbox += frames

@@ -93,6 +93,7 @@ class Limits(Wire):
 
     max_message_bytes: int
     max_in_flight: int
+    max_attached: int | None = None
     high_water_bytes: int
 
 

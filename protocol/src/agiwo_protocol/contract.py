@@ -47,7 +47,7 @@ class Method(Generic[P, R]):
     """One request: its wire name, what it carries, what it answers.
 
     `early`: answered before `initialize`. `urgent`: not counted among the requests in flight, so that it gets through
-    on a busy connection.
+    on a busy connection. `lasting`: what it did cannot be asked for again, so its answer is kept however long it is.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Method(Generic[P, R]):
     about: str
     early: bool = False
     urgent: bool = False
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

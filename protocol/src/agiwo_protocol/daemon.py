@@ -49,6 +49,20 @@ class Telemetry(Wire):
     refused: Count
 
 
+class Load(Wire):
+    """What clients have under way with the daemon, and how much there may be of it. `tasks` are those of its loop."""
+
+    connections: Count
+    max_connections: Count
+    requests: Count
+    max_requests: Count
+    queued_bytes: Count
+    max_queued_bytes: Count
+    runs_at_hand: Count
+    max_runs: Count
+    tasks: Count
+
+
 class Status(Wire):
     """The daemon as it stands."""
 
@@ -70,6 +84,7 @@ class Status(Wire):
     telemetry: Telemetry | None = None
     clients: Count
     runs: RunCounts
+    load: Load | None = None
 
 
 class ActivityParams(Wire):

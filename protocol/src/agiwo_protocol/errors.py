@@ -150,7 +150,7 @@ class CapabilityRequired(RpcError):
 
 
 class Overloaded(RpcError):
-    """Too many requests at once on this connection; try again after `retryAfterMs`."""
+    """Too much at once: of what `resource` names there may be `limit`. Try again after `retryAfterMs`."""
 
     code = -32011
     kinds = ("overloaded",)

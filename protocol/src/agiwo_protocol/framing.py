@@ -67,6 +67,18 @@ class Framing:
         line = self._joined(b"")
         return [line] if line.strip() else []
 
+    @property
+    def held(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return len(self._held)
+
+    def give_up(self, error: RpcError) -> Malformed:
+        """Let go of a message that is not whole yet, and of what is still to come of it; the error takes its place."""
+        self._held = bytearray()
+        self._skipping = self.style != "content-length"
+        self._broken = not self._skipping
+        return Malformed(error, fatal=self._broken)
+
     def _feed(self, data: bytes) -> Iterator[Frame]:
         if self.style is None and not self._broken:
             data = yield from self._open(data)

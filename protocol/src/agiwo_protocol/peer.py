@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from agiwo_protocol import jsonrpc
 from agiwo_protocol.channel import Channel, ChannelClosed
@@ -37,6 +37,12 @@ RETRY_AFTER_MS: Final = 100
 MAX_BACKLOG: Final = 4 * 2**20
 """Bytes of answers that may wait for a client that asks and does not read; above it, nothing more is read from it."""
 
+MAX_QUEUED: Final = 2 * MAX_BACKLOG
+"""Bytes up to which long answers to what was asked before may still be added to those that wait."""
+
+_LONG: Final = 64 * 1024
+"""Bytes of an answer that is not given to who has that much yet to read: it is to be asked for again."""
+
 _LINGER: Final = 1.0
 """Seconds that requests under way have when the other side sends no more: it may still be reading."""
 
@@ -62,6 +68,34 @@ class Reply:
     then: Callable[[], None]
 
 
+class Load(Protocol):
+    """What all conversations of a process have under way together."""
+
+    def begin(self, size: int, backlog: int, *, is_first: bool) -> None:
+        """A request of so many bytes is to be served, of a peer that has yet to read `backlog` bytes.
+
+        `is_first` tells that nothing else is under way for this peer.
+
+        Raises:
+            RpcError: that would be too much; what to answer.
+        """
+        ...
+
+    def end(self, size: int) -> None:
+        """It is served."""
+        ...
+
+
+class _NoLoad:
+    """Bounds nothing."""
+
+    def begin(self, size: int, backlog: int, *, is_first: bool) -> None:
+        return
+
+    def end(self, size: int) -> None:
+        return
+
+
 HandleRequest = Callable[["Peer", Request], Awaitable[Any]]
 """Serves a request: returns its result (JSON data, or a `Reply`), or raises `RpcError`."""
 
@@ -81,6 +115,7 @@ def ignore_notifications(peer: "Peer", notification: Notification) -> None:
 class Peer:
     """One end of a conversation over a channel. Nothing happens before `run`, which owns everything.
 
+    Requests of `urgent` methods are always served, and answers of `lasting` ones always given, however much there is.
     `has_left` once the other side says no more: what is cancelled from then on, it has not cancelled.
     """
 
@@ -91,13 +126,15 @@ class Peer:
         handle_notification: HandleNotification = ignore_notifications,
         *,
         urgent: Container[str] = frozenset[str](),
+        lasting: Container[str] = frozenset[str](),
+        load: Load | None = None,
         max_in_flight: int = MAX_IN_FLIGHT,
         cancelling: Cancelling = _NATIVE,
     ) -> None:
         self.channel = channel
         self._handle_request = handle_request
         self._handle_notification = handle_notification
-        self._urgent = urgent
+        self._urgent, self._lasting, self._load = urgent, lasting, load or _NoLoad()
         self._max_in_flight, self._cancelling = max_in_flight, cancelling
         self._serving: dict[RequestId, asyncio.Task[None]] = {}
         self._counted = 0
@@ -180,7 +217,7 @@ class Peer:
         """Act on one frame; False when no other can follow."""
         match frame:
             case bytes():
-                self._take_message(jsonrpc.read(frame))
+                self._take_message(jsonrpc.read(frame), len(frame))
                 return True
             case Malformed(error, fatal):
                 self.channel.write(jsonrpc.failure(None, error))
@@ -188,10 +225,10 @@ class Peer:
             case Preface():
                 return True
 
-    def _take_message(self, message: jsonrpc.Message) -> None:
+    def _take_message(self, message: jsonrpc.Message, size: int) -> None:
         match message:
             case Request():
-                self._accept(message)
+                self._accept(message, size)
             case Response():
                 self._resolve(message)
             case Notification():
@@ -199,24 +236,32 @@ class Peer:
             case Invalid(error, id):
                 self.channel.write(jsonrpc.failure(id, error))
 
-    def _accept(self, request: Request) -> None:
-        refusal = self._refusal(request)
-        if refusal is not None:
+    def _accept(self, request: Request, size: int) -> None:
+        is_counted = request.method not in self._urgent
+        try:
+            self._admit(request, size, is_counted=is_counted)
+        except RpcError as refusal:
             self.channel.write(jsonrpc.failure(request.id, refusal))
-        elif self._tasks is not None:
-            task = self._tasks.create_task(self._serve(request))
-            self._serving[request.id] = task
-            self._counted += request.method not in self._urgent
-            self._idle.clear()
-            task.add_done_callback(lambda done: self._served(request, done))
+            return
+        assert self._tasks
+        task = self._tasks.create_task(self._serve(request))
+        self._serving[request.id] = task
+        self._counted += is_counted
+        self._idle.clear()
+        task.add_done_callback(lambda done: self._served(request, done))
+        if is_counted:
+            task.add_done_callback(lambda _: self._load.end(size))
 
-    def _refusal(self, request: Request) -> RpcError | None:
+    def _admit(self, request: Request, size: int, *, is_counted: bool) -> None:
+        """Return when the request is to be served, and count it with what all peers have under way."""
         if request.id in self._serving:
-            return InvalidRequest("a request with this id is under way")
-        is_busy = self._counted >= self._max_in_flight and request.method not in self._urgent
-        if is_busy or len(self._serving) >= MAX_URGENT:
-            return Overloaded("too many requests at once", retryAfterMs=RETRY_AFTER_MS)
-        return None
+            raise InvalidRequest("a request with this id is under way")
+        if len(self._serving) >= MAX_URGENT:
+            raise _too_many(MAX_URGENT)
+        if is_counted:
+            if self._counted >= self._max_in_flight:
+                raise _too_many(self._max_in_flight)
+            self._load.begin(size, self.channel.backlog, is_first=not self._counted)
 
     async def _serve(self, request: Request) -> None:
         then: Callable[[], None] | None = None
@@ -224,7 +269,7 @@ class Peer:
             outcome = await self._handle_request(self, request)
             if isinstance(outcome, Reply):
                 outcome, then = outcome.result, outcome.then
-            body = _bounded(jsonrpc.result(request.id, outcome))
+            body = self._bounded(request, jsonrpc.result(request.id, outcome))
         except RpcError as error:
             body = jsonrpc.failure(request.id, error)
         except Exception as error:
@@ -232,6 +277,26 @@ class Peer:
         self._answer(request, body)
         if then is not None:
             _guard(then, request.method)
+
+    def _bounded(self, request: Request, body: bytes) -> bytes:
+        """An answer that the other side can read, and that we can keep until it does.
+
+        Raises:
+            MessageTooLarge: it could not read it.
+            Overloaded: so much waits for it already that it should read that, and ask again.
+        """
+        if len(body) > MAX_MESSAGE:
+            raise MessageTooLarge(f"the answer has {len(body)} bytes; ask for less at once", limit=MAX_MESSAGE)
+        backlog = self.channel.backlog
+        if min(len(body), backlog) > _LONG and len(body) + backlog > MAX_QUEUED and request.method not in self._lasting:
+            raise Overloaded(
+                f"there may be {MAX_QUEUED} bytes that a connection has yet to read, and it would be more: "
+                "read what has come, then ask again",
+                resource="queuedBytesOfConnection",
+                limit=MAX_QUEUED,
+                retryAfterMs=RETRY_AFTER_MS,
+            )
+        return body
 
     def _served(self, request: Request, task: "asyncio.Task[None]") -> None:
         """Answer what was cancelled; also a task that was cancelled before its first step, which runs nothing."""
@@ -284,15 +349,14 @@ def _guard(call: Callable[[], None], method: str) -> None:
         _log.exception("what %s asked for failed after all answers were given", method)
 
 
-def _bounded(body: bytes) -> bytes:
-    """An answer that the other side can read.
-
-    Raises:
-        MessageTooLarge: it would not.
-    """
-    if len(body) > MAX_MESSAGE:
-        raise MessageTooLarge(f"the answer has {len(body)} bytes; ask for less at once", limit=MAX_MESSAGE)
-    return body
+def _too_many(most: int) -> Overloaded:
+    return Overloaded(
+        f"there may be {most} requests of a connection at the same time, and it would be more: "
+        "ask again when some are answered",
+        resource="requestsOfConnection",
+        limit=most,
+        retryAfterMs=RETRY_AFTER_MS,
+    )
 
 
 def _hide(request: Request, error: Exception) -> InternalError:

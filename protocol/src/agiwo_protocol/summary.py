@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:ba50fcc4d2e85b942a00eb4c7f9070509c2bcc907dba66d8b42095892a2ce905"
+SCHEMA_HASH: Final = "sha256:0c2790ccd3be08f52aa57644d933fb2eb179210ea3bd93baee49614aec22d27b"
 
 CAPABILITIES: Final = (
     "agent",

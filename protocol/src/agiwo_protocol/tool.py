@@ -96,6 +96,7 @@ INVOKE = Method(
     InvokeParams,
     CallResult,
     "Call a tool outside of any run. What the tool does wrong is a result; cancelling the request ends the call.",
+    lasting=True,
 )
 CALL = ClientMethod(
     "tool/call",

@@ -39,6 +39,7 @@ async def test_the_handshake_says_who_answers_and_what_it_allows() -> None:
         assert answer["limits"] == {
             "maxMessageBytes": 32 * 2**20,
             "maxInFlight": 64,
+            "maxAttached": 4096,
             "highWaterBytes": 256 * 1024,
         }
         assert set(answer["capabilities"]) >= {"run", "session", "agent", "model", "blob", "daemon"}

@@ -98,6 +98,11 @@ class EmbeddedEngine:
     def _slots_of(self, spec: RunSpec) -> asyncio.Semaphore:
         return self.pool_of(spec) or self._slots
 
+    @property
+    def going(self) -> int:
+        """How many runs are in memory: all that are not over, but for those that sleep (the newest of which are)."""
+        return len(self._executions) + self._intake.coming
+
     # Asking for runs
 
     async def submit(self, spec: RunSpec, *, run: str | None = None) -> str:

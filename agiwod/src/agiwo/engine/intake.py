@@ -47,6 +47,11 @@ class Intake:
         self.spawning = Spawning(self._journal, self._births, clock, self._above, self._admit_child)
         self._submits: dict[str, asyncio.Task[Cursor]] = {}
 
+    @property
+    def coming(self) -> int:
+        """How many runs are just being recorded."""
+        return len(self._submits)
+
     # Runs that are submitted
 
     async def start(

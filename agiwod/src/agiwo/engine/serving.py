@@ -24,6 +24,11 @@ class ServingEngine(Engine, Protocol):
     branching: Branching
     pool_of: Callable[[RunSpec], asyncio.Semaphore | None]
 
+    @property
+    def going(self) -> int:
+        """How many runs it has in memory: all that are not over, but for those that sleep."""
+        ...
+
     async def start(
         self, spec: RunSpec, *, run: str | None = None, changes: Sequence[StateChange] = (), is_new: bool = False
     ) -> Cursor:

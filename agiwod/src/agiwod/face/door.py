@@ -2,13 +2,15 @@
 
 from agiwo_protocol import jsonrpc
 from agiwo_protocol.channel import StreamChannel
-from agiwo_protocol.errors import InvalidRequest
-from agiwo_protocol.preface import Preface
+from agiwo_protocol.errors import InvalidRequest, RpcError
+from agiwo_protocol.preface import PLAIN, Preface
 
 from agiwod.face import FACES, make_face
 from agiwod.face.base import Face
 from agiwod.face.lock import Lock
+from agiwod.face.overload import DaemonLoad, overloaded
 from agiwod.runtime.daemon import Daemon
+from agiwod.runtime.errors import TooMuch
 
 
 class Door:
@@ -22,30 +24,49 @@ class Door:
         self._faces: dict[str, Face] = {}
 
     async def converse(self, channel: StreamChannel) -> None:
-        """Hold the conversation that a connection asks for; one that asks for an unknown face is told and ended."""
+        """Hold the conversation that a connection asks for; one too many, or for an unknown face, is told and ended."""
         try:
-            preface = await self._admit(channel)
-            face = self._face(preface.face) if preface else None
+            opening = await self._unlocked(channel)
+            if opening is None:
+                await channel.close()
+                return
+            leave = self._daemon.traffic.enter(lambda: channel.backlog, lambda: channel.framing.held)
+            channel.on_large = DaemonLoad(self._daemon.traffic).refuse_large
+        except TooMuch as error:
+            await _turn_away(channel, overloaded(error))
+            return
         except BaseException:
             await channel.close()
             raise
-        if preface is None:
-            await channel.close()
-            return
-        if face is not None:
-            await face.converse(channel, preface)
-            return
-        refusal = InvalidRequest(f"there is no face {preface.face!r}; there are {', '.join(FACES)}")
-        channel.write(jsonrpc.failure(None, refusal))
-        await channel.close()
+        try:
+            await self._hold(channel, opening)
+        finally:
+            leave()
 
-    async def _admit(self, channel: StreamChannel) -> Preface | None:
-        """What the connection begins with; None when it does not come through the lock."""
-        if self._lock is not None:
-            return await self._lock.admit(channel)
-        return await channel.preface() or Preface()
+    async def _unlocked(self, channel: StreamChannel) -> Preface | None:
+        """What was said at the lock, nothing where there is none; None for who does not come through."""
+        return PLAIN if self._lock is None else await self._lock.admit(channel)
+
+    async def _hold(self, channel: StreamChannel, opening: Preface) -> None:
+        try:
+            preface = opening if self._lock else await channel.preface() or PLAIN
+            face = self._face(preface.face)
+        except BaseException:
+            await channel.close()
+            raise
+        if face is None:
+            there_are = ", ".join(FACES)
+            await _turn_away(channel, InvalidRequest(f"there is no face {preface.face!r}; there are {there_are}"))
+            return
+        await face.converse(channel, preface)
 
     def _face(self, name: str) -> Face | None:
         if name not in self._faces and name in FACES:
             self._faces[name] = make_face(name, self._daemon)
         return self._faces.get(name)
+
+
+async def _turn_away(channel: StreamChannel, refusal: RpcError) -> None:
+    """Tell why, and end the connection."""
+    channel.write(jsonrpc.failure(None, refusal))
+    await channel.close()

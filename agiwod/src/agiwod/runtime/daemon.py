@@ -33,7 +33,7 @@ from agiwod.runtime.cron import CRON
 from agiwod.runtime.crons import Crons
 from agiwod.runtime.definitions import Definitions
 from agiwod.runtime.engines import MakeEngine, Surroundings, embedded
-from agiwod.runtime.errors import Draining
+from agiwod.runtime.errors import Draining, TooMuch
 from agiwod.runtime.events import Events
 from agiwod.runtime.exchange import Exchange
 from agiwod.runtime.exposure import Exposure
@@ -52,6 +52,7 @@ from agiwod.runtime.sessions import Sessions
 from agiwod.runtime.skills import Skills
 from agiwod.runtime.tool_calls import ToolCalls
 from agiwod.runtime.traces import Traces
+from agiwod.runtime.traffic import Bounds, Traffic
 
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
 _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.CANCELLING})
@@ -110,6 +111,7 @@ class Daemon:
         resends: bool = True,
         exposure: Exposure | None = None,
         finder: Finder | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self.facts = facts or Facts()
         self.clock = clock or SystemClock()
@@ -154,7 +156,7 @@ class Daemon:
         self.definitions = Definitions(agents)
         workspace = None if self.facts.data_dir is None else Path(self.facts.data_dir) / "workspace"
         self.tool_calls = ToolCalls(Redactor(secrets or {}), self.clock, workspace)
-        self.clients = Clients(self.events)
+        self.clients, self.traffic = Clients(self.events), Traffic(bounds)
         self.activity = Activity(self.engine)
         self.metrics = Metrics(journal, self.clients, self.count_runs, export)
         self.engine.storage.on_commit = self.metrics.committed
@@ -226,9 +228,12 @@ class Daemon:
 
         Raises:
             Draining: the daemon is about to end.
+            TooMuch: there are too many that are not over.
         """
         if self._phase in (State.DRAINING, State.STOPPED):
             raise Draining(self._deadline)
+        if self.engine.going >= self.traffic.bounds.runs:
+            raise TooMuch("runs", self.traffic.bounds.runs, "wait until some end, or cancel some", seconds=1)
 
     async def count_runs(self) -> Counter[RunStatus]:
         """How many unfinished runs stand where; none, when the store cannot even be read, which is trouble then."""

@@ -1,6 +1,7 @@
 """What the daemon refuses that the engine would do. Knows no wire code."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from agiwo.errors import AgiwoError, Conflict
 
@@ -13,6 +14,31 @@ class Draining(AgiwoError):
     def __init__(self, until: float) -> None:
         super().__init__("the daemon is draining and takes no new runs; try again when it has been started anew")
         self.until = until
+
+
+_WORDS: Final = {
+    "connections": "connections to the daemon",
+    "requests": "requests at the same time",
+    "requestBytes": "bytes of large requests at the same time",
+    "queuedBytes": "bytes that clients have yet to read",
+    "heldBytes": "bytes of messages that are not whole yet",
+    "runs": "runs that are not over",
+    "attachments": "runs that one connection follows",
+}
+"""What each bound is of."""
+
+
+class TooMuch(AgiwoError):
+    """More than the daemon takes at once. `resource` names what of, `limit` is how much there may be.
+
+    It may be asked for again after `seconds`, if the `advice` is followed.
+    """
+
+    retryable = True
+
+    def __init__(self, resource: str, limit: int, advice: str, *, seconds: float = 0.1) -> None:
+        super().__init__(f"there may be {limit} {_WORDS[resource]}, and it would be more: {advice}")
+        self.resource, self.limit, self.seconds = resource, limit, seconds
 
 
 class EventsExpired(AgiwoError):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from agiwo.engine.cursor import Cursor
 from agiwo.engine.serving import ServingEngine
@@ -12,9 +12,14 @@ from agiwo.schema.event import CHILD_SPAWNED, Event
 from agiwo.schema.record import RunHead
 
 from agiwod.runtime.beat import next_beat, until
+from agiwod.runtime.errors import TooMuch
 
 _TREE_PAGE = 1000
 """Children looked up at once while a tree is gathered."""
+
+
+_MOST: Final = 4096
+"""Runs that one client follows, unless told otherwise: each costs a position."""
 
 
 class Sink(Protocol):
@@ -73,11 +78,19 @@ class Fanout:
 
     A client that does not read costs one cursor a run and what its sink holds: nothing is copied for it, and it never
     slows the runs or other clients. When it reads again it gets whole items in the place of the deltas that it missed.
-    `on_follow` is told of each run that it begins with.
+    `on_follow` is told of each run that it begins with. It begins with no more than `most` runs, but for those that
+    come to be in a tree that it follows.
     """
 
-    def __init__(self, engine: ServingEngine, sink: Sink, on_follow: Callable[[str], None] = lambda run: None) -> None:
-        self._engine, self._sink, self._on_follow = engine, sink, on_follow
+    def __init__(
+        self,
+        engine: ServingEngine,
+        sink: Sink,
+        on_follow: Callable[[str], None] = lambda run: None,
+        *,
+        most: int = _MOST,
+    ) -> None:
+        self._engine, self._sink, self._on_follow, self._most = engine, sink, on_follow, most
         self._followed: dict[str, _Following] = {}
         self._ready: dict[str, None] = {}
         self._news = asyncio.Event()
@@ -98,6 +111,15 @@ class Fanout:
         """Whether the run is followed."""
         return run in self._followed
 
+    def check_room(self, more: int = 1) -> None:
+        """Return when so many more runs can be followed.
+
+        Raises:
+            TooMuch: they cannot.
+        """
+        if len(self._followed) + more > self._most:
+            raise TooMuch("attachments", self._most, "detach some, or follow the others over another connection")
+
     async def attach(self, run: str, after: int | Mapping[str, int] = 0, *, is_tree: bool = False) -> Attachment:
         """Follow a run from `after` on, with `is_tree` its children too, each from where `after` says, else from 0.
 
@@ -107,11 +129,13 @@ class Fanout:
             NotFound: there is no such run.
             CursorExpired: a run has not had that many events.
             Conflict: the run is followed already.
+            TooMuch: more would be followed than may be.
         """
         heads = [await self._engine.head(run), *(await self._below(run) if is_tree else ())]
         places = after if isinstance(after, Mapping) else {run: after}
         # To a reader that has all of it, a run that is over has nothing left to follow.
         alive = [head.run for head in heads if not head.status.is_terminal or places.get(head.run, 0) != head.head]
+        self.check_room(len(alive))
         tree = _Tree(run, {head.run for head in heads}) if is_tree else None
         following = [await self._follow(each, places.get(each, 0), tree) for each in alive]
         if self.follows(run):

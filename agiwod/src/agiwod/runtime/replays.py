@@ -22,7 +22,7 @@ class Replays:
         Raises:
             NotFound: there is no such run, agent or model.
             Conflict: the run has not ended.
-            Draining: no new run may start.
+            Draining, TooMuch: no new run may start.
             StorageError: the store refuses; nothing was accepted.
         """
         spec = await spec_again(self._engine.journal, run, start)

@@ -97,7 +97,7 @@ class Runs:
             SchemaInvalid: no answer can be held against the output schema.
             ConfigError: its budget is none.
             BudgetExhausted: the input alone has more tokens than the budget.
-            Draining: no new run may start.
+            Draining, TooMuch: no new run may start.
             StorageError: the store refuses; nothing was accepted.
         """
         if ask.key is None:

@@ -71,7 +71,7 @@ class Scheduled:
             NotFound: there is no such agent.
             Conflict: the state that was asked for is at work.
             BudgetExhausted: the input alone has more tokens than the agent's budget.
-            Draining: no new run may start.
+            Draining, TooMuch: no new run may start.
             StorageError: the store refuses; nothing was accepted.
         """
         run = ids.derived("run", "submit", order.agent, order.key) if order.key else ids.fresh("run")
@@ -104,7 +104,7 @@ class Scheduled:
         Raises:
             NotFound: there is no such state, or its agent is not there any more.
             Conflict: it takes no more tasks.
-            BudgetExhausted, Draining, StorageError: as `submit`.
+            BudgetExhausted, Draining, TooMuch, StorageError: as `submit`.
         """
         run = ids.derived("run", "task", state, key) if key else ids.fresh("run")
         async with self._once(run):

@@ -245,6 +245,18 @@ class SchedulerSettings(Table):
     max_wake_count: Annotated[int, Field(ge=0, le=1_000_000)] = 20
 
 
+class LimitsSettings(Table):
+    """`[limits]`: how much all clients together may ask of the daemon at once; what is more is refused as overload.
+
+    `runs` are those that are not over, without those that sleep. `queued_mib` is what clients have yet to read.
+    """
+
+    connections: Annotated[int, Field(ge=8, le=1_000_000)] = 4096
+    requests: Annotated[int, Field(ge=8, le=1_000_000)] = 8192
+    runs: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    queued_mib: Annotated[int, Field(ge=16, le=1_000_000)] = 256
+
+
 class StorageSettings(Table):
     """`[storage]`: where runs are kept, and how long once they are over."""
 
@@ -317,6 +329,7 @@ class Settings(Table):
     python: PythonSettings = PythonSettings()
     serve: ServeSettings = ServeSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    limits: LimitsSettings = LimitsSettings()
     storage: StorageSettings = StorageSettings()
     engine: EngineSettings = EngineSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -110,6 +110,11 @@ class TemporalEngine:
         self._working: asyncio.Task[None] | None = None
 
     @property
+    def going(self) -> int:
+        """None are this process's: runs wait and work where Temporal has them."""
+        return 0
+
+    @property
     def _client(self) -> Client:
         if self._connected is None:
             raise StorageError(f"not connected with Temporal's server at {self.place.address} yet")

@@ -17,6 +17,7 @@ from agiwod.face.acp.errors import ResourceNotFound
 from agiwod.face.acp.permissions import Permissions
 from agiwod.face.acp.session import OpenSession
 from agiwod.face.acp.shapes import Capabilities, InitializeParams
+from agiwod.face.overload import DaemonLoad
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.clients import Client
 from agiwod.runtime.daemon import Daemon
@@ -44,7 +45,11 @@ class Connection:
         self.runs: dict[str, OpenSession] = {}
         self.fanout = Fanout(daemon.engine, _Events(self))
         self.peer = Peer(
-            channel, lambda _, request: serve(self, request), lambda _, told: self._hear(told), cancelling=_CANCELLING
+            channel,
+            lambda _, request: serve(self, request),
+            lambda _, told: self._hear(told),
+            load=DaemonLoad(daemon.traffic),
+            cancelling=_CANCELLING,
         )
         self.tasks = asyncio.TaskGroup()
         self.permissions = Permissions(daemon.approvals, self.peer, self.tasks)

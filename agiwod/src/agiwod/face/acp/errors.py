@@ -7,7 +7,8 @@ from agiwo import errors as engine
 from agiwo_protocol import errors as wire
 from agiwo_protocol.errors import RpcError
 
-from agiwod.runtime.errors import Draining
+from agiwod.face.overload import overloaded
+from agiwod.runtime.errors import Draining, TooMuch
 
 
 class ResourceNotFound(RpcError):
@@ -27,6 +28,7 @@ _KINDS: dict[type[Exception], Callable[[Any], RpcError]] = {
     engine.Conflict: lambda error: wire.Conflict(str(error)),
     engine.StorageError: lambda error: wire.Unavailable(str(error), kind="storage", retryable=error.retryable),
     Draining: lambda error: wire.Unavailable(str(error), kind="draining"),
+    TooMuch: overloaded,
     engine.BudgetExhausted: lambda error: wire.BudgetExhausted(str(error)),
     engine.ModelError: lambda error: wire.AgentFailed(str(error), retryable=error.retryable, reason=error.kind),
     engine.ToolError: lambda error: wire.ToolFailed(str(error)),

@@ -9,7 +9,7 @@ from agiwo_protocol.errors import InvalidParams
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult, TextContent
 
-from agiwod.runtime.errors import Draining, ScheduleInvalid
+from agiwod.runtime.errors import Draining, ScheduleInvalid, TooMuch
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,7 @@ _KINDS: Final[dict[type[Exception], str]] = {
     engine.Conflict: "conflict",
     engine.StorageError: "storage",
     Draining: "draining",
+    TooMuch: "overloaded",
     engine.BudgetExhausted: "budget_exhausted",
     engine.ModelError: "agent_failed",
     engine.ToolError: "tool_failed",

@@ -13,7 +13,7 @@ from agiwo.schema.event import Event
 from agiwo.schema.hosted import HostedCall
 from agiwo.schema.tool import ToolDefinition
 from agiwo_protocol import jsonrpc
-from agiwo_protocol.catalog import METHODS, URGENT
+from agiwo_protocol.catalog import LASTING, METHODS, URGENT
 from agiwo_protocol.channel import Channel
 from agiwo_protocol.connection import EXIT, INITIALIZE, InitializeParams
 from agiwo_protocol.contract import read_params
@@ -21,9 +21,11 @@ from agiwo_protocol.daemon import DRAINING, Draining
 from agiwo_protocol.errors import InvalidRequest, NotInitialized
 from agiwo_protocol.event import EVENT
 from agiwo_protocol.jsonrpc import Notification, Request
+from agiwo_protocol.limits import MAX_ATTACHED
 from agiwo_protocol.peer import Peer
 from agiwo_protocol.version import negotiate
 
+from agiwod.face.overload import DaemonLoad
 from agiwod.face.rpc.asking import Asking
 from agiwod.face.rpc.dispatch import MethodTable
 from agiwod.face.rpc.encode import Frames, daemon_event
@@ -60,9 +62,10 @@ class Connection:
         self.id = greeting.connection_id if greeting else ids.fresh("conn")
         self.daemon = daemon
         self.bound: set[str] = set()
-        self.fanout = Fanout(daemon.engine, _Events(channel, frames), self._on_follow)
+        self.fanout = Fanout(daemon.engine, _Events(channel, frames), self._on_follow, most=MAX_ATTACHED)
         self._methods, self._channel, self._greeting = methods, channel, greeting
-        self._peer = Peer(channel, self._serve, self._hear, urgent=URGENT)
+        load = DaemonLoad(daemon.traffic)
+        self._peer = Peer(channel, self._serve, self._hear, urgent=URGENT, lasting=LASTING, load=load)
         self._handshake = asyncio.Lock()
         self._client: InitializeParams | None = None
         self._cwd = greeting.cwd if greeting else cwd

@@ -9,8 +9,9 @@ from agiwo import errors as engine
 from agiwo_protocol import errors as wire
 from agiwo_protocol.errors import RpcError
 
+from agiwod.face.overload import overloaded
 from agiwod.face.rpc.moment import moment
-from agiwod.runtime.errors import ApprovalNeeded, DefinitionInvalid, Draining, EventsExpired, ScheduleInvalid
+from agiwod.runtime.errors import ApprovalNeeded, DefinitionInvalid, Draining, EventsExpired, ScheduleInvalid, TooMuch
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], RpcError]] = {
     EventsExpired: lambda error: wire.CursorExpired(str(error), firstAvailableSeq=error.first, headSeq=error.head),
     engine.StorageError: lambda error: wire.Unavailable(str(error), kind="storage", retryable=error.retryable),
     Draining: lambda error: wire.Unavailable(str(error), kind="draining", deadlineAt=moment(error.until)),
+    TooMuch: overloaded,
     engine.BudgetExhausted: lambda error: wire.BudgetExhausted(str(error)),
     engine.ModelError: _model_error,
     engine.ToolError: lambda error: wire.ToolFailed(str(error)),

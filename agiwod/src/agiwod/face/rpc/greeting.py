@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from agiwo_protocol.limits import HIGH_WATER, MAX_IN_FLIGHT, MAX_MESSAGE
+from agiwo_protocol.limits import HIGH_WATER, MAX_ATTACHED, MAX_IN_FLIGHT, MAX_MESSAGE
 from agiwo_protocol.summary import CAPABILITIES, SCHEMA_HASH
 from agiwo_protocol.version import PROTOCOL_VERSION, SUPPORTED
 
@@ -44,7 +44,12 @@ def welcome(identity: Identity, connection_id: str, *, program: str, version: in
         "daemon": {"id": identity.id, "pid": identity.pid, "startedAt": moment(identity.started_at)},
         "connectionId": connection_id,
         "capabilities": {name: {} for name in CAPABILITIES},
-        "limits": {"maxMessageBytes": MAX_MESSAGE, "maxInFlight": MAX_IN_FLIGHT, "highWaterBytes": HIGH_WATER},
+        "limits": {
+            "maxMessageBytes": MAX_MESSAGE,
+            "maxInFlight": MAX_IN_FLIGHT,
+            "maxAttached": MAX_ATTACHED,
+            "highWaterBytes": HIGH_WATER,
+        },
         "attached": [],
     }
 

@@ -1,5 +1,6 @@
 """daemon/… and rpc/discover: how the daemon is, how it ends, what it speaks."""
 
+import asyncio
 from typing import Final, Literal
 
 from agiwo.schema.run import RunStatus
@@ -42,6 +43,22 @@ async def tell_status(connection: Connection, params: Empty) -> daemon.Status:
         telemetry=_telemetry(own),
         clients=len(own.clients),
         runs=counts,
+        load=_load(own),
+    )
+
+
+def _load(own: Daemon) -> daemon.Load:
+    traffic, bounds = own.traffic, own.traffic.bounds
+    return daemon.Load(
+        connections=traffic.connections,
+        max_connections=bounds.connections,
+        requests=traffic.requests,
+        max_requests=bounds.requests,
+        queued_bytes=traffic.queued_bytes,
+        max_queued_bytes=bounds.queued_bytes,
+        runs_at_hand=own.engine.going,
+        max_runs=bounds.runs,
+        tasks=len(asyncio.all_tasks()),
     )
 
 

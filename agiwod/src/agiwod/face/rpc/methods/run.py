@@ -18,6 +18,8 @@ from agiwod.runtime.runs import Ask, Started
 @methods.on(run.START)
 async def start_run(connection: Connection, params: run.StartParams) -> run.StartResult | Answer[run.StartResult]:
     """Start a run and answer at once; its events come after the answer."""
+    if params.attach:
+        connection.fanout.check_room()
     bind = connection.bound.add if params.on_disconnect == "cancel" else None
     hosted = [HostedTool(tool) for tool in connection.tools]
     ask = replace(_ask(params), hosted=hosted, project=(await connection.place()).project)
@@ -28,6 +30,8 @@ async def start_run(connection: Connection, params: run.StartParams) -> run.Star
 @methods.on(run.REPLAY)
 async def replay_run(connection: Connection, params: run.ReplayParams) -> run.StartResult | Answer[run.StartResult]:
     """Do a finished run once more, and answer at once; the new run's events come after the answer."""
+    if params.attach:
+        connection.fanout.check_room()
     started = await connection.daemon.replays.start(params.run_id, model=params.model, start=params.from_seq)
     return _begun(connection, started, attach=params.attach)
 
