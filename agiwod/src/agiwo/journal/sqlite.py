@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
@@ -215,14 +216,13 @@ class _File:
         lease = Lease(path, owner)
         opening = asyncio.get_running_loop().run_in_executor(None, translated, path, _open, path, durability, lease)
         try:
-            writing, reading = await asyncio.shield(opening)
+            writing, reading, epoch = await asyncio.shield(opening)
         except asyncio.CancelledError:
             # The thread cannot be stopped; what it opens is nobody's.
             opening.add_done_callback(lambda done: done.exception() or _shut(lease, *done.result()))
             raise
         connection, listeners = Connection(path, writing), Listeners()
         writer = Writer(path, connection, lease, listeners)
-        epoch = schema.epoch(reading)
         return cls(path, epoch, durability, lease, connection, Reader(Connection(path, reading)), listeners, writer)
 
     async def strengthen(self, durability: Durability) -> None:
@@ -262,24 +262,25 @@ def _resolved(path: str | PathLike[str]) -> Path:
     return Path(path).expanduser().resolve()
 
 
-def _open(path: Path, durability: Durability, lease: Lease) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+def _open(path: Path, durability: Durability, lease: Lease) -> tuple[sqlite3.Connection, sqlite3.Connection, str]:
     """Make the directories, take the lock, open the file: what must not happen in two processes at once.
 
-    Gives the connection that writes and the one that reads.
+    Gives the connection that writes, the one that reads, and the file's epoch.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with lease.opening():
+    with lease.opening(), ExitStack() as taken:
         lease.take()
-        try:
-            lease.sweep()
-            # The writer first: it makes the file.
-            return schema.connect_writer(path, durability), schema.connect_reader(path)
-        except BaseException:
-            lease.release()
-            raise
+        taken.callback(lease.release)
+        lease.sweep()
+        # The writer first: it makes the file.
+        writing = taken.enter_context(closing(schema.connect_writer(path, durability)))
+        reading = taken.enter_context(closing(schema.connect_reader(path)))
+        opened = writing, reading, schema.epoch(reading)
+        taken.pop_all()  # all of it is the caller's now
+        return opened
 
 
-def _shut(lease: Lease, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
+def _shut(lease: Lease, writing: sqlite3.Connection, reading: sqlite3.Connection, _: str) -> None:
     reading.close()
     writing.close()
     lease.release()
