@@ -12,6 +12,7 @@ from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.event import NewEvent
 from agiwo.schema.run import Usage
 from agiwo.schema.text import decodable
+from agiwo.tool.nesting import write_json
 
 
 @dataclass(slots=True)
@@ -133,7 +134,7 @@ def _is_object(text: str) -> bool:
     """Whether it is an object, and none so deep that it can be read and never be written again."""
     try:
         arguments: Any = orjson.loads(text or "{}")
-        orjson.dumps(arguments)
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        write_json(arguments)
+    except (orjson.JSONDecodeError, TypeError):
         return False
     return isinstance(arguments, dict)

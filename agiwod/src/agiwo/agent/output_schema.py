@@ -1,24 +1,20 @@
 """A JSON Schema that an answer is to fit. It may come from anybody, so it is itself looked at before it is used.
 
-What a schema could do to the process is kept out: it fetches nothing, its patterns are matched in linear time, and how
-often it refers to itself is counted while an answer is held against it.
+What could not be bounded is refused before it is used; what then is held against it is in `agiwo.tool.bounded`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final, Self, cast
-
-import orjson
 
 from agiwo.errors import SchemaInvalid
 from agiwo.tool.arguments import faults_of
+from agiwo.tool.bounded import BoundedSchema, TooMuch
 from agiwo.tool.nesting import write_json
+from agiwo.tool.pattern import matcher
 
 _SIZE = 64 * 1024
 """Bytes of a schema: it is kept with its run, and may go to the provider with each request."""
-
-_STEPS = 20_000
-"""References that are followed for one answer; a schema that needs more multiplies with itself."""
 
 _LISTED = 10
 """Faults that are told; a model that made more must read the schema again anyway."""
@@ -64,12 +60,9 @@ class OutputSchema:
 
     def faults(self, value: Any) -> list[str]:
         """As `OutputType.faults`."""
-        self._steps = 0
         try:
-            errors = self._validator.iter_errors(value)
-            found = [error for error, _ in zip(errors, range(_LISTED), strict=False)]
-            return [fault for error in found for fault in faults_of(error)][:_LISTED]
-        except (RecursionError, ArithmeticError, _TooManySteps):
+            return [fault for error in self._bounded.errors(value, _LISTED) for fault in faults_of(error)][:_LISTED]
+        except TooMuch:
             return ["it is too deep or too large to be held against the schema"]
 
     def object(self, value: Any) -> Any:
@@ -77,28 +70,8 @@ class OutputSchema:
         return value
 
     @cached_property
-    def _validator(self) -> Any:
-        import referencing
-        from jsonschema import validators
-
-        dialect: Any = validators.Draft202012Validator
-        extend: Any = cast(Any, validators).extend
-        follow: Callable[..., Iterator[Any]] = dialect.VALIDATORS["$ref"]
-
-        def counted(validator: Any, reference: str, instance: Any, schema: Any) -> Iterator[Any]:
-            self._steps += 1
-            if self._steps > _STEPS:
-                raise _TooManySteps
-            yield from follow(validator, reference, instance, schema)
-
-        # A registry of its own, and empty: the default one fetches what a foreign schema refers to.
-        registry: Any = cast(Any, referencing).Registry()
-        bounded = {"$ref": counted, "pattern": _matched, "uniqueItems": _unique}
-        return extend(dialect, bounded)(self.schema, registry=registry)
-
-
-class _TooManySteps(Exception):
-    """An answer cannot be held against the schema in a reasonable time."""
+    def _bounded(self) -> BoundedSchema:
+        return BoundedSchema(self.schema)
 
 
 def _check_size(schema: Schema) -> None:
@@ -136,13 +109,9 @@ def _check_bounds(place: str, schema: Schema, places: Mapping[str, Schema]) -> N
 
 
 def _check_pattern(path: str, pattern: str) -> None:
-    from pydantic_core import SchemaError
-
-    try:
-        _pattern(pattern)
-    except SchemaError:
+    if matcher(pattern) is None:
         fault = f"{_short(repr(pattern))} is no regular expression without look-around and back-references"
-        raise SchemaInvalid(path, fault) from None
+        raise SchemaInvalid(path, fault)
 
 
 def _subschemas(schema: Any, place: str) -> Iterator[tuple[str, Schema]]:
@@ -159,31 +128,6 @@ def _subschemas(schema: Any, place: str) -> Iterator[tuple[str, Schema]]:
     for name in _LISTS:
         for number, each in enumerate(members.get(name, ())):
             yield from _subschemas(each, f"{place}/{name}/{number}")
-
-
-def _matched(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
-    """`pattern` in linear time: what comes from a client and a model must not keep the process busy."""
-    from jsonschema.exceptions import ValidationError
-
-    if isinstance(instance, str) and not _pattern(pattern).isinstance_python(instance):
-        yield ValidationError(f"{orjson.dumps(instance[:80]).decode()} does not match {pattern!r}")
-
-
-def _unique(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Any]:
-    """`uniqueItems` in linear time, too."""
-    from jsonschema.exceptions import ValidationError
-
-    if wanted and isinstance(instance, list):
-        items = cast(list[Any], instance)
-        if len({write_json(each, orjson.OPT_SORT_KEYS) for each in items}) < len(items):
-            yield ValidationError("expected items that all differ, and some are the same")
-
-
-@lru_cache(maxsize=64)
-def _pattern(pattern: str) -> Any:
-    from pydantic_core import SchemaValidator, core_schema
-
-    return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
 
 
 def _under(path: str, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, cast
 import orjson
 
 from agiwo.errors import ToolError
+from agiwo.tool.bounded import BoundedSchema, TooMuch
 from agiwo.tool.nesting import write_json
 from agiwo.tool.plain import PlainSchema
 
@@ -29,6 +30,9 @@ _NAMES = 50
 
 _LITERAL = 100_000
 """Characters that are tried as a Python literal; longer ones are no slip of a model that mixes two languages."""
+
+_LARGEST = 256 * 1024
+"""Bytes of a schema; to look through a larger one would take seconds, in which nobody else is served."""
 
 _COMPILED = 256
 """Schemas that are kept compiled: agents have the same tools, and to look a schema through takes milliseconds."""
@@ -80,7 +84,7 @@ class ArgumentSchema:
     def __init__(self, tool: str, schema: Mapping[str, Any]) -> None:
         self._tool, self._schema = tool, schema
         self._plain: PlainSchema | None = None
-        self._validator: _Validator | None = None
+        self._bounded: BoundedSchema | None = None
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Return when the arguments fit.
@@ -103,33 +107,37 @@ class ArgumentSchema:
             plain = self._plain = self._plain or PlainSchema(self._schema)
             if plain.is_whole and plain.fits(arguments):
                 return []
-            validator = self._compiled()
+            bounded = self._compiled()
             if plain.fits(arguments):
                 return []
-            errors = validator.iter_errors(arguments)
-            found = [error for error, _ in zip(errors, range(_LISTED), strict=False)]
-            return [fault for error in found for fault in faults_of(error)][:_LISTED]
+            return [fault for error in bounded.errors(arguments, _LISTED) for fault in faults_of(error)][:_LISTED]
         except _schema_faults() as error:
-            message = str(error).partition("\n")[0][:_FAULT]
-            raise ToolError(f"{self._tool} cannot be called: its own schema is not valid ({message})") from error
-        except RecursionError:
+            raise self._unusable(str(error).partition("\n")[0][:_FAULT]) from error
+        except (RecursionError, TooMuch):
             raise ToolError(f"the arguments of {self._tool} are nested too deeply to be checked") from None
 
-    def _compiled(self) -> "_Validator":
-        if self._validator is None:
-            self._validator = _validator_of(write_json(self._schema))
-        return self._validator
+    def _compiled(self) -> BoundedSchema:
+        if self._bounded is None:
+            try:
+                written = write_json(self._schema)
+            except TypeError as error:
+                raise self._unusable(str(error)) from None
+            if len(written) > _LARGEST:
+                raise self._unusable(f"it is larger than {_LARGEST // 1024} KiB")
+            self._bounded = _bounded(written)
+        return self._bounded
+
+    def _unusable(self, why: str) -> ToolError:
+        return ToolError(f"{self._tool} cannot be called: its own schema is not valid ({why})")
 
 
 @lru_cache(_COMPILED)
-def _validator_of(schema: bytes) -> "_Validator":
+def _bounded(schema: bytes) -> BoundedSchema:
     from jsonschema import Draft202012Validator
-    from referencing import Registry
 
     written = orjson.loads(schema)
     Draft202012Validator.check_schema(written)
-    # A registry of its own, and empty: the default one fetches what a foreign schema refers to.
-    return cast(_Validator, Draft202012Validator(written, registry=Registry()))
+    return BoundedSchema(written)
 
 
 @cache
@@ -150,10 +158,6 @@ class _Fault(Protocol):
     schema: Any
     message: str
     json_path: str
-
-
-class _Validator(Protocol):
-    def iter_errors(self, instance: Any) -> Iterable[_Fault]: ...
 
 
 def faults_of(error: _Fault) -> list[str]:

@@ -1,8 +1,9 @@
 """Schemas as nearly all tools have them: names, types and a few bounds. What it takes fits; it never says why not."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
+
+from agiwo.tool.pattern import matcher
 
 Fits = Callable[[object], bool]
 """Whether a value fits for certain."""
@@ -70,10 +71,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_pattern(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(re.compile(value))
-    except re.error:
-        return False
+    return isinstance(value, str) and matcher(value) is not None
 
 
 def _are_names(value: object) -> bool:
@@ -119,6 +117,6 @@ _LOOKED_AT: Final[Mapping[str, tuple[tuple[str, ...], Fits]]] = {
 _BOUNDS: Final[Mapping[str, Callable[[Any], Callable[[Any], bool]]]] = {
     "minItems": lambda least: lambda value: len(value) >= least,
     "enum": lambda allowed: lambda value: value in allowed,
-    "pattern": lambda pattern: lambda value: re.search(pattern, value) is not None,
+    "pattern": lambda pattern: matcher(pattern) or _is_any,
     "exclusiveMinimum": lambda limit: lambda value: value > limit,
 }
