@@ -283,24 +283,35 @@ def _answer(random: Random, method: str) -> bytes:
 
 
 def _large(random: Random, method: str) -> bytes:
-    """More of something than anybody needs; rarely as much as a message may have of it."""
-    size = random.choice((1000, 20_000, 100_000)) if random.random() < 0.98 else 1_000_000
-    params = random.choice(
-        (
-            lambda: text_of({random.choice(TEXTS[:6]): "x" * size}),
-            lambda: text_of(dict.fromkeys(map(str, range(size // 10)), 0)),
-            lambda: b"[" * size + b"]" * size,
-            lambda: b'{"a":' * size + b"1" + b"}" * size,
-            lambda: b"9" * min(size, 20_000),
-            lambda: text_of(["é\U0001f600" * (size // 40)]),
-        )
-    )()
-    return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (random.randrange(100), text_of(method), params)
+    """More of something than anybody needs; rarely as much as a frame of this grammar may have of it."""
+    size = random.choice((1000, 20_000, 100_000)) if random.random() < 0.98 else LARGEST
+    return _of_size(random.randrange(100), method, random.choice(_SIZED)(size))
+
+
+def largest_frames() -> list[bytes]:
+    """The frames that need the most memory: who has read them once has grown as far as any frame can have it grow."""
+    return [_of_size(0, "run/list", params(LARGEST)) for params in _SIZED]
+
+
+def _of_size(id: int, method: str, params: bytes) -> bytes:
+    return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (id, text_of(method), params)
 
 
 def _ping(random: Random, method: str) -> bytes:
     return PING
 
+
+LARGEST: Final = 1_000_000
+_SIZED: Final[Sequence[Callable[[int], bytes]]] = (
+    lambda size: text_of({"x": "x" * size}),
+    lambda size: text_of(dict.fromkeys(map(str, range(size // 10)), 0)),
+    lambda size: b"[" * size + b"]" * size,
+    lambda size: b'{"a":' * size + b"1" + b"}" * size,
+    lambda size: b"9" * size,
+    lambda size: text_of(["é\U0001f600" * (size // 40)]),
+    lambda size: text_of([0] * (size // 2)),
+)
+"""Params that are large, each in another way."""
 
 PING: Final = b'{"jsonrpc":"2.0","id":"p","method":"ping"}'
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, get_args
 
+from fuzz_frames import largest_frames
 from fuzz_line import PATIENCE, Broken, FuzzedLine, Way, greeting
 from terminal_lab import Home, home_at
 from wire_line import line_to
@@ -96,6 +97,12 @@ class Stage:
         if status >= 500:
             raise Broken(f"a request over HTTP was answered {status}: {told[:300]!r}", [body])
         return status, told
+
+    def warm(self) -> None:
+        """Have it load what it loads late, and take the largest frames once."""
+        self.post(b"{}")
+        for way in WAYS:
+            self.line(way).converse(largest_frames())
 
     def ping_seconds(self) -> float:
         """How long a client of its own waits for the answer of a ping."""

@@ -115,7 +115,7 @@ def main(frames: int, seed: int, keep: Path, *, as_json: bool) -> int:
     """The exit code."""
     figures = Figures(seed)
     with TemporaryDirectory() as folder, fuzzed(Path(folder) / "home") as stage:
-        stage.post(b"{}")
+        stage.warm()
         fuzz(stage, frames, figures, keep)
     print(json.dumps(asdict(figures)) if as_json else told(figures))
     if figures.broken:

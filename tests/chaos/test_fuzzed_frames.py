@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with fuzzed(tmp_path_factory.mktemp("fuzz") / "home") as stage:
         for _ in range(WARM // BATCH):
             stage.line("socket").converse([any_recipe(random).frame() for _ in range(BATCH)])
-        stage.post(b"{}")
+        stage.warm()
         yield Run(stage, stage.memory())
 
 
