@@ -163,8 +163,9 @@ def _object(random: Random, schema: Mapping[str, Json]) -> dict[str, Json]:
     made = {
         name: fitting(random, each, name) for name, each in members.items() if name in required or random.random() < 0.3
     }
-    if isinstance(more := schema.get("additionalProperties"), dict) and random.random() < 0.5:
-        made[random.choice(TEXTS[:6])] = fitting(random, more, "")  # pyright: ignore[reportUnknownArgumentType]
+    more: Json = schema.get("additionalProperties")
+    if isinstance(more, dict) and random.random() < 0.5:
+        made[random.choice(TEXTS[:6])] = fitting(random, cast("dict[str, Json]", more), "")
     return made
 
 
@@ -182,10 +183,12 @@ def odd(random: Random) -> Json:
 def spoiled(random: Random, value: Json) -> Json:
     """The value with one thing about it, wherever in it, otherwise."""
     if isinstance(value, dict) and value and random.random() < 0.9:
-        return _spoiled_object(random, {str(name): each for name, each in value.items()})  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return _spoiled_object(random, {**cast("dict[str, Json]", value)})
     if isinstance(value, list) and value and random.random() < 0.7:
-        place = random.randrange(len(value))  # pyright: ignore[reportUnknownArgumentType]
-        return [spoiled(random, each) if at == place else each for at, each in enumerate(value)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        items = [*cast("list[Json]", value)]
+        place = random.randrange(len(items))
+        items[place] = spoiled(random, items[place])
+        return items
     return odd(random)
 
 
