@@ -124,9 +124,14 @@ class Stage:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
+    @property
+    def log(self) -> bytes:
+        """What it has logged."""
+        return self.home.paths.log_file.read_bytes()
+
     def faults(self) -> list[str]:
         """What its log says of faults of its own, and of exceptions that nobody expected."""
-        logged = map(json.loads, self.home.paths.log_file.read_text().splitlines())
+        logged = map(json.loads, self.log.splitlines())
         return [each["event"] for each in logged if each["level"] == "error" or "Traceback" in str(each.get("error"))]
 
 

@@ -3,8 +3,8 @@
     uv run python tests/chaos/fuzz.py [--frames 1000000] [--seed N] [--json] [--keep DIR]
 
 Every so often a body goes over HTTP. A frame that has no answer, or two of them, or one that the protocol does not
-allow ends the run: those that it may have been are written to DIR, and the seed makes the same frames again. The code
-is 1 then, and when a figure is out of bounds. Linux only: memory is read from /proc.
+allow ends the run: those that it may have been are written to DIR with the daemon's log, and the seed makes the same
+frames again. The code is 1 then, and when a figure is out of bounds. Linux only: memory is read from /proc.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def fuzz(stage: Stage, frames: int, figures: Figures, keep: Path) -> None:
                 look(stage, figures, time.monotonic() - began)
     except Broken as broken:
         figures.broken = str(broken)
-        write(keep, broken.frames)
+        write(keep, broken.frames, stage.log)
     figures.faults = len(stage.faults())
 
 
@@ -103,12 +103,13 @@ def told(figures: Figures) -> str:
     )
 
 
-def write(keep: Path, frames: Sequence[bytes]) -> None:
-    """Keep the frames that it may have been."""
+def write(keep: Path, frames: Sequence[bytes], log: bytes) -> None:
+    """Keep the frames that it may have been, and what the daemon says of it."""
     keep.mkdir(parents=True, exist_ok=True)
     for number, frame in enumerate(frames):
         (keep / f"frame-{number}.bin").write_bytes(frame)
-    print(f"{len(frames)} frames that it may have been are in {keep}", file=sys.stderr)
+    (keep / "agiwod.log").write_bytes(log)
+    print(f"{len(frames)} frames that it may have been, and the daemon's log, are in {keep}", file=sys.stderr)
 
 
 def main(frames: int, seed: int, keep: Path, *, as_json: bool) -> int:
