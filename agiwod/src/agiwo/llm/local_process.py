@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import os
 import secrets
 import subprocess
 import sys
@@ -23,6 +24,12 @@ _FAREWELL = 2.0
 
 _DYING = 0.5
 """Seconds between a server's broken connections and the moment at which the system calls it dead."""
+
+_HANDED_ON = (
+    *("HOME", "LANG", "LC_", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TZ", "USER", "VIRTUAL_ENV", "XDG_CACHE"),
+    *("COVERAGE_", "CUDA_", "DYLD_", "GGML_", "HIP_", "LD_", "LLAMA_ARG_", "OMP_", "PYTHON"),
+)
+"""How the variables begin that it gets: what its libraries read, and no keys, for which it has no use."""
 
 _LAST_WORDS = 1000
 """Bytes of its log in an error."""
@@ -163,6 +170,7 @@ def _spawn(weights: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", str(Path(__file__).with_name("local_server.py")), str(weights)]
     return subprocess.Popen(
         command,
+        env={name: value for name, value in os.environ.items() if name.startswith(_HANDED_ON)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

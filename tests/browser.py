@@ -1,0 +1,58 @@
+"""Pages in a real browser: the machine's own Chromium. Fetches none."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+_PATIENCE = 60.0
+"""Seconds that a browser may take for anything; it begins slowly on a busy machine."""
+
+
+@asynccontextmanager
+async def page_at(url: str, html: str | None = None) -> AsyncGenerator[Page]:
+    """A page that has been loaded from there; with `html` it is that one, whoever serves all else there.
+
+    Where there is no browser, the test is skipped.
+    """
+    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    if program is None:
+        pytest.skip("there is no Chromium on this machine; on Debian: apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"], timeout=_PATIENCE * 1000
+        )
+        try:
+            page = await browser.new_page()
+            page.set_default_timeout(_PATIENCE * 1000)
+            if html is not None:
+                await page.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
+            await page.goto(url)
+            yield page
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def serving_page(html: str) -> AsyncGenerator[str]:
+    """The port of a web server of somebody else's, which has one page, on every path."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = html.encode()
+        fields = f"Content-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\nConnection: close"
+        writer.write(f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield str(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        await server.wait_closed()
