@@ -14,6 +14,7 @@ from agiwo.engine.redact import Redactor
 from agiwo.mcp import McpServers
 from agiwo.scheduler.config import SchedulerConfig, TaskLimits
 from agiwo.skill import SkillManager
+from agiwo.tool.sweep import sweep_orphans
 from agiwo_protocol.paths import Paths
 
 from agiwod import __version__
@@ -134,6 +135,7 @@ async def _serve(
         daemon.definitions.definer = Definer(daemon, defined, lambda: reload.settings)
         daemon.on_stop(lambda deadline: notify.stopping(max(0.0, deadline - daemon.clock.now())))
         _heed_signals(daemon, partial(_reload, daemon, reload, notify))
+        await asyncio.to_thread(sweep_orphans)
         await daemon.start()
         await _converse(daemon, entered, opening.greeting if opening else None)
 

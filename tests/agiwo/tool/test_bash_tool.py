@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from agiwo.tool.builtin.bash import Bash
 from agiwo.tool.builtin.fence import CREATE
 from agiwo.tool.executor import ToolExecutor
 from agiwo.tool.process import plain_environment, run_process
+from agiwo.tool.sweep import sweep_orphans
 
 pytestmark = pytest.mark.anyio
 CONTEXT = ExecutionContext(session_id="s", run_id="r")
@@ -112,6 +114,40 @@ async def test_a_cancelled_command_is_killed_with_all_that_it_started(tmp_path: 
     assert time.monotonic() - begun < 1
     for name in ("child", "parent"):
         await until_gone(int((tmp_path / name).read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose a process is that has left its group")
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_what_has_left_the_group_of_a_command_ends_with_it(tmp_path: Path, is_cancelled: bool) -> None:
+    last = "wait" if is_cancelled else "while [ ! -e far ]; do :; done"
+    far = "echo $$ > new; mv new far; exec sleep 600"
+    running = asyncio.create_task(use(Bash(tmp_path), f"setsid sh -c '{far}' & {last}"))
+    await until((tmp_path / "far").exists)
+    if is_cancelled:
+        running.cancel()
+    await asyncio.wait({running})
+
+    await until_gone(int((tmp_path / "far").read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose a process is that has left its group")
+async def test_what_a_killed_process_has_left_behind_is_found_by_the_next(tmp_path: Path) -> None:
+    killed = (
+        "import asyncio, os, pathlib, sys\n"
+        "from agiwo.tool.process import plain_environment, run_process\n"
+        "script = 'setsid sleep 600 & echo $! > new; mv new far; wait'\n"
+        "here = pathlib.Path(sys.argv[1])\n"
+        "asyncio.run(run_process(['bash', '-c', script], cwd=here, env=plain_environment(), seconds=60, keep=100))\n"
+    )
+    owner = await asyncio.create_subprocess_exec(sys.executable, "-c", killed, str(tmp_path))
+    await until((tmp_path / "far").exists)
+    sweep_orphans()
+    os.kill(int((tmp_path / "far").read_text()), 0)  # its owner lives, so nobody has touched it
+    owner.kill()
+    await owner.wait()
+    sweep_orphans()
+
+    await until_gone(int((tmp_path / "far").read_text()))
 
 
 async def test_a_command_that_is_cancelled_while_it_starts_leaves_nothing_that_it_has_started(tmp_path: Path) -> None:

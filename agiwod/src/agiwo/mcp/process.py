@@ -19,6 +19,7 @@ from typing import Final
 
 from agiwo.errors import ConfigError
 from agiwo.mcp.server import McpServer
+from agiwo.tool.sweep import sweep
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 
@@ -30,9 +31,6 @@ _LAST_WORDS = 20
 
 _LINE = 500
 """Characters of such a line."""
-
-_SWEEPS = 10
-"""Times that processes are looked for which are to be killed: they may start others meanwhile."""
 
 _MARK: Final = "AGIWO_MCP_PROCESS"
 """The variable by which all processes of one server are known, wherever they have got to."""
@@ -151,13 +149,7 @@ class ServerProcess:
         """Kill whatever belongs to the server."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        for _ in range(_SWEEPS):
-            found = _marked(f"{_MARK}={self._mark}".encode())
-            for pid in found:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            if not found:
-                break
+        sweep(_MARK, self._mark)
 
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         rest = ""
@@ -188,13 +180,3 @@ async def _drain(stream: asyncio.StreamReader) -> None:
     with suppress(OSError):
         while await stream.read(65536):
             pass
-
-
-def _marked(mark: bytes) -> list[int]:
-    """The processes that have that in their environment, where the system tells."""
-    found: list[int] = []
-    for name in filter(str.isdigit, os.listdir("/proc") if sys.platform == "linux" else ()):
-        with suppress(OSError):
-            if mark in Path(f"/proc/{name}/environ").read_bytes():
-                found.append(int(name))
-    return found

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from agiwo.tool.sweep import COMMAND, new_mark, sweep
+
 _FLOOD = 64 * 1024 * 1024
 """Bytes of output after which a process is ended: nobody will read them, and reading them away costs time."""
 
@@ -56,12 +58,13 @@ class Ended:
 async def run_process(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float, keep: int) -> Ended:
     """Run a command to its end, or until its time is over. It reads nothing, and leads a process group of its own.
 
-    However this ends, by a cancel too, the whole group is killed; so is what the command left in the background.
+    However this ends, by a cancel too, the whole group is killed; so is what the command left in the background, and
+    on Linux what has left the group. What outlives this process by `kill -9` is for `sweep_orphans`.
 
     Raises: OSError when it cannot be started.
     """
-    output, reason = _Output(keep), ""
-    starting = asyncio.create_task(_start(command, cwd, env, output))
+    output, reason, mark = _Output(keep), "", new_mark()
+    starting = asyncio.create_task(_start(command, cwd, {**env, COMMAND: mark}, output))
     try:
         # A cancel lets it start: asyncio would kill what is being started, and nothing that it has started by then.
         running = await asyncio.shield(starting)
@@ -71,17 +74,21 @@ async def run_process(command: Sequence[str], *, cwd: Path, env: Mapping[str, st
     except TimeoutError:
         reason = f"it took longer than {seconds:g} seconds"
     finally:
-        process = await _ended(starting, output)
+        process = await _ended(starting, output, mark)
     if output.is_flood:
         reason = f"it wrote more than {_FLOOD:,} bytes"
     return Ended(None if reason else process.returncode, *output.kept(), reason)
 
 
-async def _ended(starting: asyncio.Task[asyncio.subprocess.Process], output: "_Output") -> asyncio.subprocess.Process:
-    """The process when its whole group is killed."""
+async def _ended(
+    starting: asyncio.Task[asyncio.subprocess.Process], output: "_Output", mark: str
+) -> asyncio.subprocess.Process:
+    """The process when its whole group is killed, and whoever has left it."""
     try:
         process = await starting
         _kill(process.pid)
+        # Beside the loop, since all processes are looked at; a second cancel does not end it.
+        await asyncio.to_thread(sweep, COMMAND, mark)
     finally:
         output.close()
     with suppress(TimeoutError):
