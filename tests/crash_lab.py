@@ -89,6 +89,14 @@ class Gone(Exception):
     """The daemon is not there any more."""
 
 
+class Refused(Exception):
+    """The daemon answered with this error."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def make_home(home: Path) -> None:
     """A home with those agents."""
     home.mkdir(exist_ok=True)
@@ -111,25 +119,31 @@ class Memory:
 
 
 class Teller:
-    """A client's connection to one life of a daemon. What is answered is remembered, and so is what it hears."""
+    """A client's connection to one life of a daemon. What is answered is remembered, and so is what it hears.
+
+    `told` are the types of the daemon's own events.
+    """
 
     def __init__(self, memory: Memory, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.memory = memory
         self._reader, self._writer = reader, writer
         self._last_id = 0
+        self.told: list[str] = []
 
     async def ask(self, method: str, **params: Any) -> Any:
         """The result of a request; what else comes meanwhile is heard.
 
         Raises:
             Gone: the daemon died first.
+            Refused: it answered with an error.
         """
         self._last_id += 1
         message = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
         self._writer.write(orjson.dumps(message) + b"\n")
         while "id" not in (frame := await self._frame()):
             self._hear(frame)
-        assert "result" in frame, frame
+        if "error" in frame:
+            raise Refused(frame["error"])
         return frame["result"]
 
     async def promise(self, name: str, method: str, **params: Any) -> str:
@@ -160,6 +174,10 @@ class Teller:
         while not (frames := self.memory.stream(run).frames) or frames[-1]["type"] not in types:
             self._hear(await self._frame())
 
+    async def listen(self) -> None:
+        """Hear one thing more."""
+        self._hear(await self._frame())
+
     async def close(self) -> None:
         self._writer.transport.abort()
         with suppress(ConnectionError):
@@ -178,6 +196,8 @@ class Teller:
     def _hear(self, frame: Any) -> None:
         if frame["method"] == "run/event":
             self.memory.stream(frame["params"]["runId"]).take(frame["params"])
+        elif frame["method"] == "daemon/event":
+            self.told.append(frame["params"]["type"])
 
 
 @asynccontextmanager

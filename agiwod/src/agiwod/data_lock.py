@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agiwo.errors import Conflict
+from agiwo.errors import Conflict, StorageError
 from agiwo_protocol.paths import own_directory
 from filelock import FileLock, Timeout
 
@@ -25,6 +25,8 @@ def data_lock(directory: Path) -> Generator[None]:
     except Timeout:
         pid = _read_pid(path)
         raise Conflict(f"another daemon (pid {pid or 'unknown'}) uses {directory}", pid=pid) from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
     try:
         yield
     finally:

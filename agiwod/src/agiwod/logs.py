@@ -6,8 +6,9 @@ The standard library's logging, because every library below already speaks it.
 import json
 import logging
 import os
+import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -87,14 +88,49 @@ class LogFile:
 
 
 class _PrivateFile(RotatingFileHandler):
-    """Files that only their owner can read: they tell what was asked and done."""
+    """Files that only their owner can read: they tell what was asked and done.
+
+    What the disk has no room for is left out, whole lines of it, and how many those were is told when there is room.
+    """
+
+    _lost = 0
+    _whole: int | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, after a line about those that could not be written before it."""
+        lost, self._lost = self._lost, 0
+        if lost:
+            text = f"{lost} lines are missing here: they could not be written"
+            missing = {"msg": text, "levelno": logging.WARNING, "levelname": "WARNING", "name": __name__}
+            super().emit(logging.makeLogRecord({**missing, "missing": lost}))
+        super().emit(record)
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        """Whether the file is full, before the record is written."""
+        self._whole = None
+        if self.stream is None:
+            self.stream = self._open()
+        self._whole = os.fstat(self.stream.fileno()).st_size
+        return bool(super().shouldRollover(record))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave out what the disk refuses, whole. Told on stderr, as is usual, a record could tell secrets."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+            return
+        self._lost += getattr(record, "missing", 1)
+        with suppress(OSError):
+            self.let_go()
+        if self._whole is not None:
+            with suppress(OSError):
+                os.truncate(self.baseFilename, self._whole)
 
     def let_go(self) -> None:
         """Close the file; the next record opens it anew."""
         with self.lock or nullcontext():
-            if self.stream is not None:
-                self.stream.close()
-                self.stream = None
+            stream, self.stream = self.stream, None
+            if stream is not None:
+                stream.close()
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
