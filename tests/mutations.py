@@ -70,7 +70,7 @@ MUTATIONS: Final = (
         f"{_IN_AGIWO}/journal/schema.py",
         'f"PRAGMA synchronous = {durability.upper()}"',
         '"PRAGMA synchronous = NORMAL"',
-        ("tests/agiwo/journal/test_sqlite_journal.py::test_durability_is_what_sqlite_is_told",),
+        ("tests/chaos/test_power_cut.py::test_a_power_cut_loses_nothing_that_was_acknowledged_with_full",),
     ),
     Mutation(
         "fsync: commits are not synced unless the user asks for it",
