@@ -9,7 +9,6 @@ JSON line says what came. What came is checked against the invariant of flow con
 import json
 import socket
 import sys
-import time
 
 import orjson
 from wire_stream import WireStream
@@ -57,11 +56,8 @@ def main(path: str) -> None:
             print("attached", flush=True)
             sys.stdin.readline()
             data = read(client)
-        done = time.monotonic()
         stream = checked(run, data)
-        deltas = [frame for frame in stream.frames if frame["type"] == "item/delta"]
-        said = {"frames": len(stream.frames), "deltas": len(deltas), "bytes": len(data), "done": done}
-        print(json.dumps({**said, "streamed": len(stream.streamed), "response": len(stream.response)}), flush=True)
+        print(json.dumps({"streamed": len(stream.streamed), "response": len(stream.response)}), flush=True)
 
 
 if __name__ == "__main__":
