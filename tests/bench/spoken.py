@@ -35,7 +35,8 @@ class Server:
         """The method and the params that this server has for it."""
         if method == "initialize":
             version = {"protocolVersion": PROTOCOL_VERSIONS.get(self.name, 1), "clientInfo": INFO}
-            return method, {**version, "capabilities": {}, "processId": None, "rootUri": None}
+            lsp = {"processId": None, "rootUri": None} if self.name == "pygls" else {}
+            return method, {**version, "capabilities": {}, **lsp}
         if self.name == "mcp":
             return "tools/call", {"name": method, "arguments": given, "_meta": {"progressToken": "t"}}
         if self.name == OURS:
