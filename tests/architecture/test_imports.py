@@ -52,6 +52,9 @@ DISTRIBUTIONS = {
 TWINS = {"pydantic-core": "pydantic", "referencing": "jsonschema"}
 """What is one project with something declared, and always comes with it."""
 
+PROGRAMS = {"cage"}
+"""Folders that are programs of their own, whose files import one another by their bare names."""
+
 FOREIGN = packages_distributions()
 OURS = {package: name for packages in DISTRIBUTIONS.values() for package, name in packages.items()}
 
@@ -131,7 +134,7 @@ def imports(file: Path) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.partition(".")[0])
-    return names
+    return names - {each.stem for each in file.parent.glob("*.py") if file.parent.name in PROGRAMS}
 
 
 def distribution(package: str, known: set[str]) -> str:

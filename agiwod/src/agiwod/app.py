@@ -14,7 +14,9 @@ from agiwo.engine.redact import Redactor
 from agiwo.mcp import McpServers
 from agiwo.scheduler.config import SchedulerConfig, TaskLimits
 from agiwo.skill import SkillManager
+from agiwo.tool.sandbox import walls
 from agiwo.tool.sweep import sweep_orphans
+from agiwo.tool.thread import in_thread
 from agiwo_protocol.paths import Paths
 
 from agiwod import __version__
@@ -43,6 +45,7 @@ from agiwod.runtime.exposure import Exposure
 from agiwod.runtime.identity import Identity
 from agiwod.runtime.projects import Finder
 from agiwod.runtime.traffic import Bounds
+from agiwod.sandboxes import sandbox_of
 from agiwod.settings import LimitsSettings, SchedulerSettings, Settings
 from agiwod.shelf import skill_sources
 from agiwod.stores import open_store, retention_of
@@ -137,7 +140,12 @@ async def _serve(
         _heed_signals(daemon, partial(_reload, daemon, reload, notify))
         await asyncio.to_thread(sweep_orphans)
         await daemon.start()
-        await _converse(daemon, entered, opening.greeting if opening else None)
+        # Found out now, beside all else, and not when somebody is asked about the first command.
+        looking = asyncio.create_task(in_thread(walls)) if _runs_commands(daemon) else None
+        try:
+            await _converse(daemon, entered, opening.greeting if opening else None)
+        finally:
+            await asyncio.gather(*filter(None, [looking]), return_exceptions=True)
 
 
 @asynccontextmanager
@@ -173,6 +181,7 @@ async def _daemon(
         resends=sender.resends,
         exposure=Exposure(**settings.mcp.expose.model_dump()),
         finder=finder,
+        sandbox=sandbox_of(settings),
         facts=Facts(
             version=__version__,
             storage=settings.storage.kind,
@@ -190,6 +199,10 @@ async def _daemon(
             yield daemon
     finally:
         await daemon.close()
+
+
+def _runs_commands(daemon: Daemon) -> bool:
+    return any("bash" in each.agent.tool_names for each in daemon.agents.list())
 
 
 def _scheduling(table: SchedulerSettings) -> SchedulerConfig:

@@ -17,6 +17,7 @@ from agiwod.roster import build_agents
 from agiwod.runtime.config_state import ConfigState
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.exposure import Exposure
+from agiwod.sandboxes import sandbox_of
 from agiwod.settings import Settings
 from agiwod.shelf import skill_sources
 
@@ -66,6 +67,7 @@ class Reload:
         self._file.set_level(settings.log_level)
         self._daemon.skills.look_in(skill_sources(settings))
         self._daemon.exposure = Exposure(**settings.mcp.expose.model_dump())
+        self._daemon.tool_calls.sandbox = sandbox_of(settings)
         self._daemon.foreign.adopt(foreign, left_out)
         self._daemon.adopt(agents, offered_models(settings, self._keys), hidden)
         self._accept(tuple(sorted(key for key, _ in _fixed(settings) ^ self._fixed)))

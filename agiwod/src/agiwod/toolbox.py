@@ -15,6 +15,7 @@ from agiwo.tool.toolset import Toolset
 from agiwo.tool.workspace import Workspace
 
 from agiwod.foreign import foreign_servers
+from agiwod.sandboxes import sandbox_of
 from agiwod.settings import AgentSettings, Settings
 from agiwod.team import AGENT, Team
 
@@ -66,12 +67,13 @@ class Toolbox:
         yield from found
 
     def _workspace(self, agent: str, table: AgentSettings) -> Workspace:
+        sandbox = sandbox_of(self._settings, table)
         if table.workspace is None:
-            return Workspace(self._settings.workspace, make=True)
+            return Workspace(self._settings.workspace, make=True, sandbox=sandbox)
         if not os.path.isdir(table.workspace):
             place = self._place(agent, "workspace")
             raise ConfigError(f"{place}: the workspace of [agents.{agent}] is no directory: {table.workspace}")
-        return Workspace(table.workspace)
+        return Workspace(table.workspace, sandbox=sandbox)
 
     def _tool(self, agent: str, name: str, workspace: Workspace, *, is_named: bool) -> BaseTool | None:
         if name.startswith(AGENT):

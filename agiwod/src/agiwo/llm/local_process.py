@@ -2,7 +2,6 @@
 
 import asyncio
 import atexit
-import os
 import secrets
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from agiwo.child_environment import plain_environment
 from agiwo.errors import ModelError
 
 _READY = 120.0
@@ -170,7 +170,7 @@ def _spawn(weights: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", str(Path(__file__).with_name("local_server.py")), str(weights)]
     return subprocess.Popen(
         command,
-        env={name: value for name, value in os.environ.items() if name.startswith(_HANDED_ON)},
+        env=plain_environment(beginning=_HANDED_ON),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

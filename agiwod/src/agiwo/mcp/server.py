@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from agiwo.child_environment import plain_environment
 from agiwo.errors import ConfigError
-from agiwo.tool.process import plain_environment
 
 _REFERENCE: Final = re.compile(r"\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^}]*))?\}")
 """A variable of the environment, as other programs' files name one: `${NAME}`, `${env:NAME}`, `${NAME:-else}`."""

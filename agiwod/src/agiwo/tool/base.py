@@ -58,6 +58,10 @@ class BaseTool(ABC):
         """
         return False
 
+    def approval_reason(self, arguments: Mapping[str, Any]) -> str:
+        """What whoever is asked about a call with these arguments should know; nothing, unless a tool says so."""
+        return ""
+
     @property
     def may_need_approval(self) -> bool:
         """Whether any call might: tools that never say so are not asked."""

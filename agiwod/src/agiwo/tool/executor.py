@@ -188,7 +188,10 @@ class ToolExecutor:
         name = tool.get_name()
         try:
             ruled = policy.judge(tool.policy_names, tool.policy_arguments(arguments))
-            return ruled or Verdict("ask" if tool.needs_approval(arguments) else "allow")
+            verdict = ruled or Verdict("ask" if tool.needs_approval(arguments) else "allow")
+            if verdict.action == "ask" and not verdict.reason:
+                return replace(verdict, reason=tool.approval_reason(arguments))
+            return verdict
         except Exception as error:
             # The border to code that is not ours; what cannot be judged must not run unseen.
             _log.warning("tool %s cannot judge a call", name, exc_info=error)

@@ -1,4 +1,4 @@
-"""A child process that leaves nothing behind: no process of its group, no endless output. Knows no tool."""
+"""A child process in a sandbox that leaves nothing behind: no process, no endless output. Knows no tool."""
 
 import asyncio
 import os
@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from agiwo.tool.sandbox.launch import Launch
+from agiwo.tool.sandbox.sandbox import Narrow, Sandbox
 from agiwo.tool.sweep import COMMAND, new_mark, sweep
+from agiwo.tool.thread import in_thread
 
 _FLOOD = 64 * 1024 * 1024
 """Bytes of output after which a process is ended: nobody will read them, and reading them away costs time."""
@@ -17,30 +19,19 @@ _FLOOD = 64 * 1024 * 1024
 _PIECE = 65536
 """Bytes read at a time: what a pipe holds."""
 
+_FAREWELL = 2.0
+"""Seconds that the keeper may take to end everything; it needs a hundredth of one."""
+
 _REAP = 1.0
 """Seconds to wait for the end of what was killed; what the kernel holds longer is left to it."""
-
-
-_PLACES: Final = ("CACHE_HOME", "CONFIG_HOME", "DATA_HOME", "RUNTIME_DIR", "STATE_HOME")
-
-_HANDED_ON: Final = (
-    *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER"),
-    *(f"XDG_{place}" for place in _PLACES),
-)
-
-
-def plain_environment() -> dict[str, str]:
-    """Of this process's environment what a command needs; what else is there may be a key."""
-    own = {**os.environ}
-    return {name: own[name] for name in _HANDED_ON if name in own}
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What a process wrote, stdout and stderr together, and how it ended.
 
-    `code` is None when it was killed here, and then `reason` says why. Of long output both ends are kept; `dropped`
-    counts the bytes between them.
+    `code` is None when it was killed here, and then `reason` says why. With a `refusal` it never ran: its sandbox could
+    not be had. Of long output both ends are kept; `dropped` counts the bytes between them.
     """
 
     code: int | None
@@ -48,6 +39,7 @@ class Ended:
     tail: bytes = b""
     dropped: int = 0
     reason: str = ""
+    refusal: str = ""
 
     def text(self) -> str:
         """The output as text, with a note in the place of what was dropped."""
@@ -55,65 +47,109 @@ class Ended:
         return f"{head}\n[… {self.dropped:,} bytes left out …]\n{tail}" if self.dropped else head + tail
 
 
-async def run_process(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float, keep: int) -> Ended:
-    """Run a command to its end, or until its time is over. It reads nothing, and leads a process group of its own.
+async def run_process(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    seconds: float,
+    keep: int,
+    sandbox: Sandbox | Narrow | None = None,
+) -> Ended:
+    """Run a command to its end, or until its time is over, in a sandbox. It reads nothing.
 
-    However this ends, by a cancel too, the whole group is killed; so is what the command left in the background, and
-    on Linux what has left the group. What outlives this process by `kill -9` is for `sweep_orphans`.
+    However this ends, by a cancel too, all that the command has started is killed, wherever it has got to; so it is
+    when this process is killed, and what should outlive that is for `sweep_orphans`.
 
     Raises: OSError when it cannot be started.
     """
     output, reason, mark = _Output(keep), "", new_mark()
-    starting = asyncio.create_task(_start(command, cwd, {**env, COMMAND: mark}, output))
+    env = {**env, COMMAND: mark}
+    starting = asyncio.create_task(_start(sandbox or Sandbox(), command, cwd, env, seconds, output))
     try:
         # A cancel lets it start: asyncio would kill what is being started, and nothing that it has started by then.
         running = await asyncio.shield(starting)
-        output.listen(lambda: _kill(running.pid))
+        output.listen(lambda: _stop(running.process))
         async with asyncio.timeout(seconds):
-            await running.wait()
+            await running.process.wait()
     except TimeoutError:
         reason = f"it took longer than {seconds:g} seconds"
     finally:
-        process = await _ended(starting, output, mark)
+        ended = await _ended(starting, output, mark)
+    what, why = ended.said
     if output.is_flood:
         reason = f"it wrote more than {_FLOOD:,} bytes"
-    return Ended(None if reason else process.returncode, *output.kept(), reason)
+    reason = reason or (why if what == "killed" else "")
+    return Ended(None if reason else ended.process.returncode, *output.kept(), reason, why if what == "refused" else "")
 
 
-async def _ended(
-    starting: asyncio.Task[asyncio.subprocess.Process], output: "_Output", mark: str
-) -> asyncio.subprocess.Process:
-    """The process when its whole group is killed, and whoever has left it."""
+@dataclass(slots=True)
+class _Running:
+    """A keeper of a command, and what it says at the end."""
+
+    process: asyncio.subprocess.Process
+    launch: Launch
+    said: tuple[str, str] = ("", "")
+
+
+async def _ended(starting: asyncio.Task[_Running], output: "_Output", mark: str) -> _Running:
+    """The command when nothing is left of it."""
     try:
-        process = await starting
-        _kill(process.pid)
-        # Beside the loop, since all processes are looked at; a second cancel does not end it.
-        await asyncio.to_thread(sweep, COMMAND, mark)
+        running = await starting
+        _stop(running.process)
+        await _wait(running.process, _FAREWELL)
+        if running.process.returncode in (None, -signal.SIGKILL):  # the keeper hangs, or may have been killed
+            _kill(running.process.pid)
+            await asyncio.to_thread(sweep, COMMAND, mark)
     finally:
         output.close()
+    await _wait(running.process, _REAP)
+    running.said = running.launch.heard()
+    running.launch.close()
+    return running
+
+
+async def _wait(process: asyncio.subprocess.Process, seconds: float) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(_REAP):
+        async with asyncio.timeout(seconds):
             await process.wait()
-    return process
 
 
 async def _start(
-    command: Sequence[str], cwd: Path, env: Mapping[str, str], output: "_Output"
-) -> asyncio.subprocess.Process:
+    sandbox: Sandbox | Narrow,
+    command: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    seconds: float,
+    output: "_Output",
+) -> _Running:
+    launch = await in_thread(lambda: Launch(sandbox, command, cwd, seconds))
     # A pipe of ours and not asyncio's, whose `wait` may wait for everybody who has inherited the pipe.
     inside = output.open()
     try:
-        return await asyncio.create_subprocess_exec(
-            *command,
+        process = await asyncio.create_subprocess_exec(
+            *launch.command,
             cwd=cwd,
             env=env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=inside,
             stderr=inside,
+            pass_fds=launch.inherited,
             start_new_session=True,
         )
+    except BaseException:
+        launch.close()
+        raise
     finally:
         os.close(inside)
+    return _Running(process, launch)
+
+
+def _stop(process: asyncio.subprocess.Process) -> None:
+    """Have the keeper of the command end it, and all that it has started."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.terminate()
 
 
 def _kill(group: int) -> None:

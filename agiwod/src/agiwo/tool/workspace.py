@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 from agiwo.errors import ToolError
 from agiwo.tool.base import BaseTool
+from agiwo.tool.sandbox.places import is_kept
+from agiwo.tool.sandbox.sandbox import Sandbox
 
 _LENGTH = 4096
 """Characters of a path; systems know no longer ones, though a walk through directories would not notice."""
@@ -20,7 +22,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Workspace:
-    """The files below one directory, the current one unless another is given.
+    """The files below one directory, the current one unless another is given, as far as a sandbox lets tools at them.
 
     A link inside may point to another place inside. Each directory on the way is opened from the one above it without
     following links, so a link that is put there after the check leads nowhere either.
@@ -29,8 +31,9 @@ class Workspace:
     `make` the directory is made, for its owner alone, when a tool first needs it.
     """
 
-    def __init__(self, root: str | Path | None = None, *, make: bool = False) -> None:
+    def __init__(self, root: str | Path | None = None, *, make: bool = False, sandbox: Sandbox | None = None) -> None:
         self._root, self._make = Path(root or ".").expanduser().resolve(), make
+        self.sandbox = sandbox or Sandbox()
 
     @property
     def root(self) -> Path:
@@ -52,7 +55,18 @@ class Workspace:
             raise ToolError(f"{_shown(path)} is not a path that can be followed") from None
         if not found.is_relative_to(self.root):
             raise ToolError(f"{_shown(path)} is outside of the workspace; give a path relative to it")
+        if self.sandbox.hides(found, self.root):
+            raise ToolError(f"{_shown(path)} is a place of secrets, which no tool is shown")
         return found.relative_to(self.root)
+
+    def writable(self, path: str) -> Path:
+        """The same for a place that can be written."""
+        place = self.locate(path)
+        if not self.sandbox.can_write:
+            raise ToolError(f"{_shown(path)} cannot be written: the sandbox is read-only")
+        if self.sandbox.has_walls and is_kept(place.parts) and not self.sandbox.lifts(self.root / place):
+            raise ToolError(f"{_shown(path)} says what other programs run, and stays as it is")
+        return place
 
     def require_directory(self, path: str) -> Path:
         """The same for a directory that is there."""
@@ -82,7 +96,7 @@ class Workspace:
 
         Directories on the way are made. A file that was there keeps its mode.
         """
-        place = self.locate(path)
+        place = self.writable(path)
         if not place.name:
             raise ToolError(f"{_shown(path)} is the workspace itself; give the name of a file")
         with self._faults(path, place), self._parent(place, make=True) as parent:

@@ -63,7 +63,7 @@ def _examine(patient: "Patient") -> "Iterator[Finding]":
 
 
 def _checks() -> "Iterator[tuple[str, Check]]":
-    from agiwod.cli.checks import choices, engine, foreign, places, process, project, shelf, software, store
+    from agiwod.cli.checks import cage, choices, engine, foreign, places, process, project, shelf, software, store
 
     yield "versions", software.check_software
     yield "places", places.check_places
@@ -76,6 +76,7 @@ def _checks() -> "Iterator[tuple[str, Check]]":
     yield "config", choices.check_config
     yield "engine", engine.check_engine
     yield "project", project.check_project
+    yield "sandbox", cage.check_sandbox
     yield "skills", shelf.check_skills
     yield "MCP servers", foreign.check_servers
     yield "models", choices.check_models

@@ -23,6 +23,7 @@ from agiwo.scheduler.supervisor import Supervisor
 from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunStatus
 from agiwo.skill.manager import SkillManager
+from agiwo.tool.sandbox import Sandbox
 
 from agiwod.runtime.activity import Activity
 from agiwod.runtime.agents import Agents
@@ -112,6 +113,7 @@ class Daemon:
         exposure: Exposure | None = None,
         finder: Finder | None = None,
         bounds: Bounds | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.facts = facts or Facts()
         self.clock = clock or SystemClock()
@@ -155,7 +157,7 @@ class Daemon:
         self.replays = Replays(self.engine, agents, self.check_open)
         self.definitions = Definitions(agents)
         workspace = None if self.facts.data_dir is None else Path(self.facts.data_dir) / "workspace"
-        self.tool_calls = ToolCalls(Redactor(secrets or {}), self.clock, workspace)
+        self.tool_calls = ToolCalls(Redactor(secrets or {}), self.clock, workspace, sandbox)
         self.clients, self.traffic = Clients(self.events), Traffic(bounds)
         self.activity = Activity(self.engine)
         self.metrics = Metrics(journal, self.clients, self.count_runs, export)

@@ -18,6 +18,7 @@ from agiwo.tool.base import BaseTool
 from agiwo.tool.catalog import find_tool
 from agiwo.tool.executor import ToolExecutor
 from agiwo.tool.result import ToolResult
+from agiwo.tool.sandbox import Sandbox
 from agiwo.tool.thread import in_thread
 from agiwo.tool.workspace import Workspace
 
@@ -37,10 +38,12 @@ class Wanted:
 
 
 class ToolCalls:
-    """Runs calls by tools of their own, which work in `directory`; nothing is recorded of them."""
+    """Runs calls by tools of their own, which work in `directory` and in a `sandbox`; nothing is recorded of them."""
 
-    def __init__(self, redactor: Redactor, clock: Clock, directory: Path | None) -> None:
-        self.redactor = redactor
+    def __init__(
+        self, redactor: Redactor, clock: Clock, directory: Path | None, sandbox: Sandbox | None = None
+    ) -> None:
+        self.redactor, self.sandbox = redactor, sandbox or Sandbox()
         self._clock, self._directory = clock, directory
 
     async def make(self, wanted: Wanted, servers: McpServers, root: str | None = None) -> ToolResult:
@@ -73,7 +76,7 @@ class ToolCalls:
             for tool in offered.tools():
                 return tool
             raise NotFound("tool", name, "`tool/list` names those that there are")
-        workspace = Workspace(root) if root else Workspace(self._directory, make=True)
+        workspace = Workspace(root or self._directory, make=not root, sandbox=self.sandbox)
         try:
             return await asyncio.to_thread(find_tool, name, workspace=workspace)
         except ConfigError as error:

@@ -38,6 +38,7 @@ _KEYS: Final = "a project may set no keys and no addresses of models; [models] s
 
 _REFUSED: Final[Mapping[str, str]] = {
     "models": _KEYS,
+    "sandbox": "how far tools reach is for you to say, in config.toml",
     "trust": "whom you trust is for you to say, with `agiwod trust`",
     "python": "a project may bring no code into the daemon; [python] stands in config.toml alone",
 }
@@ -196,6 +197,9 @@ def _check_rules(file: TomlFile) -> None:
     """What is done without a question is for the user to say."""
     agents = _table(file.values, "agents")
     for name in agents:
+        if "sandbox" in _table(agents, name):
+            where = file.where(("agents", name, "sandbox"))
+            raise ConfigError(f"{where}: the file of a project may have no 'sandbox': {_REFUSED['sandbox']}")
         rules = _table(agents, name).get("approvals")
         for number, rule in enumerate(cast("list[Any]", rules) if isinstance(rules, list) else []):
             if isinstance(rule, dict) and cast("dict[str, Any]", rule).get("action") == "allow":

@@ -143,6 +143,28 @@ class ApprovalSettings(Table):
     reason: str = ""
 
 
+class SandboxSettings(Table):
+    """`[sandbox]` for all agents, `sandbox` in the table of one: how far commands and file tools reach.
+
+    The name of a mode alone stands for a table with that mode. What an agent does not say is as it is for all.
+    """
+
+    mode: Literal["read-only", "workspace-write", "danger-full-access"] = "workspace-write"
+    network: bool = False
+    writable: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    env: tuple[Annotated[str, AfterValidator(_variable)], ...] = ()
+    required: bool = False
+    memory_mb: Annotated[int, Field(ge=64)] | None = None
+    processes: Annotated[int, Field(ge=8, le=1_000_000)] = 1024
+    file_mb: Annotated[int, Field(ge=1)] = 8192
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_mode(cls, value: Any) -> Any:
+        return {"mode": value} if isinstance(value, str) else value
+
+
 class AgentSettings(Table):
     """`[agents.NAME]`: who answers, with which model, tools and skills."""
 
@@ -151,6 +173,7 @@ class AgentSettings(Table):
     system_prompt: str = ""
     tools: tuple[str, ...] = ("calculator", "current_time")
     workspace: Path | None = None
+    sandbox: SandboxSettings | None = None
     approvals: tuple[ApprovalSettings, ...] = ()
     approval_timeout: Seconds | None = None
     skills: tuple[str, ...] = ()
@@ -324,6 +347,7 @@ class Settings(Table):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     models: dict[Name, ModelSettings] = {}
     agents: dict[Name, AgentSettings] = {}
+    sandbox: SandboxSettings = SandboxSettings()
     skills: SkillsSettings = SkillsSettings()
     mcp: McpSettings = McpSettings()
     python: PythonSettings = PythonSettings()
@@ -340,6 +364,18 @@ class Settings(Table):
     def workspace(self) -> Path:
         """Where agents work that have no workspace of their own. Nothing need be there."""
         return self._paths.data_dir / "workspace"
+
+    @property
+    def private_places(self) -> tuple[Path, ...]:
+        """What belongs to the daemon, and is for no tool to see: keys, what was said, who is trusted, its socket."""
+        paths = self._paths
+        directories = (paths.data_dir, paths.state_dir, paths.runtime_dir)
+        return (paths.config_file, self.user_servers, paths.token_file, paths.socket, *directories)
+
+    @property
+    def shown_places(self) -> tuple[Path, ...]:
+        """What commands see although it lies in such a place: skills, whose scripts they run."""
+        return (self._paths.config_dir / "skills", self._paths.data_dir / "skills")
 
     @property
     def user_servers(self) -> Path:

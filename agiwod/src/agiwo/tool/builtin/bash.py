@@ -1,37 +1,28 @@
-"""Runs commands of a model in a shell, in the workspace. Not a sandbox: that is why somebody is asked first."""
+"""Runs commands of a model in a shell, in the workspace and in its sandbox. Judges none: somebody is asked first."""
 
 import shutil
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
-
-import orjson
+from typing import Any
 
 from agiwo.abort import AbortSignal
+from agiwo.child_environment import plain_environment
 from agiwo.errors import ToolError
 from agiwo.schema.tool import ExecutionContext
-from agiwo.tool.process import Ended, plain_environment, run_process
+from agiwo.tool.process import Ended, run_process
 from agiwo.tool.result import ToolResult
+from agiwo.tool.sandbox import walls
+from agiwo.tool.sandbox.telling import told
 from agiwo.tool.workspace import Workspace, WorkspaceTool
-
-_FENCE = Path(__file__).with_name("fence.py")
-
-_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/shm")
-"""What programs write to without meaning to keep it."""
 
 
 class Bash(WorkspaceTool):
     """Lets a model run commands. Each is a shell of its own that starts in the workspace and reads nothing.
 
-    A command has `seconds`, and may ask for up to `longest`; then its whole process group is killed, as it is when the
-    run is cancelled. What it leaves in the background ends with it. Of its output `size` bytes are kept, half of them
-    from the end. It gets a few variables of the environment, no keys, and those of `env`. It can do whatever this
-    process may do: somebody is asked first, unless `approval` is False.
-
-    With `confined` it and all that it starts can write below the workspace and the directory for temporary files, and
-    nowhere else. That needs Linux 5.13; where it cannot be had, no command runs.
+    A command has `seconds`, and may ask for up to `longest`; then it is killed, as it is when the run is cancelled, and
+    with it all that it has started. What it leaves in the background ends with it. Of its output `size` bytes are kept,
+    half of them from the end. It gets a few variables of the environment, no keys, and those of `env`. How far it
+    reaches is for the workspace's sandbox to say. Somebody is asked first, unless `approval` is False.
     """
 
     def __init__(
@@ -39,15 +30,13 @@ class Bash(WorkspaceTool):
         workspace: Workspace | str | Path | None = None,
         *,
         approval: bool = True,
-        confined: bool = False,
         env: Mapping[str, str] | None = None,
         seconds: float = 120,
         longest: float = 600,
         size: int = 64 * 1024,
     ) -> None:
         super().__init__(workspace)
-        self._approval, self._confined = approval, confined
-        self._env, self._size = dict(env or {}), size
+        self._approval, self._env, self._size = approval, dict(env or {}), size
         self._longest, self._seconds = longest, min(seconds, longest)
         self.timeout_seconds = longest + 10
 
@@ -57,9 +46,15 @@ class Bash(WorkspaceTool):
 
     def get_description(self) -> str:
         """What a command may expect."""
+        sandbox = self.workspace.sandbox
+        place = (
+            "" if not sandbox.has_walls else " What it writes elsewhere, in /tmp too, is refused or gone afterwards."
+        )
+        network = "" if sandbox.network or not sandbox.has_walls else " There is no network."
         return (
             "Run a command with bash in the workspace. Every call is a new shell, without input; what it leaves in "
             "the background is ended with it. Gives stdout and stderr together, and the exit code when it is not 0."
+            f"{place}{network}"
         )
 
     def get_parameters(self) -> dict[str, Any]:
@@ -79,6 +74,10 @@ class Bash(WorkspaceTool):
         """Whether it was made so."""
         return self._approval
 
+    def approval_reason(self, arguments: Mapping[str, Any]) -> str:
+        """How far the command will reach; plainly so where nothing holds it."""
+        return told(self.workspace.sandbox, self.workspace.root, walls())
+
     def policy_arguments(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """As they are: a command has no path of its own."""
         return arguments
@@ -90,27 +89,24 @@ class Bash(WorkspaceTool):
         command: str = parameters["command"]
         if "\0" in command:
             raise ToolError("a command cannot hold a zero byte")
+        sandbox = self.workspace.sandbox
         try:
             ended = await run_process(
-                [*self._fence(), shutil.which("bash") or "/bin/sh", "-c", command],
+                [shutil.which("bash") or "/bin/sh", "-c", command],
                 cwd=self.workspace.root,
-                env=plain_environment() | self._env,
+                env=plain_environment(also=sandbox.env) | self._env,
                 seconds=parameters.get("timeout", self._seconds),
                 keep=self._size,
+                sandbox=sandbox,
             )
         except (OSError, UnicodeEncodeError) as error:
             raise ToolError(f"the command cannot be started: {error}") from error
         return _result(ended)
 
-    def _fence(self) -> list[str]:
-        """The program that confines the one behind it, if that is wanted."""
-        if not self._confined:
-            return []
-        writable = [str(self.workspace.root), tempfile.gettempdir(), *_DEVICES]
-        return [sys.executable, "-I", str(_FENCE), orjson.dumps(writable).decode()]
-
 
 def _result(ended: Ended) -> ToolResult:
+    if ended.refusal:
+        raise ToolError(ended.refusal)
     output, text = {"exitCode": ended.code}, ended.text()
     if ended.code == 0:
         return ToolResult(content=text or "[no output]", output=output)

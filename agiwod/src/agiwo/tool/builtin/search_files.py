@@ -7,15 +7,19 @@ from typing import Any
 import orjson
 
 from agiwo.abort import AbortSignal
+from agiwo.child_environment import plain_environment
 from agiwo.errors import ToolError
 from agiwo.schema.tool import Effect, ExecutionContext
 from agiwo.tool.builtin.list_files import PASSED_BY
-from agiwo.tool.process import Ended, plain_environment, run_process
+from agiwo.tool.process import Ended, run_process
 from agiwo.tool.result import ToolResult
 from agiwo.tool.thread import in_thread
 from agiwo.tool.workspace import Workspace, WorkspaceTool
 
 _GREP = Path(__file__).with_name("grep.py")
+
+_PYTHON = (sys.base_prefix, sys.prefix, "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
+"""What Python needs to see of the system."""
 
 _KEEP = 1024 * 1024
 """Bytes of what the search writes: its matches are cut and counted, so they are always fewer."""
@@ -74,9 +78,18 @@ class SearchFiles(WorkspaceTool):
             "passedBy": sorted(PASSED_BY),
         }
         # Isolated, so that nothing in the workspace can become a part of the program.
-        command = [sys.executable, "-I", str(_GREP), orjson.dumps(request).decode()]
-        env = plain_environment()
-        ended = await run_process(command, cwd=self.workspace.root, env=env, seconds=self._seconds, keep=_KEEP)
+        command = [sys.executable, "-I", "-S", str(_GREP), orjson.dumps(request).decode()]
+        root = self.workspace.root
+        ended = await run_process(
+            command,
+            cwd=root,
+            env=plain_environment(),
+            seconds=self._seconds,
+            keep=_KEEP,
+            sandbox=self.workspace.sandbox.narrowed(str(root), str(_GREP.parent), *_PYTHON),
+        )
+        if ended.refusal:
+            raise ToolError(ended.refusal)
         return _result(ended, self._matches)
 
     def _place(self, path: str) -> Path:

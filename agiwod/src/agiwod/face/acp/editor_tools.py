@@ -5,7 +5,7 @@ They are called as those of the daemon are, and ask as those do. They see what i
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agiwo.abort import AbortSignal
@@ -80,6 +80,7 @@ class EditorWrite(WriteFile):
     ) -> ToolResult:
         """How much was written where; what was there before, for those who show the change."""
         path, content = parameters["path"], parameters["content"]
+        self.workspace.writable(path)
         place = absolute(self.workspace, path)
         before = await _before(self._editor, place)
         await self._editor.write(place, content)
@@ -109,6 +110,7 @@ class EditorEdit(EditFile):
     ) -> ToolResult:
         """In which line the change was made."""
         path = parameters["path"]
+        self.workspace.writable(path)
         place = absolute(self.workspace, path)
         text, line = changed(await self._editor.read(place), parameters["old"], parameters["new"])
         await self._editor.write(place, text)
@@ -121,6 +123,10 @@ class EditorTerminal(Bash):
     def __init__(self, workspace: Workspace, editor: Editor, show: ShowTerminal) -> None:
         super().__init__(workspace)
         self._editor, self._show = editor, show
+
+    def approval_reason(self, arguments: Mapping[str, Any]) -> str:
+        """That the editor runs it, which has no sandbox of ours."""
+        return "the editor runs it, in no sandbox: it can do whatever you can"
 
     async def execute(
         self, parameters: dict[str, Any], context: ExecutionContext, abort_signal: AbortSignal | None = None

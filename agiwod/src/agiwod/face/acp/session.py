@@ -100,7 +100,7 @@ class OpenSession:
 
     def _fitted(self, servers: Sequence[McpServer]) -> Workbench:
         editor, can = Editor(self._connection.peer, self.id), self._connection.capabilities
-        workbench = Workbench(self, editor, can, servers)
+        workbench = Workbench(self, editor, can, servers, self._daemon.tool_calls.sandbox)
         workbench.open()
         return workbench
 

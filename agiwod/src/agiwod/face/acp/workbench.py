@@ -19,6 +19,7 @@ from agiwo.schema.tool import ExecutionContext, ToolCall
 from agiwo.tool.base import BaseTool
 from agiwo.tool.builtin import FOR_FILES, builtin_tool
 from agiwo.tool.executor import ToolExecutor
+from agiwo.tool.sandbox import Sandbox
 from agiwo.tool.thread import in_thread
 from agiwo.tool.workspace import Workspace
 
@@ -39,10 +40,17 @@ log = logging.getLogger(__name__)
 class Workbench:
     """What a session's agent can use there. It carries calls out, from `open` to `close`."""
 
-    def __init__(self, session: "OpenSession", editor: Editor, can: Capabilities, servers: Sequence[McpServer]) -> None:
+    def __init__(
+        self,
+        session: "OpenSession",
+        editor: Editor,
+        can: Capabilities,
+        servers: Sequence[McpServer],
+        sandbox: Sandbox,
+    ) -> None:
         self._session, self._hosts = session, session.hosts
         self._servers = McpServers(*servers)
-        self._place = Workspace(session.cwd)
+        self._place = Workspace(session.cwd, sandbox=sandbox)
         self._given = _of_editor(self._place, editor, can, session.updates.show_terminal)
         others = (builtin_tool(name, workspace=self._place) for name in FOR_FILES if name not in self._given)
         foreign = [self._servers.tools()] if servers else []
