@@ -243,9 +243,16 @@ MUTATIONS: Final = (
     Mutation(
         "strangers: any number of them",
         f"{_IN_AGIWOD}/strangers.py",
-        "while len(self._waiting) >= self._most:",
+        "while len(self._waiting) >= self.most:",
         "while False:",
         (f"{_STRANGERS}::test_of_many_who_do_not_say_the_token_few_are_kept_and_who_says_it_is_served",),
+    ),
+    Mutation(
+        "strangers: they take the places of others",
+        f"{_IN_AGIWOD}/transport/http.py",
+        "limit_concurrency=_CONNECTIONS + self._strangers.most,",
+        "limit_concurrency=_CONNECTIONS,",
+        (f"{_STRANGERS}::test_as_many_as_may_wait_keep_nobody_out",),
     ),
     Mutation(
         "redaction: secrets in what is recorded and streamed",

@@ -16,7 +16,7 @@ from agiwod.face import FACES
 from agiwod.face.door import Door
 from agiwod.face.lock import Lock
 from agiwod.settings import load_settings
-from agiwod.strangers import most_of
+from agiwod.strangers import most_of, open_files
 from agiwod.transport.listener import split
 from daemon_lab import PATIENCE, running
 from figures import Figures
@@ -37,11 +37,11 @@ Open = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
 
 
 @asynccontextmanager
-async def many(place: str, words: bytes) -> AsyncGenerator[Open]:
+async def many(place: str, words: bytes, number: int = MANY) -> AsyncGenerator[Open]:
     """So many strangers, who have said this."""
     opened: Open = []
     try:
-        for _ in range(MANY):
+        for _ in range(number):
             reader, writer = await asyncio.open_connection(*split(place))
             opened.append((reader, writer))
             writer.write(words)
@@ -73,6 +73,17 @@ async def test_of_many_who_never_finish_a_head_few_are_kept_and_others_are_serve
         many(web.url.removeprefix("http://"), words) as opened,
     ):
         figures("sent away for lack of room", await ended(opened), at_least=MANY - MOST)
+        assert (await web.client.get("/metrics")).status_code == 200
+
+
+async def test_as_many_as_may_wait_keep_nobody_out(figures: Figures):
+    async with (
+        running() as daemon,
+        on_the_web(daemon, patience=60) as web,
+        many(web.url.removeprefix("http://"), b"GET / HT", most_of(open_files()) + MOST) as opened,
+    ):
+        assert [await heard(reader) for reader, _ in opened[:MOST]] == [b""] * MOST
+        figures("strangers who wait", len(opened) - MOST, at_least=most_of(open_files()))
         assert (await web.client.get("/metrics")).status_code == 200
 
 

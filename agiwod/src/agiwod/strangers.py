@@ -20,7 +20,7 @@ class Strangers:
 
     def __init__(self, patience: float = PATIENCE, most: int | None = None) -> None:
         self._patience = patience
-        self._most = most_of(open_files()) if most is None else most
+        self.most = most_of(open_files()) if most is None else most
         self._waiting: dict[Stranger, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
@@ -28,7 +28,7 @@ class Strangers:
 
     def add(self, send_away: Callable[[], None]) -> "Stranger":
         """One more, for whom `send_away` is called when there is no more patience or room for it."""
-        while len(self._waiting) >= self._most:
+        while len(self._waiting) >= self.most:
             self._send_away(next(iter(self._waiting)))
         stranger = Stranger(self, send_away)
         self._waiting[stranger] = asyncio.get_running_loop().call_later(self._patience, self._send_away, stranger)

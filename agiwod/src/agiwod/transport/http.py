@@ -13,7 +13,7 @@ from agiwod.transport.http_line import HttpLine
 from agiwod.transport.listener import address_of, is_open_to_others, listen
 
 _CONNECTIONS: Final = 1024
-"""Connections at the same time; who comes beyond them is told to come again."""
+"""Connections at the same time, beside those of strangers; who comes beyond them is told to come again."""
 
 _FAREWELL: Final = 1
 """Seconds that answers have to get through when the daemon ends; a stream that nobody closes must not hold it up."""
@@ -46,7 +46,7 @@ class HttpTransport:
                 proxy_headers=False,
                 server_header=False,
                 date_header=False,
-                limit_concurrency=_CONNECTIONS,
+                limit_concurrency=_CONNECTIONS + self._strangers.most,
                 timeout_graceful_shutdown=_FAREWELL,
             )
         )
