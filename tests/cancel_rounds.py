@@ -242,6 +242,7 @@ class Rounds:
     def __init__(self, daemon: Daemon, world: World, witness: Witness, random: Random) -> None:
         self.daemon, self.world, self.witness, self.random = daemon, world, witness, random
         self.count = Count()
+        self._before = ""
 
     async def go(self, number: int, state: str) -> None:
         """Bring a run there, cancel it, and see how that ends."""
@@ -249,6 +250,8 @@ class Rounds:
         run, cancel = await self._begin(state, f"{state}-{number}")
         begun = time.monotonic()
         self._cancel(run, cancel)
+        if state == "queued":
+            self.witness.send("run/cancel", runId=self._before)
         last = self.witness.send("run/wait", runId=run)
         owed = range(first, last + 1)
         await self._settle(owed, run)
@@ -262,7 +265,6 @@ class Rounds:
         if state == "queued":
             before = (await self.witness.call("run/start", agent="model", input=f"{key}-before", **session))["runId"]
             await asyncio.wait_for(self.world.came[f"{key}-before"].wait(), PATIENCE)
-            self.random.choice((lambda: None, lambda: self.witness.send("run/cancel", runId=before)))()
             self._before = before
         agent = "racing" if state == "ended" else state
         run = (await self.witness.call("run/start", agent=agent, input=key, **session))["runId"]

@@ -16,6 +16,7 @@ from agiwo.mcp.pace import Pace, Setbacks
 from agiwo.mcp.server import McpServer
 from agiwo.mcp.signs import Signs
 from agiwo.mcp.state import OnChange, ServerState, Status
+from agiwo.tool.thread import in_thread
 
 if TYPE_CHECKING:
     from agiwo.mcp.connection import Connection
@@ -171,7 +172,7 @@ class Supervision:
         """One life of it. Ends with the reason, as an error."""
         resolved = self.server.resolved()
         # It takes a second, in which everybody else is to be served.
-        library = await asyncio.to_thread(import_module, "agiwo.mcp.connection")
+        library = await in_thread(lambda: import_module("agiwo.mcp.connection"))
         signs = Signs()
         try:
             await self._converse(library.connected, resolved, signs)

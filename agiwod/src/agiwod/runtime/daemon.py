@@ -221,7 +221,8 @@ class Daemon:
             for head in heads:
                 await self.engine.result(head.run)
         except AgiwoError:
-            log.exception("it cannot be told when the replaced agents are free; they are closed now")
+            if self._phase != State.STOPPED:  # when the daemon ends, nobody uses them any more
+                log.exception("it cannot be told when the replaced agents are free; they are closed now")
         finally:
             await replaced.close()
 
