@@ -80,6 +80,20 @@ MUTATIONS: Final = (
         ("tests/security/test_default_store.py",),
     ),
     Mutation(
+        "fsync: an agent that a client defines",
+        f"{_IN_AGIWOD}/definer.py",
+        "        os.fsync(written.fileno())\n",
+        "",
+        ("tests/security/test_files_synced.py",),
+    ),
+    Mutation(
+        "fsync: a file that a tool writes",
+        f"{_IN_AGIWO}/tool/workspace.py",
+        "        os.fsync(file.fileno())\n",
+        "",
+        ("tests/security/test_files_synced.py",),
+    ),
+    Mutation(
         "compare and set: the status that an append expects",
         f"{_IN_AGIWO}/journal/ledger.py",
         "if batch.expect is not None and known.head.status not in batch.expect:",
@@ -120,6 +134,20 @@ MUTATIONS: Final = (
         "peer.uid in (self._owner, 0)",
         "peer.uid >= 0",
         (f"{_PLACES}::test_a_process_of_another_user_hears_nothing[user]",),
+    ),
+    Mutation(
+        "user: whose file the token is in",
+        f"{_IN_AGIWOD}/token.py",
+        "if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():",
+        "if not stat.S_ISREG(found.st_mode):",
+        ("tests/agiwod/test_token.py",),
+    ),
+    Mutation(
+        "user: whose file a project's settings are in",
+        f"{_IN_AGIWOD}/settings/project.py",
+        "if found.st_uid != os.geteuid():",
+        "if False:",
+        ("tests/agiwod/settings/test_project.py",),
     ),
     Mutation(
         "mode: the socket",
@@ -190,6 +218,13 @@ MUTATIONS: Final = (
         "_HOST.fullmatch(host)",
         "_HOST.search(host)",
         (_MATRIX,),
+    ),
+    Mutation(
+        "origin, host: what mcp looks at itself",
+        f"{_IN_AGIWOD}/face/mcp/web.py",
+        "enable_dns_rebinding_protection=True",
+        "enable_dns_rebinding_protection=False",
+        (f"{_GATE}::test_mcp_refuses_names_and_pages_also_where_no_gate_stands_before_it",),
     ),
     Mutation(
         "token: one route more without it",

@@ -47,3 +47,14 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "token").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="no file of yours"):
         take_token(tmp_path / "token")
+
+
+def test_a_file_of_another_user_holds_no_token_of_ours(tmp_path: Path) -> None:
+    file = Path("/etc/passwd")  # which belongs to root
+    if os.getuid() == 0:
+        file = tmp_path / "token"
+        file.write_text("known")
+        file.chmod(0o600)
+        os.chown(file, 65534, 65534)
+    with pytest.raises(ConfigError, match="no file of yours"):
+        take_token(file)

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 import raw_http
+from agiwod.face.mcp.endpoint import McpEndpoint
 from agiwod.face.site import FREE
 from daemon_lab import running
 from figures import Figures
@@ -239,3 +240,18 @@ async def test_what_comes_behind_a_refused_request_is_not_read():
             refused = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}"
             said = await raw_http.ask(web.url, f"{refused}{SMUGGLED}".encode())
             assert said.statuses == (401,)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [("evil.example", None, 421), ("localhost", "http://evil.example", 403), ("localhost", "null", 403)],
+)
+async def test_mcp_refuses_names_and_pages_also_where_no_gate_stands_before_it(
+    host: str, origin: str | None, status: int
+):
+    async with running() as daemon:
+        endpoint = McpEndpoint(daemon, ["localhost"])
+        async with on_the_web(daemon, endpoint) as web:
+            said = await raw_http.ask(web.url, bytes_of((host, origin, BEARER, "POST"), 1))
+            assert (said.status, await daemon.runs.list()) == (status, [])
+            await endpoint.close()
