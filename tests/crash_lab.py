@@ -2,87 +2,20 @@
 
 import asyncio
 import json
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+import crash_agents
 import orjson
 from figures import Figures
 from forked_daemons import PATIENCE
 from wire_stream import WireStream
-
-AGENTS: Final = '''\
-"""Agents whose tools leave a line behind for every time that they are run."""
-
-from pathlib import Path
-
-from agiwo import Agent, ToolResult
-from agiwo.agent import AgentOptions
-from agiwo.schema.tool import ExecutionContext
-from agiwo.testing import ScriptedModel
-from agiwo.tool import tool
-
-EFFECTS = Path(__file__).with_name("effects.txt")
-
-
-def leave(kind, context):
-    with EFFECTS.open("a") as file:
-        file.write(f"{kind} {context.idempotency_key}\\n")
-
-
-@tool(effect="once")
-async def mark(context: ExecutionContext) -> str:
-    """Leaves a line, and may do so once."""
-    leave("once", context)
-    return "marked"
-
-
-@tool(effect="idempotent")
-async def again(context: ExecutionContext) -> str:
-    """Leaves a line, as often as it likes."""
-    leave("idempotent", context)
-    return "marked again"
-
-
-@tool(effect="read")
-async def lengthy(context: ExecutionContext) -> str:
-    """Gives more than fits into an item, or into a WAL."""
-    return "long " * 3_600_000
-
-
-def agent(name, tools, *turns):
-    return Agent(name, "Works.", ScriptedModel(turns=list(turns)), tools, options=AgentOptions(max_steps=100))
-
-
-def calls(*named):
-    return {"text": "so ", "deltas": 2, "toolCalls": [{"name": name, "arguments": given} for name, given in named]}
-
-
-def said(text, delay=0):
-    return {"text": text, "deltas": 5, "delayMs": delay}
-
-
-BOTH = calls(("mark", {}), ("again", {}))
-agents = [
-    agent("leaf", [mark], calls(("mark", {})), said("the leaf is done")),
-    agent(
-        "root",
-        [mark, again],
-        BOTH,
-        calls(("spawn_agent", {"task": "go", "agent": "leaf"}), ("sleep_and_wait", {"wake_type": "waitset"})),
-        calls(("sleep_and_wait", {"wake_type": "timer", "delay_seconds": 0.3})),
-        BOTH,
-        said("the root is done"),
-    ),
-    agent("worker", [mark, again], BOTH, said("half way", 2), BOTH, said("the worker is done", 2)),
-    agent("reader", [lengthy], calls(("lengthy", {})), said("the reader is done")),
-    agent("patient", [], {"text": "wait " * 400, "deltas": 400, "delayMs": 50}),
-]
-'''
 
 
 class Gone(Exception):
@@ -100,8 +33,8 @@ class Refused(Exception):
 def make_home(home: Path) -> None:
     """A home with those agents."""
     home.mkdir(exist_ok=True)
-    (home / "crashing.py").write_text(AGENTS)
-    (home / "config.toml").write_text('[python]\npath = ["."]\nagents = ["crashing:agents"]\n')
+    shutil.copy(crash_agents.__file__, home)
+    (home / "config.toml").write_text('[python]\npath = ["."]\nagents = ["crash_agents:agents"]\n')
 
 
 class Memory:
@@ -110,6 +43,11 @@ class Memory:
     def __init__(self) -> None:
         self.promised: dict[str, dict[str, Any]] = {}
         self.streams: dict[str, WireStream] = {}
+
+    @property
+    def runs(self) -> list[str]:
+        """Those that were promised."""
+        return [promise["runId"] for promise in self.promised.values()]
 
     def stream(self, run: str) -> WireStream:
         return self.streams.setdefault(run, WireStream(run))

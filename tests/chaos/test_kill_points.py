@@ -51,7 +51,7 @@ async def usual(teller: Teller, name: str = "") -> None:
 
 async def the_rest(teller: Teller) -> None:
     """Whatever was promised to the client in any life."""
-    await teller.follow(*(promise["runId"] for promise in teller.memory.promised.values()))
+    await teller.follow(*teller.memory.runs)
 
 
 async def long(teller: Teller) -> None:

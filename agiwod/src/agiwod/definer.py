@@ -12,6 +12,7 @@ from agiwo.failpoint import reach
 from agiwo.tool.thread import in_thread
 from pydantic import ValidationError
 
+from agiwod.in_place import put_in_place
 from agiwod.roster import build_agents
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.daemon import Daemon
@@ -102,9 +103,7 @@ def _usable(written: Mapping[str, Any]) -> Mapping[str, AgentSettings]:
 def _write(path: Path, tables: Mapping[str, Any]) -> None:
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
+    with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as written:
         written.write(orjson.dumps(tables, option=orjson.OPT_INDENT_2))
-        written.flush()
-        os.fsync(written.fileno())
-    reach("definition/written")
-    os.replace(draft, path)  # so that a file that is there is whole
+        reach("definition/written")
+        put_in_place(written, path)  # so that a file that is there is whole

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from agiwo.errors import ConfigError
 from agiwo_protocol.paths import Paths, own_directory
 
+from agiwod.in_place import put_in_place
 from agiwod.settings.project import Project, find_project, read_project
 
 Verdict = Literal["trusted", "changed", "unknown"]
@@ -119,8 +120,8 @@ class TrustBook:
         try:
             own_directory(self.file.parent)
             draft.unlink(missing_ok=True)
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as written:
+            with open(draft, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as written:
                 json.dump({"version": _VERSION, "directories": directories}, written, indent=1)
-            os.replace(draft, self.file)  # so that a file that is there is whole
+                put_in_place(written, self.file)  # so that a file that is there is whole
         except OSError as error:
             raise ConfigError(f"{self.file} cannot be written: {error.strerror}") from error
