@@ -28,6 +28,7 @@ from agiwo_protocol.channel import ChannelClosed, MemoryChannel, memory_pair
 from agiwod.face.rpc.face import RpcFace
 from agiwod.runtime.daemon import Daemon
 from daemon_lab import running
+from server_lab import processes_with
 
 STATES = (
     *("model", "tool", "thread", "bash", "approval", "client", "mcp", "child", "queued", "asleep", "timed"),
@@ -39,6 +40,7 @@ PATIENCE = 60.0
 """Seconds after which an answer is one that never comes."""
 
 _LOOK_AGAIN = 0.005
+_MARK = "CANCEL_ROUNDS"
 
 _SERVER = Path(__file__).with_name("mcp_patient_server.py")
 _TERMINAL = ("run/completed", "run/failed", "run/cancelled")
@@ -153,7 +155,11 @@ class World:
             agent("queued"),
             agent("tool", _call("rest", key="KEY"), _call("rest", key="KEY"), tools=[rest]),
             agent("thread", _call("block", key="KEY"), tools=[block]),
-            agent("bash", _call("bash", command=shell), tools=[Bash(self.home, approval=False)]),
+            agent(
+                "bash",
+                _call("bash", command=shell),
+                tools=[Bash(self.home, approval=False, env={_MARK: str(self.home)})],
+            ),
             agent("approval", _call("risk", key="KEY"), tools=[risk]),
             agent("client", _call("open_file")),
             agent("mcp", _call("mcp__patient__rest", key="KEY"), tools=[servers.tools("mcp:patient/*")]),
@@ -343,9 +349,9 @@ class Rounds:
             (await self.witness.call("run/list", statuses=["running", "waiting", "sleeping"]))["runs"]
         )
         count.left["questions"] = sum(map(len, self.witness.asked.values()))
-        pids = [int(each.read_text()) for each in self.world.home.glob("*.pid")]
-        await _until(lambda: not any(map(_is_alive, pids)), seconds=10)
-        count.left["processes"] = sum(map(_is_alive, pids))
+        mark = f"{_MARK}={self.world.home}"
+        await _until(lambda: not processes_with(mark), seconds=10)
+        count.left["processes"] = len(processes_with(mark))
         await _until(lambda: self._deaf() == 0, seconds=10)
         count.left["MCP calls"] = self._deaf()
         return count
@@ -402,10 +408,3 @@ async def _until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:  # noqa: ASYNC110 - no event tells it
         await asyncio.sleep(_LOOK_AGAIN)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False

@@ -65,6 +65,18 @@ def test_known_secrets_are_replaced_by_their_names_wherever_they_stand(tmp_path:
     assert "sk-12345678" not in json.dumps(second)
 
 
+def test_what_looks_like_a_secret_is_replaced_although_nobody_named_it(tmp_path: Path) -> None:
+    secret = ["sk-proj-a1b2c3d4e5f6a7b8", "ghp_a1b2c3d4e5f6a7b8c9d0", "AKIA0123456789ABCDEF", "me:pass-word-1"]
+    with logging_to(tmp_path / "x.log"):
+        log.info(f"{secret[0]} and https://{secret[3]}@host/x", extra={"said": [f"Bearer {secret[1]}", secret[2]]})
+        log.info("Bearer of good news, at http://host:8080/a@b, asks for a sk-ip")
+    first, second = lines(tmp_path / "x.log")
+
+    assert not [each for each in secret if each in json.dumps(first)]
+    assert first["event"] == "[redacted:key] and https://[redacted:user]@host/x"
+    assert second["event"] == "Bearer of good news, at http://host:8080/a@b, asks for a sk-ip"
+
+
 def test_what_is_named_like_a_secret_is_blanked(tmp_path: Path) -> None:
     headers = {"Authorization": "Bearer x", "X-Api-Key": "x", "Accept": "a/b"}
     with logging_to(tmp_path / "x.log"):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from agiwo.engine.redact import Redactor
+from agiwo.secret_shapes import without_shapes
 from agiwo_protocol.paths import own_directory
 
 _FILE_BYTES: Final = 10 * 1024 * 1024
@@ -50,7 +51,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         # Made JSON first, so that a secret is found in every object's text, and not in its escaped form.
-        return json.dumps(self._redactor.data(json.loads(json.dumps(line, default=str))))
+        return json.dumps(_without_shapes(self._redactor.data(json.loads(json.dumps(line, default=str)))))
 
 
 @contextmanager
@@ -147,6 +148,15 @@ def _without_secrets(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_without_secrets(inner) for inner in cast(list[object], value)]
     return value
+
+
+def _without_shapes(value: Any) -> Any:
+    """The value without what looks like a secret: what others say of an error may hold one that nobody named."""
+    if isinstance(value, str):
+        return without_shapes(value)
+    if isinstance(value, dict):
+        return {name: _without_shapes(inner) for name, inner in cast(dict[str, Any], value).items()}
+    return [_without_shapes(inner) for inner in cast(list[Any], value)] if isinstance(value, list) else value
 
 
 def _is_secret(key: str) -> bool:

@@ -1,8 +1,10 @@
 """Keeps known secrets out of what is recorded and streamed. Does not guess at unknown ones."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import quote
 
 from agiwo.schema.slices import texts
 
@@ -19,7 +21,9 @@ class Redactor:
 
     def learn(self, secrets: Mapping[str, str]) -> None:
         """Replace these too from now on, beside those that were known."""
-        named = self._names | {value: name for name, value in secrets.items() if len(value) >= _SHORTEST}
+        named = self._names | {
+            form: name for name, value in secrets.items() if len(value) >= _SHORTEST for form in _forms(value)
+        }
         self._names = named
         self._firsts = {secret[0] for secret in named}
         longest_first = sorted(named, key=len, reverse=True)
@@ -76,6 +80,11 @@ class Redactor:
             return False
         end = text[at:]
         return any(secret.startswith(end) and len(secret) > len(end) for secret in self._names)
+
+
+def _forms(secret: str) -> set[str]:
+    """How a secret may be written: as it is, in an address, and inside of JSON that stands in a text."""
+    return {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
 
 
 class RedactedStream:

@@ -6,18 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, cast
 
+from agiwo.secret_shapes import SHAPES
+
 _SHORTEST = 8
 """Shorter values are words rather than secrets, as they are for the engine's redactor."""
-
-_SHAPES: Mapping[str, str] = {
-    "bearer": r"(?<=Bearer )(?=\S*\d)[\w.~+/-]{16,}=*",
-    "basic": r"(?<=Basic )(?=\S*\d)[A-Za-z0-9+/]{16,}=*",
-    "key": r"\b(?:sk|pk|rk|xai|gsk|ghp|gho|ghs|github_pat|glpat|nvapi|hf|xox[abps])[-_](?=[\w-]*\d)[\w-]{16,}"
-    r"|\bAIza[\w-]{35}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-    "token": r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}",
-    "private_key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----",
-}
-"""Patterns of secrets that nobody named. A digit is asked for, so that `Bearer of good news` stays what it is."""
 
 
 class Secrets:
@@ -34,7 +26,7 @@ class Secrets:
                 self._names |= {value: name, json.dumps(value)[1:-1]: name}
         longest_first = sorted(self._names, key=len, reverse=True)
         known = "|".join(map(re.escape, longest_first)) or r"(?!)"
-        shapes = (f"(?P<{name}>{shape})" for name, shape in _SHAPES.items())
+        shapes = (f"(?P<{name}>{shape})" for name, shape in SHAPES.items())
         self._pattern = re.compile("|".join([f"(?P<known>{known})", *shapes]), re.DOTALL)
 
     def text(self, text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast, get_args
 import orjson
 
 from agiwo.errors import ConfigError
+from agiwo.tool.sandbox.places import folded
 
 Action = Literal["allow", "ask", "deny"]
 """What becomes of a call: it runs, somebody is asked first, or it never runs."""
@@ -24,7 +25,8 @@ class Rule:
 
     Patterns are globs (`*`, `?`, `[abc]`) over the whole of an argument: a string as it is, other values as JSON, an
     absent one never matches. A rule that allows a `command` matches none with which a shell would do more than the
-    pattern says: `git *` does not allow `git status; rm -rf ~`. `reason` is told to the model when the rule denies.
+    pattern says: `git *` does not allow `git status; rm -rf ~`; one that asks or denies takes names that differ in case
+    or look alike for the same `path`. `reason` is told to the model when the rule denies.
     """
 
     tool: str
@@ -46,6 +48,8 @@ class Rule:
     def _fits(self, name: str, pattern: str, text: str) -> bool:
         if self.action == "allow" and name == "command" and not _SHELL.isdisjoint(text) and text != pattern:
             return False
+        if self.action != "allow" and name == "path" and fnmatchcase(_folded(text), _folded(pattern)):
+            return True  # to some systems it is the same place
         return fnmatchcase(text, pattern)
 
     def to_json(self) -> dict[str, Any]:
@@ -114,6 +118,10 @@ class Policy:
         Raises: ConfigError that names what is wrong.
         """
         return cls(tuple(map(Rule.from_json, rules)))
+
+
+def _folded(path: str) -> str:
+    return "/".join(map(folded, path.split("/")))
 
 
 def _text(value: object) -> str:

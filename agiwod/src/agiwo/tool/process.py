@@ -69,7 +69,7 @@ async def run_process(
     try:
         # A cancel lets it start: asyncio would kill what is being started, and nothing that it has started by then.
         running = await asyncio.shield(starting)
-        output.listen(lambda: _stop(running.process))
+        output.listen(lambda: _stop(running))
         async with asyncio.timeout(seconds):
             await running.process.wait()
     except TimeoutError:
@@ -96,9 +96,10 @@ async def _ended(starting: asyncio.Task[_Running], output: "_Output", mark: str)
     """The command when nothing is left of it."""
     try:
         running = await starting
-        _stop(running.process)
+        _stop(running)
         await _wait(running.process, _FAREWELL)
-        if running.process.returncode in (None, -signal.SIGKILL):  # the keeper hangs, or may have been killed
+        if not running.launch.ends_with_its_keeper and running.process.returncode in (None, -signal.SIGKILL):
+            # Its keeper hangs, or may have been killed.
             _kill(running.process.pid)
             await asyncio.to_thread(sweep, COMMAND, mark)
     finally:
@@ -145,11 +146,13 @@ async def _start(
     return _Running(process, launch)
 
 
-def _stop(process: asyncio.subprocess.Process) -> None:
-    """Have the keeper of the command end it, and all that it has started."""
-    if process.returncode is None:
+def _stop(running: _Running) -> None:
+    """Have a command ended, and all that it has started: by the system at once, or else by its keeper."""
+    if running.process.returncode is None and running.launch.ends_with_its_keeper:
+        _kill(running.process.pid)
+    elif running.process.returncode is None:
         with suppress(ProcessLookupError):
-            process.terminate()
+            running.process.terminate()
 
 
 def _kill(group: int) -> None:

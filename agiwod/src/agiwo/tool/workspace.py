@@ -91,6 +91,13 @@ class Workspace:
             with os.fdopen(descriptor, "rb") as file:
                 yield file
 
+    @contextmanager
+    def looking(self, path: str, *below: str) -> Generator[int]:
+        """The directory at that path, or the one that these names lead to from there, none of which is a link."""
+        place = self.locate(path).joinpath(*below)
+        with self._faults(path, place), self._parent(place / "any") as directory:
+            yield directory
+
     def replace(self, path: str, content: bytes) -> bool:
         """Put a file there with this content, all of it or nothing; True when there was none before.
 

@@ -89,12 +89,13 @@ def _redacted(patient: "Patient", finding: "Finding") -> "Finding":
 
     from agiwo.config import AgiwoSettings
     from agiwo.engine.redact import Redactor
+    from agiwo.secret_shapes import without_shapes
 
     from agiwod.offer import secrets
     from agiwod.settings import Settings
 
     redactor = Redactor(secrets(patient.settings or Settings(), AgiwoSettings()))
-    return replace(finding, message=redactor.text(finding.message))
+    return replace(finding, message=without_shapes(redactor.text(finding.message)))
 
 
 def _line(finding: "Finding") -> str:

@@ -131,10 +131,17 @@ def _anchor(values: Mapping[str, Any], folder: Path) -> None:
             agent["model"] = provider + colon + _absolute(script, folder)
         if "workspace" in agent:
             agent["workspace"] = _absolute(agent["workspace"], folder)
-    for sandbox in (_table(values, "sandbox"), *(_table(_table(agents, name), "sandbox") for name in agents)):
-        for key in ("writable", "hidden"):
-            if isinstance(paths := sandbox.get(key), list):
-                sandbox[key] = [_absolute(entry, folder) for entry in cast(list[Any], paths)]
+    for table in (values, *(_table(agents, name) for name in agents)):
+        _anchor_sandbox(table, folder)
+
+
+def _anchor_sandbox(table: Mapping[str, Any], folder: Path) -> None:
+    if isinstance(mode := table.get("sandbox"), str):
+        cast(dict[str, Any], table)["sandbox"] = {"mode": mode}
+    sandbox = _table(table, "sandbox")
+    for key in ("writable", "hidden"):
+        if isinstance(paths := sandbox.get(key), list):
+            sandbox[key] = [_absolute(entry, folder) for entry in cast(list[Any], paths)]
 
 
 def _table(values: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class ApprovalSettings(Table):
 class SandboxSettings(Table):
     """`[sandbox]` for all agents, `sandbox` in the table of one: how far commands and file tools reach.
 
-    The name of a mode alone stands for a table with that mode. What an agent does not say is as it is for all.
+    In the file the name of a mode alone stands for a table with that mode. What an agent does not say is as for all.
     """
 
     mode: Literal["read-only", "workspace-write", "danger-full-access"] = "workspace-write"
@@ -158,11 +158,6 @@ class SandboxSettings(Table):
     memory_mb: Annotated[int, Field(ge=64)] | None = None
     processes: Annotated[int, Field(ge=8, le=1_000_000)] = 1024
     file_mb: Annotated[int, Field(ge=1)] = 8192
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_mode(cls, value: Any) -> Any:
-        return {"mode": value} if isinstance(value, str) else value
 
 
 class AgentSettings(Table):

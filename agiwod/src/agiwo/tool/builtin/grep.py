@@ -34,8 +34,8 @@ def main(argument: str) -> int:
         return 1
     os.chdir(request["root"])
     left = request["matches"]
-    for path in _files(request["place"], frozenset(request["passedBy"])):
-        for number, line in _lines(path):
+    for path, name, directory in _files(request["place"], frozenset(request["passedBy"])):
+        for number, line in _lines(name, directory):
             if pattern.search(line):
                 shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
                 _tell(f"{path}:{number}: {shown}")
@@ -59,22 +59,22 @@ def _limit_memory() -> None:
         return  # not on this system; the time is limited all the same
 
 
-def _files(place: str, passed_by: frozenset[str]) -> Iterator[str]:
-    """The files at a place and below, without following links."""
+def _files(place: str, passed_by: frozenset[str]) -> Iterator[tuple[str, str, int | None]]:
+    """The files at a place and below, each with its name in an open directory, without following links."""
     if not os.path.isdir(place):
-        yield place
+        yield place, place, None
         return
-    for directory, below, names in os.walk(place):
+    for directory, below, names, opened in os.fwalk(place, follow_symlinks=False):
         below[:] = sorted(name for name in below if name not in passed_by)
         for name in sorted(names):
-            yield os.path.normpath(os.path.join(directory, name))
+            yield os.path.normpath(os.path.join(directory, name)), name, opened
 
 
-def _lines(path: str) -> Iterator[tuple[int, str]]:
+def _lines(name: str, directory: int | None) -> Iterator[tuple[int, str]]:
     """The lines of a regular text file with their numbers; none of anything else."""
     try:
         # Not blocking, because a pipe would wait for somebody to write.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
     except OSError:
         return
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -66,10 +66,11 @@ class ListFiles(WorkspaceTool):
         return await in_thread(partial(self._list, path, pattern, signal.is_aborted))
 
     def _list(self, path: str, pattern: str, is_over: Callable[[], bool]) -> ToolResult:
-        root = self.workspace.root / self.workspace.require_directory(path)
+        self.workspace.require_directory(path)
+        look = partial(_entries, self.workspace, path)
         names: list[str] = []
         has_more = False
-        for name in _matching(root, pattern, is_over) if pattern else _children(root):
+        for name in _matching(look, pattern, is_over) if pattern else _children(look):
             has_more = len(names) == self._entries
             if has_more:
                 break
@@ -79,12 +80,16 @@ class ListFiles(WorkspaceTool):
         return ToolResult(content=text + note, output={"files": names, "more": has_more})
 
 
-def _children(root: Path) -> Iterator[str]:
-    for entry in _entries(root):
-        yield f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+_Look = Callable[..., Sequence[tuple[str, bool]]]
+"""Gives what is in a directory below, each name with whether it is a directory."""
 
 
-def _matching(root: Path, pattern: str, is_over: Callable[[], bool]) -> Iterator[str]:
+def _children(look: _Look) -> Iterator[str]:
+    for name, is_directory in look():
+        yield f"{name}/" if is_directory else name
+
+
+def _matching(look: _Look, pattern: str, is_over: Callable[[], bool]) -> Iterator[str]:
     """What matches below, as a walk through the tree comes across it. Links are named and not followed."""
     wanted = pattern.strip("/").split("/")
     if len(wanted) == 1:
@@ -94,12 +99,12 @@ def _matching(root: Path, pattern: str, is_over: Callable[[], bool]) -> Iterator
     while waiting:
         above = waiting.pop()
         below: list[tuple[str, ...]] = []
-        for entry in _entries(root.joinpath(*above)):
+        for name, is_directory in look(*above):
             visited += 1
             if visited > _VISITED or is_over():
                 raise ToolError(f"there is too much to look at ({visited - 1:,} entries); search in a directory below")
-            parts, is_directory = (*above, entry.name), entry.is_dir(follow_symlinks=False)
-            if is_directory and entry.name not in PASSED_BY:
+            parts = (*above, name)
+            if is_directory and name not in PASSED_BY:
                 below.append(parts)
             if fits(parts, wanted):
                 yield "/".join(parts) + ("/" if is_directory else "")
@@ -125,10 +130,10 @@ def _reached(states: set[int], pattern: Sequence[str]) -> set[int]:
     return reached
 
 
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
+def _entries(workspace: Workspace, path: str, *below: str) -> Sequence[tuple[str, bool]]:
     """What is in a directory, by name; nothing when it cannot be read or is gone by now."""
     try:
-        with os.scandir(directory) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError:
+        with workspace.looking(path, *below) as directory, os.scandir(directory) as entries:
+            return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except (OSError, ToolError):
         return []
