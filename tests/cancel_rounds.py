@@ -143,6 +143,7 @@ class World:
 
         below = agent("below")
         shell = "setsid sh -c 'echo $$ > KEY.pid; exec sleep 600' & wait"
+        bash = Bash(self.home, approval=False, env={_MARK: str(self.home)})
         boss: list[Mapping[str, Any]] = [
             {"toolCalls": [_call("spawn_agent", task="below.boss", agent="below")]},
             {"toolCalls": [_call("sleep_and_wait", wake_type="waitset")]},
@@ -158,7 +159,7 @@ class World:
             agent(
                 "bash",
                 _call("bash", command=shell),
-                tools=[Bash(self.home, approval=False, env={_MARK: str(self.home)})],
+                tools=[bash],
             ),
             agent("approval", _call("risk", key="KEY"), tools=[risk]),
             agent("client", _call("open_file")),

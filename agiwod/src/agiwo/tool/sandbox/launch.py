@@ -33,7 +33,7 @@ class Launch:
         if sandbox.is_required and not found:
             raise ToolError("no command can be run: it must be confined, and this system has nothing to do that with")
         plan = sandbox.plan(root, seconds, found) | {"parent": os.getpid()}
-        self.ends_with_its_keeper: bool = plan["namespaces"]
+        self.ends_with_its_keeper = bool(plan["namespaces"])
         self._heard, report = os.pipe()
         os.set_blocking(self._heard, False)
         self.inherited = [report]
