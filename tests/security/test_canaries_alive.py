@@ -16,6 +16,7 @@ from terminal_lab import Home, Ran
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.security,
+    pytest.mark.timeout(300),  # a dozen commands and daemons, one after the other
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes as Linux shows them"),
 ]
 
@@ -45,13 +46,16 @@ def told(pid: int, what: str) -> bytes:
         return b""  # it has ended
 
 
-def below(parent: int) -> list[int]:
+def below(top: int) -> set[int]:
     """The processes that this one has started, and those that they have."""
-    parents = {
-        pid: int(told(pid, "stat").rpartition(b")")[2].split()[1] or 0) for pid in processes() if told(pid, "stat")
-    }
-    found = [pid for pid, above in parents.items() if above == parent]
-    return [*found, *(deeper for pid in found for deeper in below(pid))]
+    parents: dict[int, int] = {}
+    for pid in processes():
+        if stat := told(pid, "stat"):
+            parents[pid] = int(stat.rpartition(b")")[2].split()[1])
+    found: set[int] = set()
+    while more := {pid for pid, parent in parents.items() if parent in {top, *found}} - found:
+        found |= more
+    return found
 
 
 def secrets_in(data: bytes) -> set[str]:
