@@ -66,6 +66,7 @@ class Teller:
         self.memory = memory
         self._reader, self._writer = reader, writer
         self._last_id = 0
+        self._attached: set[str] = set()
         self.told: list[str] = []
 
     async def ask(self, method: str, **params: Any) -> Any:
@@ -95,7 +96,7 @@ class Teller:
     async def follow(self, *runs: str) -> None:
         """Read on, each run from where its reading broke off, until all of them are over."""
         for run in runs:
-            if not self.memory.stream(run).is_over:
+            if run not in self._attached and not self.memory.stream(run).is_over:
                 await self.attach(run)
         while not all(self.memory.stream(run).is_over for run in runs):
             self._hear(await self._frame())
@@ -105,6 +106,7 @@ class Teller:
         before = self.memory.stream(run)
         stream = self.memory.streams[run] = WireStream(run, before.seq)
         stream.frames = [frame for frame in before.frames if "seq" in frame]
+        self._attached.add(run)
         await self.ask("run/attach", runId=run, after=before.seq)
 
     async def hear(self, run: str, *types: str) -> None:

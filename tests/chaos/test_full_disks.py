@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,9 @@ async def ended(daemon: ForkedDaemon, number: signal.Signals = signal.SIGTERM) -
     assert (code, "Traceback" in said) == (0, False), said
 
 
-async def goes_on_when_the_store_does(teller: Teller, home: Path, make_full: Any, make_room: Any) -> None:
+async def goes_on_when_the_store_does(
+    teller: Teller, make_full: Callable[[], None], make_room: Callable[[], None]
+) -> None:
     """The story of a store that has no room, and then has."""
     done = await teller.promise("before", "run/start", agent="leaf", input="go", attach=False)
     await teller.follow(done)
@@ -108,7 +110,7 @@ async def test_a_full_data_directory_stops_acknowledgements_and_nothing_else(
     with small_disk(home / "data") as filler:
         daemon = await started(forks, home)
         async with telling(home, memory) as teller:
-            await goes_on_when_the_store_does(teller, home, lambda: fill(filler), filler.unlink)
+            await goes_on_when_the_store_does(teller, lambda: fill(filler), filler.unlink)
             fill(filler)
             data = await refused(teller, "agent/define", agentId="more", model="auto", description="x" * 9000)
             assert data["kind"] == "storage"
@@ -126,7 +128,7 @@ async def test_files_that_may_not_grow_are_like_a_full_disk(forks: Forks, home: 
         resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (size, hard))
 
     async with telling(home, memory) as teller:
-        await goes_on_when_the_store_does(teller, home, lambda: limit(4096), lambda: limit(hard))
+        await goes_on_when_the_store_does(teller, lambda: limit(4096), lambda: limit(hard))
     await ended(daemon)
     Rest(home).hold_against(memory, figures)
 
