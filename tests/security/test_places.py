@@ -1,5 +1,6 @@
 """Where a daemon keeps its things and listens: for its own user alone, whatever the umask, in nobody else's place."""
 
+import asyncio
 import os
 import stat
 from collections.abc import Callable, Generator
@@ -11,7 +12,7 @@ import stranger
 from agiwo_client import DaemonNotFound, connect
 from agiwo_protocol.paths import Paths, locate
 from agiwod.face.door import Door
-from daemon_lab import running
+from daemon_lab import PATIENCE, running
 from figures import Figures
 from terminal_lab import CONFIG, Home, home_at
 from transport_lab import HELLO, calling, serving_at
@@ -72,7 +73,7 @@ async def test_a_process_of_another_user_hears_nothing(by: str, caplog: pytest.L
                 assert ("PermissionError" in complaint) == (by != "user")
                 who = stranger.NOBODY
             else:  # the daemon is another's, since nobody but root can be somebody else
-                async with calling(path) as line:
+                async with calling(path) as line, asyncio.timeout(PATIENCE):
                     heard, who = await line.reader.read(), os.getuid()
     assert heard == b""
     assert (f"refused a connection of user {who}" in caplog.text) == (by == "user" or other is not None)
