@@ -208,6 +208,11 @@ def replaces_the_settings_of_git(at: dict[str, str]) -> None:
 
 
 @way
+def leads_git_elsewhere(at: dict[str, str]) -> None:
+    write(".git/commondir")
+
+
+@way
 def moves_the_repository_away(at: dict[str, str]) -> None:
     os.rename(".git", "elsewhere")
 

@@ -40,6 +40,7 @@ UNKEPT = {
     "moves_the_repository_away",
     "writes_the_settings_of_the_project",
     "changes_modes_outside",
+    "leads_git_elsewhere",
 }
 """What Landlock alone does not keep from, as `doctor` says."""
 
@@ -55,6 +56,7 @@ SEEM = {
     "moves_something_in",
     "writes_into_the_home",
     "changes_modes_outside",
+    "leads_git_elsewhere",
 }
 """What a command may believe that it did: the scene is among temporary files, over which it has a layer of its own."""
 
@@ -157,8 +159,7 @@ async def intrude(scene: Scene, tool: Bash, *, apart: bool, only: Sequence[str] 
     """Which ways out the intruder has found."""
     told = json.dumps({**scene.told, "apart": "yes" if apart else "", "only": list(only)})
     result = await use(tool, f"{sys.executable} -I -S {INTRUDER} '{told}'")
-    assert result.is_success, result.content
-    said = json.loads(result.content)
+    said = json.loads(result.content.splitlines()[0])
     assert said["tried"] == len(only) or said["tried"] > 30
     return said["got"]
 
@@ -171,6 +172,17 @@ async def test_no_way_out_of_a_sandbox_is_open(scene: Scene, kind: str, figures:
     figures(f"ways out that were found ({kind})", len(found), at_most=0)
     assert not found
     assert kind == "landlock" or scene.state() == before
+    assert not (scene.workspace / ".git" / "commondir").exists()
+
+
+async def test_what_would_lead_git_elsewhere_is_taken_away_and_the_model_is_told(scene: Scene) -> None:
+    if not walls():
+        pytest.skip("this system has no walls")
+    result = await use(scene.tool(), "echo ../evil > .git/commondir; ln -s /tmp .git/config.worktree; echo done")
+
+    assert result.content.startswith("done\n")
+    assert "commondir, which says what other programs run" in result.content
+    assert {"commondir", "config.worktree"}.isdisjoint(os.listdir(scene.workspace / ".git"))
 
 
 async def test_without_a_sandbox_the_same_ways_are_open(scene: Scene) -> None:

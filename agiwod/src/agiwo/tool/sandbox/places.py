@@ -69,6 +69,12 @@ def kept_places(roots: Sequence[str]) -> list[str]:
     return [os.path.realpath(place) for place in (*own, *git) if os.path.exists(place)]
 
 
+def absent_places(roots: Sequence[str]) -> list[str]:
+    """What is not there in repositories, and would tell git to run programs if a command put it there."""
+    found = (os.path.join(place, name) for place in repositories(roots) for name in _OF_GIT)
+    return [place for place in found if not os.path.lexists(place)]
+
+
 def repositories(roots: Sequence[str]) -> list[str]:
     """The directories of git below the roots, as far as one looks."""
     left = [_LOOKED_AT]

@@ -10,7 +10,14 @@ from typing import Any, Literal, get_args
 
 from agiwo.errors import ConfigError
 from agiwo.tool.sandbox.limits import Limits
-from agiwo.tool.sandbox.places import hidden_places, kept_places, listening_sockets, repositories, shown_places
+from agiwo.tool.sandbox.places import (
+    absent_places,
+    hidden_places,
+    kept_places,
+    listening_sockets,
+    repositories,
+    shown_places,
+)
 from agiwo.tool.sandbox.walls import Walls
 
 Mode = Literal["read-only", "workspace-write", "danger-full-access"]
@@ -101,6 +108,7 @@ class Sandbox:
             "temporary": os.path.join(tempfile.gettempdir(), f"agiwo-{secrets.token_hex(6)}"),
             "pinned": [os.path.realpath(each) for each in repositories(own)],
             "kept": kept,
+            "absent": [each for each in absent_places(own) if not self.lifts(Path(each))],
             "hidden": sorted(hidden - {str(root), *own}),
             "shown": [str(root), *map(str, map(_real, (*shown_places(), *self.shown)))],
         }

@@ -66,6 +66,7 @@ def main() -> int:
     status = _keep(child, wake, ours, plan)
     if temporary:
         family.remove(temporary)
+    _take_away(plan)
     return _mirror(status)
 
 
@@ -176,6 +177,15 @@ def _kill(child: int) -> None:
         os.waitpid(child, 0)
     except OSError:
         return  # it has ended already
+
+
+def _take_away(plan: Mapping[str, Any]) -> None:
+    """Remove what was not to be made. No wall keeps something from being made where all else may be."""
+    made = [place for place in plan.get("absent", ()) if os.path.lexists(place)]
+    for place in made:
+        family.remove(place)
+    if made:
+        _report(plan, "killed", f"it made {', '.join(made)}, which says what other programs run; that is gone again")
 
 
 def _mirror(status: int) -> int:

@@ -49,7 +49,10 @@ def end_below(own: int) -> None:
 
 
 def remove(directory: str) -> None:
-    """Remove a directory with all that is in it, as far as that can be done."""
+    """Remove a directory with all that is in it, or a file, as far as that can be done."""
+    if os.path.islink(directory) or not os.path.isdir(directory):
+        _try(os.unlink, directory)
+        return
     for above, _, files in os.walk(directory, topdown=False):
         for name in files:
             _try(os.unlink, os.path.join(above, name))
