@@ -38,6 +38,9 @@ _ENDS: Final = {
 }
 """How a run of each ends; `slow` is cancelled, `sleeper` is looked after by the scheduler."""
 
+_PACE: Final = {"look": 0.5, "edit": 0.7, "flood": 1.0}
+"""Seconds until the next of these: a life of hours is to be a mixed one, and not mostly that."""
+
 
 def furnish(home: Path) -> None:
     """Put the agents' scripts, the settings and a skill into a daemon's home."""
@@ -143,7 +146,7 @@ class Life:
             answer = await line.ask(method, limit=20)
             self._expect(method, "error" in answer, False)
         await line.close()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(_PACE["look"])
 
     async def _edit(self) -> None:
         """Edit a skill, and break it now and then."""
@@ -152,7 +155,7 @@ class Life:
             (self.home / "skills" / "mine" / "SKILL.md").write_text("nothing")
         else:
             write_skill(self.home / "skills", "mine", f"Edition {edition}.")
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(_PACE["edit"])
 
     async def _flood(self) -> None:
         """Ask too much at once, and be answered all the same."""
@@ -161,4 +164,4 @@ class Life:
         while ids:
             ids.remove((await line.frame())["id"])
         await line.close()
-        await asyncio.sleep(1)
+        await asyncio.sleep(_PACE["flood"])
