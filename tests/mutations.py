@@ -70,7 +70,7 @@ MUTATIONS: Final = (
         f"{_IN_AGIWO}/journal/schema.py",
         'f"PRAGMA synchronous = {durability.upper()}"',
         '"PRAGMA synchronous = NORMAL"',
-        ("tests/chaos/test_power_cut.py::test_a_power_cut_loses_nothing_that_was_acknowledged_with_full",),
+        ("tests/chaos/test_power_cut.py::test_a_power_cut_loses_nothing_that_was_acknowledged_with_full[40]",),
     ),
     Mutation(
         "fsync: commits are not synced unless the user asks for it",
@@ -81,8 +81,8 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "fsync: an agent that a client defines",
-        f"{_IN_AGIWOD}/definer.py",
-        "        os.fsync(written.fileno())\n",
+        f"{_IN_AGIWOD}/in_place.py",
+        "    os.fsync(draft.fileno())\n",
         "",
         ("tests/security/test_files_synced.py",),
     ),
