@@ -119,6 +119,11 @@ class Stage:
             return False
         return True
 
+    def cpu(self) -> float:
+        """Seconds that it has worked."""
+        spent = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> float:
         """MiB that are its own."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
