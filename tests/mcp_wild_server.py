@@ -63,12 +63,13 @@ NOISE = [
 
 def tools() -> list[Any]:
     made: list[Any] = [{"name": "echo", "description": "Says it again.", "inputSchema": {"type": "object"}}]
-    for _ in range(RANDOM.choice((0, 3, 20, 1200))):
+    for _ in range(RANDOM.choice((3, 20, 1200))):
         tool = {"name": RANDOM.choice([*NAMES, f"t{RANDOM.random()}"]), "inputSchema": RANDOM.choice(SCHEMAS)}
         made.append({**tool, RANDOM.choice(("description", "annotations", "title", "x")): RANDOM.choice(ODD)})
     if MILD:  # what is no tool at all is left out, so that the others can be called
         made = [each for each in made if isinstance(each["name"], str) and isinstance(each["inputSchema"], dict)]
         made = [{name: each[name] for name in ("name", "inputSchema")} for each in made]
+        made = [each for each in made if not any(bad in json.dumps(each) for bad in ("Infinity", "\\ud8"))]
     return made
 
 
