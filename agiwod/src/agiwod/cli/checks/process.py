@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from agiwod.cli.checks.finding import Finding, Patient, fault, ok, warning
 from agiwod.cli.held import is_held
+from agiwod.cli.probe import is_on_demand
 
 _LONGEST_MARK: Final = 20
 """Characters of a lock that are shown; a pid has fewer, and anything else is not worth more."""
@@ -77,6 +78,8 @@ def check_socket(patient: Patient) -> Iterator[Finding]:
         yield fault("socket", f"{path} is open to others (mode {mode:04o})", f"chmod 600 {path}")
     elif mode & 0o600 != 0o600:
         yield fault("socket", f"{path} is closed to its owner (mode {mode:04o})", f"chmod 600 {path}")
+    elif is_on_demand(patient.paths):
+        yield ok("socket", f"{path}; systemd listens there, and starts the daemon for whoever connects")
     elif patient.status is None and patient.silence is None:
         yield warning("socket", f"{path} is stale: nobody listens", "nothing; the next daemon makes it anew")
     else:
