@@ -136,7 +136,7 @@ class Life:
         submitted = await line.ask("scheduler/submit", agent="sleeper", input="go")
         state = submitted["result"]["stateId"]
         waited = await line.ask("scheduler/wait", stateId=state)
-        self._expect("a scheduled agent", waited.get("result", {}).get("result"), "It is done.")
+        self._expect("a scheduled agent", waited.get("result", {}).get("response"), "It is done.")
         await line.close()
 
     async def _look(self) -> None:

@@ -23,6 +23,9 @@ NOT_A_MODEL = (
     "Set OPENAI_API_KEY, or fetch the local model: `agiwod models pull`"
 )
 
+_FEW = 10
+"""Requests that a model keeps whose script is a file: a daemon has it, where nobody looks at them."""
+
 _LARGEST = 64 * 2**20
 """Bytes of a script: it is read at once, and nobody writes a longer one by mistake."""
 
@@ -62,7 +65,7 @@ class ScriptedModel(Model):
     @classmethod
     def named(cls, id: str, **options: Any) -> Self:
         """The model that reads its script from the file `id`."""
-        return cls(id=id, turns=id, **options)
+        return cls(id=id, turns=id, requests=deque(maxlen=_FEW), **options)
 
     async def arun_stream(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None = None
