@@ -9,6 +9,10 @@ from typing import Any
 
 import orjson
 import pytest
+from agiwo_client import connect
+from agiwo_protocol.paths import locate
+from agiwod.cli.failure import CommandFailed
+from agiwod.cli.probe import daemon_status
 from figures import Figures
 from held import MIB, forget_most, held, most_memory, sockets
 from live_daemon import PATIENCE, Line, living
@@ -103,6 +107,7 @@ async def test_more_requests_than_the_daemon_serves_at_once_are_refused_and_nobo
 async def turned_away(home: Path) -> None:
     """Connect, and be told that there are too many."""
     reader, writer = await asyncio.open_unix_connection(str(home / "run" / "agiwod.sock"))
+    writer.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
     assert bound(orjson.loads(await reader.readline())) == "connections"
     assert await reader.read() == b""
     writer.close()
@@ -119,6 +124,8 @@ async def test_one_connection_too_many_is_told_so_and_there_is_room_again_when_o
         for _ in range(50):
             await turned_away(tmp_path)
         figures("sockets left by fifty that were turned away", sockets(daemon.process.pid) - before, at_most=0)
+        with pytest.raises(CommandFailed, match="refuses: there may be 8 connections"):
+            daemon_status(locate(tmp_path))
         for line in others:
             await line.close()
         await alone(first)
@@ -234,3 +241,13 @@ async def settled(line: Line, run: str) -> None:
     """Return when what others have sent before is taken in."""
     for _ in range(100):
         await line.ask("run/get", runId=run)
+
+
+async def test_the_python_client_waits_as_it_is_told_and_asks_again(tmp_path: Path, figures: Figures) -> None:
+    async with living(tmp_path, AGENTS, TIGHT), connect(home=tmp_path, autostart=False) as client:
+        run = await client.start_run("short", "go")
+        await run.wait()
+        asked = [asyncio.create_task(client.run.get(run_id=run.id)) for _ in range(300)]
+        got = await asyncio.gather(*asked)
+        figures("of 300 requests at once, answered in the end", len(got), at_least=300)
+        assert {each.status for each in got} == {"completed"}

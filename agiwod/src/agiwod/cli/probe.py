@@ -59,9 +59,18 @@ def daemon_status(paths: Paths, patience: float = _PATIENCE) -> dict[str, Any] |
 
 def _read(paths: Paths, answer: bytes) -> dict[str, Any]:
     try:
-        return json.loads(answer)["result"]
+        said = json.loads(answer)
+        if "error" in said:
+            raise _refused(paths, said["error"]["message"])
+        return said["result"]
     except (ValueError, KeyError, TypeError):
         raise _silent(paths, "does not answer as a daemon of this version does") from None
+
+
+def _refused(paths: Paths, why: str) -> CommandFailed:
+    """There are too many clients already: who would end the daemon has to do so without being one."""
+    lock = paths.data_dir / "daemon.lock"
+    return CommandFailed(f"the daemon refuses: {why}", hint=f"SIGTERM ends it, its pid is in {lock}; runs go on later")
 
 
 def _silent(paths: Paths, complaint: str) -> CommandFailed:

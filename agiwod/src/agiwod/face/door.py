@@ -1,5 +1,9 @@
 """The front door: reads which face a connection asks for, and leads it there. Speaks no protocol itself."""
 
+import asyncio
+from contextlib import suppress
+from typing import Final
+
 from agiwo_protocol import jsonrpc
 from agiwo_protocol.channel import StreamChannel
 from agiwo_protocol.errors import InvalidRequest, RpcError
@@ -11,6 +15,9 @@ from agiwod.face.lock import Lock
 from agiwod.face.overload import DaemonLoad, overloaded
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.errors import TooMuch
+
+_FIRST_WORDS: Final = 0.5
+"""Seconds for the first words of who is turned away: a client has sent them before it hears that."""
 
 
 class Door:
@@ -69,4 +76,8 @@ class Door:
 async def _turn_away(channel: StreamChannel, refusal: RpcError) -> None:
     """Tell why, and end the connection."""
     channel.write(jsonrpc.failure(None, refusal))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FIRST_WORDS):
+            # A socket that is closed with words in it that nobody has read takes back what was sent the other way.
+            await channel.receive()
     await channel.close()
