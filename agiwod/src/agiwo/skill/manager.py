@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from agiwo.skill.tool import SkillTool
 
 _KEPT: Final = 32 * 1024 * 1024
-"""Characters of texts that were replaced, and may still be asked for by runs that began before; the oldest go first."""
+"""How much is kept of texts that were replaced, for runs that began before and may still ask; the oldest go first."""
+
+_ASIDE: Final = 4096
+"""What a skill weighs besides its text, by which short ones would never be too many."""
 
 log = logging.getLogger(__name__)
 
@@ -158,9 +161,13 @@ class SkillManager:
             now, key = present.skills.get(skill.name), (skill.name, skill.version)
             if (now is None or now.version != skill.version) and key not in self._kept:
                 self._kept[key] = skill
-                self._size += len(skill.body)
+                self._size += _weight(skill)
         while self._size > _KEPT:
-            self._size -= len(self._kept.popitem(last=False)[1].body)
+            self._size -= _weight(self._kept.popitem(last=False)[1])
+
+
+def _weight(skill: SkillContent) -> int:
+    return _ASIDE + len(skill.body)
 
 
 def _changes(before: SkillRegistry, after: SkillRegistry) -> SkillChanges:

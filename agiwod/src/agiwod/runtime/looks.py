@@ -15,7 +15,7 @@ from agiwo.schema.record import Record, RunHead, State
 from agiwo.schema.run import Usage
 from agiwo.schema.state import AgentState
 
-_KEPT: Final = 4096
+_KEPT: Final = 1024
 """Tasks of which is kept what a look needs; the one that was looked at longest ago goes first."""
 
 _TOLD: Final = (RUN_SLEEPING, RUN_WOKEN)
