@@ -8,6 +8,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ class Life:
         self.done: Counter[str] = Counter()
         self.wrong: list[str] = []
         self._random = random.Random(7)
-        self._is_over = False
+        self._over = asyncio.Event()
 
     async def run(self) -> None:
         """Do everything until `stop`."""
@@ -80,12 +81,18 @@ class Life:
 
     def stop(self) -> None:
         """End what is under way in good order, and begin with nothing more."""
-        self._is_over = True
+        self._over.set()
 
     async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
-        while not self._is_over:
+        while not self._over.is_set():
             await work()
             self.done[work.__name__.strip("_")] += 1
+
+    async def _rest(self, seconds: float) -> None:
+        """Do nothing for a while, or until the end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
 
     async def _begin(self, line: Line, agent: str) -> str:
         answer = await line.ask("run/start", agent=agent, input="go", attach=False)
@@ -146,7 +153,7 @@ class Life:
             answer = await line.ask(method, limit=20)
             self._expect(method, "error" in answer, False)
         await line.close()
-        await asyncio.sleep(_PACE["look"])
+        await self._rest(_PACE["look"])
 
     async def _edit(self) -> None:
         """Edit a skill, and break it now and then."""
@@ -155,7 +162,7 @@ class Life:
             (self.home / "skills" / "mine" / "SKILL.md").write_text("nothing")
         else:
             write_skill(self.home / "skills", "mine", f"Edition {edition}.")
-        await asyncio.sleep(_PACE["edit"])
+        await self._rest(_PACE["edit"])
 
     async def _flood(self) -> None:
         """Ask too much at once, and be answered all the same."""
@@ -164,4 +171,4 @@ class Life:
         while ids:
             ids.remove((await line.frame())["id"])
         await line.close()
-        await asyncio.sleep(_PACE["flood"])
+        await self._rest(_PACE["flood"])
