@@ -9,7 +9,7 @@ import os
 import random
 import signal
 import sys
-from typing import Any
+from typing import Any, cast
 
 RANDOM = random.Random(sys.argv[1])
 MILD = "mild" in sys.argv
@@ -61,13 +61,22 @@ NOISE = [
 ]
 
 
+def is_mild(schema: Any) -> bool:
+    """Whether the library takes a list with such a schema in it."""
+    if not isinstance(schema, dict):
+        return False
+    members = cast("dict[str, Any]", schema)
+    is_right = isinstance(members.get("properties", {}), dict) and isinstance(members.get("required", []), list)
+    return members.get("type") == "object" and is_right
+
+
 def tools() -> list[Any]:
     made: list[Any] = [{"name": "echo", "description": "Says it again.", "inputSchema": {"type": "object"}}]
     for _ in range(RANDOM.choice((3, 20, 1200))):
         tool = {"name": RANDOM.choice([*NAMES, f"t{RANDOM.random()}"]), "inputSchema": RANDOM.choice(SCHEMAS)}
         made.append({**tool, RANDOM.choice(("description", "annotations", "title", "x")): RANDOM.choice(ODD)})
     if MILD:  # what is no tool at all is left out, so that the others can be called
-        made = [each for each in made if isinstance(each["name"], str) and isinstance(each["inputSchema"], dict)]
+        made = [each for each in made if isinstance(each["name"], str) and is_mild(each["inputSchema"])]
         made = [{name: each[name] for name in ("name", "inputSchema")} for each in made]
         made = [each for each in made if not any(bad in json.dumps(each) for bad in ("Infinity", "\\ud8"))]
     return made
@@ -89,7 +98,7 @@ def result_of(method: str) -> Any:
 
 def spoiled(value: Any) -> Any:
     if isinstance(value, dict) and value and RANDOM.random() < 0.8:
-        made: dict[str, Any] = {**value}  # pyright: ignore[reportUnknownVariableType] - whatever it is, it is spoiled
+        made = {**cast("dict[str, Any]", value)}
         name = RANDOM.choice([*made])
         made[name] = spoiled(made[name])
         return made
