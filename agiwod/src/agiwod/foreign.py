@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from agiwo.config import variable
 from agiwo.errors import ConfigError
 from agiwo.mcp import McpServer
+from agiwo.tool.process import plain_environment
 
 from agiwod.mcp_json import read_mcp_json
 from agiwod.runtime.foreign import LeftOut
@@ -41,18 +43,33 @@ def project_servers(settings: Settings) -> list[McpServer]:
 
 
 def server_secrets(settings: Settings) -> dict[str, str]:
-    """What servers are given that looks like a key, by the name that stands in its place wherever it would be shown."""
+    """What servers are given that looks like a key, by the name that stands in its place wherever it would be shown.
+
+    What a project writes out is no secret of the user, and neither is what every program may know: else a stranger
+    could choose a word that is taken out of all that is recorded.
+    """
     found: dict[str, str] = {}
+    known = frozenset(plain_environment().values())
     for server in foreign_servers(settings)[0]:
         try:
             resolved = server.resolved()
         except ConfigError:
             continue  # it cannot be started, so nobody is given what it names
+        theirs = _variables_of_project(server.name, settings)
         for name, value in (*resolved.env.items(), *resolved.headers.items()):
             secret = value.removeprefix("Bearer ")
+            if secret in known or (theirs is not None and not any(each in value for each in theirs)):
+                continue
             if _SECRET.search(name) and len(secret) >= _SHORTEST:
                 found[f"{server.name}.{name}"] = secret
     return found
+
+
+def _variables_of_project(name: str, settings: Settings) -> list[str] | None:
+    """What a project's server has from the environment; None when it is not a project's."""
+    if settings.origin("mcp", "servers", name).source != "project":
+        return None
+    return [value for each in settings.mcp.servers[name].variables if (value := variable(each))]
 
 
 def _files(settings: Settings) -> Iterator[Path]:
