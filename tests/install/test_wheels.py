@@ -165,6 +165,24 @@ def test_an_sdist_has_what_its_wheel_is_made_of_and_no_more(wheels: Path, name: 
     assert {file for file in contents(wheels, name)[0] if ".dist-info/" not in file} == sources
 
 
+@pytest.mark.parametrize("name", FOLDERS)
+def test_nothing_of_a_distribution_runs_when_it_is_built_or_installed(wheels: Path, name: str) -> None:
+    files, _ = contents(wheels, name)
+    (wheel,) = wheels.glob(f"{name.replace('-', '_')}-*-py3-none-any.whl")
+    assert [file for file in files if file.endswith((".pth", ".so", ".pyd", ".dll")) or ".data/" in file] == []
+    with zipfile.ZipFile(wheel) as archive:
+        described = {
+            file.partition(".dist-info/")[2]: archive.read(file).decode() for file in files if ".dist-info/" in file
+        }
+    assert "Root-Is-Purelib: true" in described["WHEEL"]
+    commands = "[console_scripts]\nagiwod = agiwod.cli:main\n" if name == "agiwod" else ""
+    assert described.get("entry_points.txt", "") == commands
+    settings = tomllib.loads((ROOT / FOLDERS[name] / "pyproject.toml").read_text())
+    assert settings["build-system"] == {"requires": ["hatchling"], "build-backend": "hatchling.build"}
+    assert "hooks" not in settings["tool"]["hatch"]["build"]
+    assert not [each for each in ("setup.py", "hatch_build.py") if (ROOT / FOLDERS[name] / each).exists()]
+
+
 def test_the_protocol_is_installed_by_pip_alone(wheels: Path, tmp_path: Path) -> None:
     python = new_environment(tmp_path / "env")
     (wheel,) = wheels.glob("agiwod_protocol-*.whl")

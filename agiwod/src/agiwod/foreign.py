@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from agiwo.child_environment import plain_environment
 from agiwo.config import variable
 from agiwo.errors import ConfigError
 from agiwo.mcp import McpServer
-from agiwo.tool.process import plain_environment
 
 from agiwod.mcp_json import read_mcp_json
 from agiwod.runtime.foreign import LeftOut
