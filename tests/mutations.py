@@ -87,6 +87,13 @@ MUTATIONS: Final = (
         ("tests/security/test_files_synced.py",),
     ),
     Mutation(
+        "fsync: the directory in which a file has got its name",
+        f"{_IN_AGIWOD}/in_place.py",
+        "os.fsync(directory)",
+        "pass",
+        ("tests/security/test_files_synced.py",),
+    ),
+    Mutation(
         "fsync: a file that a tool writes",
         f"{_IN_AGIWO}/tool/workspace.py",
         "        os.fsync(file.fileno())\n",
