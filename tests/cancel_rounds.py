@@ -142,7 +142,7 @@ class World:
             return Agent(id, f"is {id}", Actor(act=calls, world=self), list(tools), options=options)
 
         below = agent("below")
-        shell = "setsid sh -c 'echo $$ > KEY.pid; exec sleep 600' & wait"
+        shell = "setsid sh -c 'echo $$ > KEY.new; mv KEY.new KEY.pid; exec sleep 600' & wait"
         bash = Bash(self.home, approval=False, env={_MARK: str(self.home)})
         boss: list[Mapping[str, Any]] = [
             {"toolCalls": [_call("spawn_agent", task="below.boss", agent="below")]},
