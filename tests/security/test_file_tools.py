@@ -78,7 +78,7 @@ async def test_a_link_that_is_swapped_all_the_time_never_leads_out(home: Path, f
         (place / f"only-{place.name}").write_text(text)
     tools, leaks, reads = executor(work), 0, 0
     with swapping(work / "link", inside, outside):
-        for turn in range(150):
+        for turn in range(80):
             read = await use(tools, "read_file", path="link/file")
             listed = await use(tools, "list_files", path="link")
             globbed = await use(tools, "list_files", path="link", pattern="*other*")
