@@ -206,6 +206,17 @@ async def test_a_sandbox_does_not_break_ordinary_work(scene: Scene, kind: str) -
     assert result.content.split() == ["x", "1", "y", "done"]
 
 
+async def test_a_workspace_in_a_hidden_place_is_as_any_other(scene: Scene, kind: str) -> None:
+    (scene.home / "letter").write_text("SECRET")
+    command = "cat ../letter; echo x > .git/hooks/pre-commit; echo y > new; cat new"
+    result = await use(scene.tool(hidden=(str(scene.home),)), command)
+
+    assert result.content.endswith("y\n")
+    assert (scene.workspace / "new").read_text() == "y\n"
+    assert "SECRET" not in result.content
+    assert kind == "landlock" or not (scene.workspace / ".git" / "hooks" / "pre-commit").exists()
+
+
 async def test_a_command_without_a_network_still_reaches_itself(scene: Scene) -> None:
     if not walls().has_namespaces:
         pytest.skip("without namespaces there is no network of its own")

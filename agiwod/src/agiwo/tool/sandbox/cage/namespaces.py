@@ -54,7 +54,7 @@ def furnish(plan: Mapping[str, Any]) -> None:
     kept: list[str] = plan["kept"]
     kernel.mount("none", "/", None, _PRIVATE | _BELOW)
     kernel.mount("proc", "/proc", "proc", _PLAIN | _READ_ONLY)
-    held = _held([*writable, *plan["shown"], plan["cwd"]])
+    held = _held(writable)
     scratch = ["/dev/shm", *(place for place in plan["scratch"] if _has_layer(place, plan))]
     kernel.mount("none", "/dev/shm", "tmpfs", _PLAIN, "mode=1777")
     own = [place for place in writable if place in held]
@@ -70,7 +70,7 @@ def furnish(plan: Mapping[str, Any]) -> None:
     for place in filter(os.path.exists, kept):
         _bind(place, place)
         kernel.set_read_only(place, on=True)
-    _hide(plan["hidden"], held)
+    _hide(plan["hidden"], [*writable, *plan["shown"], plan["cwd"]])
     if not plan["network"]:
         _raise_loopback()
 
@@ -105,17 +105,19 @@ def _bind(source: str, target: str) -> None:
     kernel.mount(source, target, None, _BIND | _BELOW)
 
 
-def _hide(hidden: Sequence[str], held: Mapping[str, str]) -> None:
+def _hide(hidden: Sequence[str], shown: Sequence[str]) -> None:
     """Put something empty in the place of each; what is to be seen below it is put there again."""
     for place in sorted(hidden, key=len):
         if not os.path.isdir(place):
             if os.path.exists(place):
                 _bind("/dev/null", place)
             continue
+        # As they are by now: what can be written in them, and what stays as it is.
+        inside = _held([each for each in shown if each.startswith(f"{place}/")])
         kernel.mount("none", place, "tmpfs", _PLAIN, "size=64k,mode=0700")
-        for inner in sorted(each for each in held if each.startswith(f"{place}/")):
+        for inner, held in inside.items():
             os.makedirs(inner, exist_ok=True)
-            _bind(held[inner], inner)
+            _bind(held, inner)
         kernel.set_read_only(place, on=True)
 
 
