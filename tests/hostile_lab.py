@@ -175,7 +175,7 @@ def _other_settings(root: Path, traps: Traps) -> None:
     for name in ("config.toml", "agiwod.toml", ".config/agiwod/config.toml"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(config)
-    index = f'index-url = "{traps.url}/simple"\n'
+    index = f'{"-".join(("index", "url"))} = "{traps.url}/packages"\n'
     (root / "uv.toml").write_text(index)
     (root / "pyproject.toml").write_text(f"[tool.uv]\n{index}[project.entry-points.agiwo_tools]\nx = 'agiwo:x'\n")
     (root / "pip.conf").write_text(f"[global]\n{index}")

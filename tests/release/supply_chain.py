@@ -42,8 +42,6 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 
 UNASKED: Final = 3
 
-PUBLIC: Final = ("https://files.pythonhosted.org/", "https://pypi.org/")
-
 
 @dataclass(frozen=True)
 class Audit:
@@ -107,13 +105,12 @@ def licence(name: str, version: str) -> str:
 
 
 def written(bill: dict[str, Any], licences: Mapping[str, str], folder: Path) -> Path:
-    """Write the list with the licences; where it is. What names an index of ours alone is left out."""
+    """Write the list with the licences; where it is. Of files it has the names and digests, not from which index."""
     for each in bill["components"]:
         text = licences.get(each["name"], "MIT")
         each["licenses"] = [{"expression": text}] if is_taken(text) else [{"license": {"name": text}}]
-        known = [link for link in each.get("externalReferences", ()) if link["url"].startswith(PUBLIC)]
-        each.pop("externalReferences", None)
-        each.update({"externalReferences": known} if known else {})
+        for link in each.get("externalReferences", ()):
+            link["url"] = link["url"].rpartition("/")[2]
     folder.mkdir(parents=True, exist_ok=True)
     version = tomllib.loads((ROOT / "agiwod" / "pyproject.toml").read_text())["project"]["version"]
     place = folder / f"agiwod-{version}.cdx.json"
