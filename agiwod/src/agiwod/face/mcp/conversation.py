@@ -1,5 +1,7 @@
 """One client of MCP over a channel, from its first message to its last. Loads mcp, so it is loaded in a thread."""
 
+# Whole before its parts: another thread may be loading it, for a server whose tools agents use.
+import mcp as mcp
 from agiwo_protocol.channel import Channel
 
 from agiwod.face.mcp.guest import Guest

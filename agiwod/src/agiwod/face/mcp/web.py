@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
+# Whole before its parts: another thread may be loading it, for a server whose tools agents use.
+import mcp as mcp
 from agiwo_protocol.limits import MAX_MESSAGE
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
