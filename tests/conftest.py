@@ -31,6 +31,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(os.cpu_count() or 1, 4) if is_whole and not config.option.collectonly else 0
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it is asked for, also of the suites that have a name of their own."""
+    if "soak" in config.option.markexpr:
+        return
+    long = [each for each in items if each.get_closest_marker("soak")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [each for each in items if each not in long]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What a test logged may hold half a surrogate pair, which no report that goes to another process can."""

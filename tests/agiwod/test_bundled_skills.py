@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agiwo.skill.check import check_skills
-from agiwo.skill.files import skill_files
+from agiwo.skill.files import files_of
 from agiwo.skill.skill import read_skill
 from agiwod.settings import load_settings
 from agiwod.shelf import BUNDLED, skill_sources
@@ -18,7 +18,7 @@ def test_nothing_is_to_be_said_of_them() -> None:
 def test_each_file_of_theirs_is_named_in_their_text() -> None:
     for name in NAMES:
         skill = read_skill(BUNDLED / name)
-        assert [file for file in skill_files(skill.root) if file not in skill.text] == []
+        assert [file for file in files_of(skill) if file not in skill.text] == []
 
 
 def test_they_give_way_to_those_of_the_user_and_of_the_settings(tmp_path: Path) -> None:

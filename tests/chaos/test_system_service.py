@@ -104,8 +104,8 @@ def test_one_that_dies_or_hangs_is_started_again_and_a_reload_is_told(user: Acco
     quick.write_text(QUICK)
     assert user.agiwod("service", "install").code == 0
     pids = [user.main_pid()]
-    user.systemctl("reload", UNIT)
-    assert is_active(user)
+    user.systemctl("reload", UNIT)  # which has only asked for it when it returns
+    user.until(lambda: is_active(user), "the daemon has not reloaded")
     os.kill(pids[-1], signal.SIGKILL)
     pids.append(settle(user, pids[-1]))
     os.kill(pids[-1], signal.SIGSTOP)

@@ -16,7 +16,7 @@ from agiwo.ids import fresh
 from agiwo_client import Client, connect
 from agiwo_protocol import mcp
 from agiwo_protocol.contract import Page
-from bench.interpreter import interpreter_with
+from bench.interpreter import Interpreter
 from server_lab import RAW, processes_with
 
 pytestmark = pytest.mark.anyio
@@ -165,12 +165,12 @@ env = {{ MARK = "{mark}" }}
 
 @pytest.mark.soak
 async def test_an_agent_uses_a_public_server(tmp_path: Path):
-    python = interpreter_with("mcp-server-time-2026.10.19", ["mcp-server-time==2026.10.19"])
-    if python is None:
+    interpreter = Interpreter("mcp-server-time-2026.10.19", {"mcp-server-time": "2026.10.19"})
+    if not interpreter.install():
         pytest.skip("the package index does not answer")
     asked = {"source_timezone": "Europe/Paris", "time": "12:00", "target_timezone": "Asia/Tokyo"}
     turns = [{"toolCalls": [{"name": "mcp__time__convert_time", "arguments": asked}]}, {"text": "done"}]
-    async with serving(tmp_path, turns, PUBLIC.replace("{python}", str(python))) as (_, client):
+    async with serving(tmp_path, turns, PUBLIC.replace("{python}", str(interpreter.python))) as (_, client):
         events = [event async for event in await client.start_run("worker", "go")]
         call = next(each.data for each in events if each.data.get("kind") == "toolCall" and each.seq)
 

@@ -54,7 +54,7 @@ async def over_the_protocol(place: Place, payload: str) -> str:
         heard.append(await line.ask(orjson.dumps(hello) + b"\n"))
         line.writer.write(asked(2, "run/start", agent="mirror", input=payload, sessionId=payload))
         line.writer.write(asked(3, "tool/call", name="calculator", arguments={"expression": payload[-4:]}))
-        while not is_over(heard[-1]):
+        while not (any(map(is_over, heard)) and any(each.get("id") == 3 for each in heard)):
             heard.append(await line.answer())
         run = next(each["result"]["runId"] for each in heard if each.get("id") == 2)
         heard.append(await line.ask(asked(4, "run/wait", runId=run)))

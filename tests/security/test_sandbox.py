@@ -140,7 +140,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Generator[Scene]:
             "outside": str(outside),
             "secret": str(home / ".ssh" / "id_ed25519"),
             "pid": str(other.pid),
-            "comm": Path(f"/proc/{other.pid}/comm").read_text(),
+            "comm": "sleep\n",
             "tcp": str(tcp.getsockname()[1]),
             "free": str(free.getsockname()[1]),
             "unix": str(outside / "socket"),
