@@ -43,6 +43,7 @@ BUILDER = """
 [agents.builder]
 model = "scripted:{folder}/builder.json"
 tools = ["bash"]
+sandbox = "danger-full-access"  # it tells by its number who runs it, in a file outside of its workspace
 approvals = [{{ tool = "bash", action = "allow" }}]
 """
 BUILD = "echo $PPID >> {folder}/built; exec tail --pid=$PPID -f /dev/null"
