@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 from skill_lab import write_skill, write_text
-from terminal_lab import Home, home_at
+from terminal_lab import CONFIG, Home, home_at
 
 BUNDLED = ["commit-message", "delegate-task", "review-diff", "write-skill"]
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    with home_at(tmp_path / "home") as home:
+    with home_at(
+        tmp_path / "home", CONFIG + '[agents.skilled]\nmodel = "scripted:quick.json"\nskills = ["*"]\n'
+    ) as home:
         home.environ = {"HOME": str(tmp_path)}
         yield home
 
@@ -56,6 +58,6 @@ def test_skills_are_listed_shown_and_reloaded(home: Home):
     assert home.json("skills", "show", "mine")["body"] == "Do it."
     assert home.run("skills", "show", "none").code == 2
     assert home.run("skills", "reload").out == "nothing changed\n"
-    assert home.json("agents", "show", "quick")["skills"] == sorted([*BUNDLED, "mine"])
+    assert home.json("agents", "show", "skilled")["skills"] == sorted([*BUNDLED, "mine"])
     areas = [each["area"] for each in home.json("doctor")["findings"] if each["area"].startswith("skill")]
     assert areas == ["skills", "skill left out"]
