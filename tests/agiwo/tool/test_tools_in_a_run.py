@@ -1,9 +1,9 @@
 """What tools do wrong, seen from a whole run: it goes on, and its record holds what a reader needs."""
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ from agiwo.schema.stream import RunOutput
 from agiwo.testing import RecordingTool, ScriptedModel
 from agiwo.tool import BaseTool, ToolResult, tool
 from agiwo.tool.result import MODEL_LIMIT
+from figures import Figures
+from pause import effort, longest_pause
 
 pytestmark = pytest.mark.anyio
 
@@ -99,39 +101,11 @@ def agent_with(*tools: BaseTool | Callable[..., Any], name: str = "fault", **opt
 async def told(agent: Agent) -> tuple[RunOutput, list[str]]:
     """The run's outcome, and what the model was told of its calls."""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             output = await agent.run("go")
     finally:
         await agent.close()
     return output, [message["content"] for message in requests_of(agent)[-1] if message["role"] == "tool"]
-
-
-class Pause:
-    """How long the event loop did nothing for others, at most."""
-
-    seconds = 0.0
-
-    def __init__(self) -> None:
-        self._looked = time.monotonic()
-        self.look()
-
-    def look(self) -> None:
-        """Look again in a millisecond, or as soon as the loop has the time."""
-        now = time.monotonic()
-        self.seconds, self._looked = max(self.seconds, now - self._looked), now
-        self._next = asyncio.get_running_loop().call_later(0.001, self.look)
-
-    def end(self) -> None:
-        """Look no more."""
-        self._next.cancel()
-
-
-@contextmanager
-def longest_pause() -> Generator[Pause]:
-    """The longest pause of the event loop meanwhile."""
-    pause = Pause()
-    yield pause
-    pause.end()
 
 
 @pytest.mark.parametrize(("fault", "content"), FAULTS, ids=lambda value: value[:60] if isinstance(value, str) else "")
@@ -224,15 +198,17 @@ HEAVY = [
 
 
 @pytest.mark.parametrize("value", HEAVY, ids=range(len(HEAVY)))
-async def test_many_mebibytes_of_a_tool_do_not_hold_up_the_event_loop(value: Any) -> None:
+async def test_many_mebibytes_of_a_tool_do_not_hold_up_the_event_loop(value: Any, figures: Figures) -> None:
     await told(agent_with(gives("what is loaded once holds it up once")))
+    at_once = effort(lambda: json.dumps(MANY))
     agent = agent_with(gives(value))
     with longest_pause() as pause:
         output = await agent.run("go")
     await agent.close()
 
     assert output.response == "Done."
-    assert pause.seconds < 0.5  # some milliseconds on a quiet machine; all at once the first took above a second
+    # About a tenth of that; several times that for the first when all is done on the loop, or beside it but at once.
+    figures("longest pause", pause.seconds, "s of processor time", at_most=at_once)
 
 
 async def test_a_thousand_calls_at_once_all_have_their_results_in_order() -> None:
