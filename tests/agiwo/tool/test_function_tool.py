@@ -10,7 +10,8 @@ from agiwo.errors import ConfigError, ToolError
 from agiwo.schema.tool import ExecutionContext
 from agiwo.tool import BaseTool, ToolResult, tool
 from agiwo.tool.function import FunctionTool
-from pydantic import BaseModel, Field
+from kept_errors import kept_errors
+from pydantic import AfterValidator, BaseModel, Field
 
 pytestmark = pytest.mark.anyio
 CONTEXT = ExecutionContext(session_id="s", run_id="r")
@@ -107,6 +108,25 @@ async def test_arguments_become_what_the_annotations_ask_for() -> None:
 async def test_arguments_that_the_annotations_refuse_are_an_error_with_the_place() -> None:
     with pytest.raises(ToolError, match=r"- days: .*greater than or equal to 1"):
         await get_weather.execute({"city": "Bonn", "days": 0}, CONTEXT)
+
+
+async def test_arguments_that_were_refused_are_forgotten() -> None:
+    def refuse(day: str) -> str:
+        raise ValueError("no such day")
+
+    @tool
+    def look(day: Annotated[str, AfterValidator(refuse)]) -> str:
+        return day
+
+    before = kept_errors()
+    for _ in range(5):
+        try:
+            await look.execute({"day": "Sunday"}, CONTEXT)
+        except ToolError as error:
+            told = error  # as the executor has it, in a frame that the error keeps
+            assert "no such day" in str(told)
+
+    assert kept_errors() == before
 
 
 async def test_a_default_that_is_no_json_is_not_shown_to_the_model_and_still_holds() -> None:

@@ -41,11 +41,13 @@ class Signature:
         try:
             valid = self.model.model_validate(given)
         except ValidationError as error:
-            listed = error.errors(include_url=False)[:_LISTED]
-            faults = (f"\n- {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in listed)
-            raise ToolError(f"the arguments cannot be used:{''.join(faults)}") from error
-        # What the model left out stays out, so that the function's own default applies.
-        return {field.removeprefix(_FIELD): getattr(valid, field) for field in valid.model_fields_set}
+            listed = error.errors(include_url=False, include_context=False)[:_LISTED]
+        else:
+            # What the model left out stays out, so that the function's own default applies.
+            return {field.removeprefix(_FIELD): getattr(valid, field) for field in valid.model_fields_set}
+        # Not in the `except`: an error of pydantic's that is kept as a context is never freed.
+        faults = (f"\n- {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in listed)
+        raise ToolError(f"the arguments cannot be used:{''.join(faults)}")
 
 
 def signature_of(function: Callable[..., Any], tool: str) -> Signature:
