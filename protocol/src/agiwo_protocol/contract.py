@@ -114,8 +114,8 @@ def read_params(model: type[P], params: Mapping[str, Any] | list[Any] | None) ->
         return model.model_validate(given, by_alias=True, by_name=False)
     except ValidationError as error:
         complaints = _complaints(error, given)
-    # Out here, not in the `except`: pydantic's error would be kept as the context of ours. What a validator raised keeps
-    # the frames that keep ours, and that circle goes through Rust, where the garbage collector sees no way.
+    # Out here, not in the `except`: pydantic's error would be kept as the context of ours. What a validator raised
+    # keeps the frames that keep ours, and that circle goes through Rust, where the garbage collector sees no way.
     raise InvalidParams("the params do not fit the method", errors=complaints)
 
 
