@@ -31,6 +31,7 @@ from agiwod.face.rpc.greeting import Greeting
 from agiwod.foreign import foreign_servers
 from agiwod.handover import take_listener
 from agiwod.logs import logging_to
+from agiwod.memory import give_memory_back
 from agiwod.notify import Notify, take_notify
 from agiwod.offer import offered_models, secrets
 from agiwod.opening import Opening
@@ -95,6 +96,7 @@ def _run(
     opening: Opening | None = None,
     notify: Notify | None = None,
 ) -> None:
+    give_memory_back()
     settings, keys = read(), AgiwoSettings()
     use_settings(keys)
     redactor = Redactor(secrets(settings, keys))
