@@ -25,7 +25,7 @@ from agiwod.runtime.daemon import Daemon
 from engine_lab import Tiny
 from wire_stream import WireStream
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which something that should happen does not."""
 
 

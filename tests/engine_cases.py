@@ -10,7 +10,7 @@ from agiwo.durable import DurableContext, Effect, Engine, Outcome, Program, Step
 from agiwo.errors import EffectFailed, Interrupted
 from agiwo.schema.run import RunResult, RunSpec, RunStatus
 
-TIMEOUT: Final = 20.0
+TIMEOUT: Final = 60.0
 """Seconds after which a run that has not ended is a failure of its engine."""
 
 

@@ -150,7 +150,7 @@ class Lab:
 
     async def result(self, run: str) -> RunResult:
         """How the run ended; a run that does not end is a test that fails."""
-        return await self.engine.result(run, timeout=5)
+        return await self.engine.result(run, timeout=60)
 
     async def run(self, agent: str = "tiny", input: str = "go", **options: Any) -> RunResult:
         """Submit, and wait for the end."""
@@ -182,7 +182,7 @@ class Lab:
 
     async def storage_is_well(self) -> None:
         """Return when the engine has found that the store takes writes again."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self._well.wait()
         await self.settle()
 

@@ -56,7 +56,7 @@ async def _replay(past: Appends, future: Appends, programs: Programs, options: A
             await _do_again(engine, changes)
     await tape.settle()
     for run in _ends([*past, *future]):
-        await engine.result(run, timeout=5)
+        await engine.result(run, timeout=60)
     await engine.close()
     return _ends(tape.taken) | _ends(past)
 

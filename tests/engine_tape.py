@@ -34,7 +34,7 @@ class Tape:
     async def settle(self) -> None:
         """Return when no task waits for the journal and none of them does anything more by itself."""
         quiet, moves = 0, -1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while quiet < _QUIET:
                 quiet = quiet + 1 if not self._busy and moves == self._moves else 0
                 moves = self._moves

@@ -275,7 +275,7 @@ def _abort(channel: object) -> None:
 async def _serve_one_client(path: Path) -> None:
     daemon = FakeDaemon(runs={"r": FakeRun()})
     daemon.runs["r"].record("run/completed", response="", terminationReason="completed")
-    async with asyncio.timeout(30), daemon.serve(path):
+    async with asyncio.timeout(60), daemon.serve(path):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await daemon.deserted.wait()

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, cast
 
 import orjson
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 """Seconds in which everything that was asked is answered; the machine may be busy."""
 
 _WAIT: Final = 5.0

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 Field = tuple[str, str]
 

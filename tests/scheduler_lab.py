@@ -116,7 +116,7 @@ class Desk:
 
     async def result(self, state: str = "root", task: str | None = None) -> RunResult:
         """How it ended; an agent that does not end is a test that fails."""
-        return await self.supervisor.wait_for(state, task, timeout=5)
+        return await self.supervisor.wait_for(state, task, timeout=60)
 
     async def status(self, state: str = "root") -> AgentStateStatus:
         """Where it stands once everything has happened."""

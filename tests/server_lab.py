@@ -16,7 +16,7 @@ from agiwo.mcp.state import ServerState
 from agiwo.mcp.supervision import Supervision
 
 RAW = Path(__file__).with_name("mcp_raw_server.py")
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that should happen does not."""
 
 AT_ONCE = Pace(first=0.001, longest=0.001)

@@ -13,7 +13,7 @@ NOBODY = 65534
 
 IS_ROOT = os.getuid() == 0
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 _SAYS = """
 import os, socket, sys

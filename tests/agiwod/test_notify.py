@@ -14,7 +14,7 @@ from agiwod.watchdog import watched
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @contextmanager

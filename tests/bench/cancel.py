@@ -3,8 +3,9 @@
     uv run python tests/bench/cancel.py [--step 3] [--json]
 
 A run with everything to wait for (`cancel_stage`) is cancelled in every `step`th turn of its event loop, on each wire,
-by its handle and by cancelling the caller. Pauses are jumped over, and count as if they had been waited for. After each
-of them the session's next message is answered, or the bench fails. Provider and agent share one process and its time.
+by its handle and by cancelling the caller. Pauses are jumped over, and count as if they had been waited for; of the
+rest counts the processor's time. After each of them the session's next message is answered, or the bench fails.
+Provider and agent share one process and its time.
 """
 
 import argparse

@@ -27,8 +27,8 @@ async def fake(tmp_path: Path) -> AsyncIterator[FakeDaemon]:
         yield served
 
 
-def client_of(home: Path, *, patience: float = 10.0) -> Client:
-    return connect(home=home, autostart=False, timeout=5, patience=patience)
+def client_of(home: Path) -> Client:
+    return connect(home=home, autostart=False, timeout=60, patience=60)
 
 
 async def test_a_call_has_the_type_of_its_contract(fake: FakeDaemon, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ CLIENT = """\
 import asyncio, sys
 from agiwo_client import connect
 async def main():
-    async with connect(home=sys.argv[1], timeout=20) as client:
+    async with connect(home=sys.argv[1], timeout=60) as client:
         print((await (await client.attach("r")).get()).status)
 asyncio.run(main())
 """

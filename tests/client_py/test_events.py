@@ -21,12 +21,12 @@ async def fake(tmp_path: Path) -> AsyncIterator[FakeDaemon]:
 
 @pytest.fixture
 async def client(fake: FakeDaemon, tmp_path: Path) -> AsyncIterator[Client]:
-    async with connect(home=tmp_path, autostart=False, timeout=5, patience=10) as connected:
+    async with connect(home=tmp_path, autostart=False, timeout=60, patience=60) as connected:
         yield connected
 
 
 async def next_types(events: Events, count: int) -> list[str]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [(await anext(events)).type for _ in range(count)]
 
 
@@ -54,7 +54,7 @@ async def test_a_lost_connection_is_told_when_it_is_lost_and_when_there_is_anoth
 async def test_a_daemon_that_stays_away_is_given_up(tmp_path: Path) -> None:
     fake = FakeDaemon()
     async with asyncio.timeout(60), fake.serve(locate(tmp_path).socket):
-        client = await connect(home=tmp_path, autostart=False, timeout=0.1, patience=0.1)
+        client = await connect(home=tmp_path, autostart=False, timeout=60, patience=0.1)
         events = await client.events("run").__aenter__()
     assert await next_types(events, 1) == ["event/lost"]
     with pytest.raises((DaemonGone, DaemonNotFound)):
@@ -66,6 +66,6 @@ async def test_a_daemon_that_stays_away_is_given_up(tmp_path: Path) -> None:
 async def test_whoever_leaves_hears_no_more(fake: FakeDaemon, client: Client) -> None:
     async with client.events("scheduler"):
         connections = len(fake.channels)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(fake.channels) == connections:  # noqa: ASYNC110 - a channel that goes has no event; each look yields
             await asyncio.sleep(0)

@@ -53,7 +53,7 @@ async def read(run: Run) -> None:
 
 
 def client_of(home: Path, person: Person | None = None) -> Client:
-    return connect(home=home, autostart=False, timeout=5, patience=10, on_approval=person)
+    return connect(home=home, autostart=False, timeout=60, patience=60, on_approval=person)
 
 
 @pytest.mark.parametrize("reads", [True, False])

@@ -60,7 +60,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         asyncio.timeout(PATIENCE),
         running() as daemon,
         serving(daemon, tmp_path),
-        connect(home=tmp_path, autostart=False, timeout=5, patience=10) as client,
+        connect(home=tmp_path, autostart=False, timeout=60, patience=60) as client,
     ):
         yield client
 
@@ -120,7 +120,7 @@ async def test_a_request_tells_what_it_is_for_and_what_it_takes(client: Client) 
 
 async def test_what_only_reads_is_asked_again_and_what_changes_something_is_not(tmp_path: Path) -> None:
     fake = FakeDaemon(runs={"r": FakeRun()})
-    client = connect(home=tmp_path, autostart=False, timeout=5, patience=0.2)
+    client = connect(home=tmp_path, autostart=False, timeout=60, patience=60)
     async with asyncio.timeout(PATIENCE), fake.serve(locate(tmp_path).socket), client:
         with pytest.raises(DaemonGone, match="before it answered daemon/drain"):
             await client.daemon.drain()

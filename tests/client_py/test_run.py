@@ -24,7 +24,7 @@ async def fake(tmp_path: Path) -> AsyncIterator[FakeDaemon]:
 
 @pytest.fixture
 async def client(fake: FakeDaemon, tmp_path: Path) -> AsyncIterator[Client]:
-    async with connect(home=tmp_path, autostart=False, timeout=5, patience=10) as connected:
+    async with connect(home=tmp_path, autostart=False, timeout=60, patience=60) as connected:
         yield connected
 
 
@@ -72,7 +72,7 @@ async def live(run: FakeRun, dice: random.Random, items: int = 8) -> dict[str, s
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110 - what is waited for has no event of its own
             await asyncio.sleep(0)
 
@@ -210,9 +210,9 @@ async def test_a_missing_event_is_fetched_again_over_a_new_connection(fake: Fake
 
 async def test_a_daemon_that_does_not_come_back_is_given_up(tmp_path: Path) -> None:
     fake = FakeDaemon(runs={"r": FakeRun()})
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async with fake.serve(locate(tmp_path).socket):
-            client = await connect(home=tmp_path, autostart=False, timeout=1, patience=0.2)
+            client = await connect(home=tmp_path, autostart=False, timeout=60, patience=0.2)
             run = await client.attach("r")
             fake.runs["r"].record("run/started", model="m")
             assert (await anext(run)).seq == 1
@@ -226,9 +226,9 @@ async def test_a_daemon_that_does_not_come_back_is_given_up(tmp_path: Path) -> N
 async def test_a_daemon_that_restarts_is_found_again(tmp_path: Path) -> None:
     before, path = FakeRun(), locate(tmp_path).socket
     before.record("run/started", model="m")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async with FakeDaemon(runs={"r": before}).serve(path):
-            client = await connect(home=tmp_path, autostart=False, timeout=5, patience=10)
+            client = await connect(home=tmp_path, autostart=False, timeout=60, patience=60)
             run = await client.attach("r")
             assert (await anext(run)).seq == 1
         reading = asyncio.create_task(collect(run))

@@ -40,7 +40,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 def client_of(home: Path) -> sync.SyncClient:
-    return sync.connect(home=home, autostart=False, timeout=5, patience=10)
+    return sync.connect(home=home, autostart=False, timeout=60, patience=60)
 
 
 def test_a_script_starts_a_run_and_reads_it(home: Path) -> None:
@@ -99,7 +99,7 @@ def test_plain_functions_are_callbacks_and_tools_and_may_use_the_client(home: Pa
         """Adds."""
         return a + b
 
-    client = sync.connect(home=home, autostart=False, timeout=5, on_approval=allow, tools=[add])
+    client = sync.connect(home=home, autostart=False, timeout=60, on_approval=allow, tools=[add])
     with client:
         assert client.start_run("careful", "go").wait().response == "Done."
         outputs = [each.data["output"] for each in client.start_run("calling", "go") if each.data.get("output")]
@@ -115,7 +115,7 @@ def test_an_async_callback_is_told_to_await(home: Path) -> None:
         told.append(str(refused.value))
         return False
 
-    with sync.connect(home=home, autostart=False, timeout=5, on_approval=deny) as client:
+    with sync.connect(home=home, autostart=False, timeout=60, on_approval=deny) as client:
         client.start_run("careful", "go").wait()
     assert len(told) == 1
 

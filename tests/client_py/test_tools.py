@@ -26,7 +26,7 @@ def calling_agent(name: str, **arguments: Any) -> Agent:
 
 
 def client_of(home: Path, *tools: Tool | Function) -> Client:
-    return connect(home=home, autostart=False, timeout=5, patience=10, tools=tools)
+    return connect(home=home, autostart=False, timeout=60, patience=60, tools=tools)
 
 
 def add(a: int, b: int = 2) -> int:

@@ -76,7 +76,7 @@ async def conversation(
     """A running peer, and the bare far end of its channel."""
     near, far = memory_pair()
     peer = Peer(near, serve, hear, **options)
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(peer.run())
         yield peer, far
         await far.close()
@@ -86,7 +86,7 @@ async def conversation(
 async def two_peers(service: Service) -> AsyncGenerator[tuple[Peer, Peer]]:
     near, far = memory_pair()
     server, client = Peer(near, service.serve, service.hear), Peer(far, service.serve, service.hear)
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(server.run())
         tasks.create_task(client.run())
         yield server, client
@@ -294,7 +294,7 @@ async def test_the_end_of_the_conversation_fails_who_waits_and_who_asks_later() 
 async def test_a_side_that_serves_nothing_says_so() -> None:
     near, far = memory_pair()
     client = Peer(near)
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(client.run())
         far.write(ask(1, "echo"))
         (answer,) = await receive(far, 1)
@@ -312,7 +312,7 @@ async def test_a_client_that_asks_and_never_reads_is_not_read_from_for_ever() ->
         return "x" * 1_000_000
 
     peer = Peer(near, large)
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(peer.run())
         for id in range(100):
             far.write(ask(id, "large"))
@@ -336,7 +336,7 @@ def test_every_request_gets_exactly_one_answer(steps: list[tuple[str, int]], pau
         asked: Counter[int] = Counter()
         near, far = memory_pair()
         peer = Peer(near, service.serve, max_in_flight=4)
-        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
             tasks.create_task(peer.run())
             for method, id in steps:
                 far.write(cancel(id) if method == "cancel" else ask(id, method))
@@ -374,7 +374,7 @@ async def on_a_socket(serve: HandleRequest) -> AsyncGenerator[socket.socket]:
     _, channel = await asyncio.get_running_loop().create_connection(
         lambda: StreamChannel(Framing(limit=1000)), sock=near
     )
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(Peer(channel, serve).run())
         yield far
         far.close()

@@ -65,7 +65,7 @@ async def test_no_path_leads_out_of_a_skill_or_holds_anybody_up(tmp_path: Path, 
     (root / "device").symlink_to("/dev/zero")
     os.mkfifo(root / "pipe")
     manager = SkillManager([tmp_path / "skills"])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(ToolError):
             await read(manager, skill_name="trap", file=WAYS_OUT[way].format(secret=secret))
 
@@ -126,7 +126,7 @@ async def test_a_watch_follows_no_link_out_of_the_skills(tmp_path: Path, figures
     manager, changed = SkillManager([tmp_path / "skills"], is_watched=True), asyncio.Event()
     watching = asyncio.create_task(watch(manager, lambda _: changed.set()))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await changed.wait()
             changed.clear()
             write_text(root, "---\nname: trap\ndescription: Another one.\n---\nx\n")

@@ -326,7 +326,7 @@ async def test_nothing_is_left_when_whoever_runs_a_command_is_killed(scene: Scen
             await asyncio.sleep(0)
     host.kill()
     await host.wait()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while left := processes_with(f"SCENE={scene.home}"):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0)
     figures("processes left", len(left), at_most=0)

@@ -103,7 +103,7 @@ async def test_a_cancel_scope_around_run_cancels_the_run(agents: Any) -> None:
 
 async def is_free(agent: Agent, session: str) -> None:
     """Fail unless the session's next run begins, which it does when those before it are over."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await until_it_speaks(await agent.start("hi", session_id=session))
 
 
@@ -122,7 +122,7 @@ async def test_an_abort_signal_ends_a_run_whose_tool_hangs(agents: Any) -> None:
     running = asyncio.create_task(agents.make(calls("record"), tools=[tool]).run("hi", abort_signal=signal))
     await tool.started.wait()
     signal.abort()
-    assert (await asyncio.wait_for(running, 5)).termination_reason == TerminationReason.CANCELLED
+    assert (await asyncio.wait_for(running, 60)).termination_reason == TerminationReason.CANCELLED
 
 
 async def test_a_signal_that_was_raised_before_ends_the_run_and_one_raised_after_it_ends_nothing(agents: Any) -> None:
@@ -246,7 +246,7 @@ class Torrent(Model):
 
 async def test_a_model_that_never_lets_others_run_is_heard_whole_by_all_and_ends() -> None:
     agent = Agent("agent", "Says a lot.", Torrent("torrent"), [])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         handle = await agent.start("hi")
         readers = [asyncio.create_task(drain(handle.stream())) for _ in range(3)]
         whole = " ".join(map(str, range(5000)))
@@ -337,7 +337,7 @@ async def test_the_system_prompt_comes_first(agents: Any) -> None:
 async def test_closing_an_agent_ends_what_it_is_doing(agents: Any) -> None:
     agent = agents.make(HANGING)
     await until_it_speaks(await agent.start("hi"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await agent.close()
 
 
@@ -351,7 +351,7 @@ async def test_who_waits_for_a_run_or_reads_it_hears_that_its_agent_was_closed(a
         asyncio.create_task(agent.run("hi")),
     ]
     await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await agent.close()
         ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(each) for each in ended] == [Conflict] * 3

@@ -47,7 +47,7 @@ def told(agent: Agent) -> list[str]:
 
 
 async def until(handle: RunHandle, is_so: Callable[[StreamEvent], bool]) -> StreamEvent:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for event in handle.stream():
             if is_so(event):
                 return event
@@ -115,7 +115,7 @@ async def test_a_callback_is_asked_about_calls_of_one_answer_side_by_side(agents
 
     tool = Careful()
     agent = agents.make(calls(("record", {"n": 1}), ("record", {"n": 2})), DONE, tools=[tool], on_approval=meet)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await agent.run("go")
     assert len(tool.calls) == 2
 
@@ -163,7 +163,7 @@ async def test_where_nobody_else_can_be_asked_a_callback_that_gives_no_answer_is
     agent = agents.make(calls("record"), DONE, tools=[tool], on_approval=None if below else fail)
     turn, tools = calls(("agent", {"task": "go"})), [agent.as_tool()]
     asking = agents.make(turn, DONE, id="above", tools=tools, on_approval=fail) if below else agent
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         events = [event async for event in asking.run_stream("go")]
     assert events[-1].data["response"] == "Done."
     assert told(agent) == ["Error: this call of record was not allowed: nobody could be asked"]
@@ -201,7 +201,7 @@ async def test_a_callback_is_cancelled_once_somebody_else_has_answered(agents: A
     handle = await agent.start("go")
     (approval,) = await asked(handle)
     assert await handle.answer(approval.id, "allow_once")
-    await asyncio.wait_for(cancelled.wait(), 30)
+    await asyncio.wait_for(cancelled.wait(), 60)
     assert (await handle.wait()).response == "Done."
 
 
@@ -218,14 +218,14 @@ async def test_a_callback_is_cancelled_with_the_run(agents: Any) -> None:
     handle = await agent.start("go")
     await asked(handle)
     await handle.cancel()
-    await asyncio.wait_for(cancelled.wait(), 30)
+    await asyncio.wait_for(cancelled.wait(), 60)
 
 
 async def test_a_silent_callback_does_not_hold_up_the_end_of_its_agent(agents: Any) -> None:
     agent = agents.make(calls("record"), DONE, tools=[Careful()], on_approval=silent)
     handle = await agent.start("go")
     await asked(handle)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await agent.close()
 
 
@@ -296,7 +296,7 @@ async def test_arguments_that_the_tool_does_not_take_are_refused_and_answer_noth
 async def test_a_run_with_nobody_to_ask_refuses_the_call_at_once(agents: Any, is_streamed: bool) -> None:
     tool = Careful()
     agent = agents.make(calls("record"), DONE, tools=[tool])
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         if is_streamed:
             names = [event.name async for event in agent.run_stream("go")]
             assert "approval/requested" not in names
@@ -354,7 +354,7 @@ async def test_a_child_of_a_run_with_nobody_to_ask_has_nobody_either(agents: Any
     tool = Careful()
     child = agents.make(calls("record"), DONE, id="child", tools=[tool])
     parent = agents.make(calls(("child", {"task": "look"})), DONE, id="parent", tools=[as_tool(child)])
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await parent.run("go")
     assert tool.calls == []
     assert "nobody to ask" in told(child)[0]

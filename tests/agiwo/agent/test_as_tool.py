@@ -87,7 +87,7 @@ async def test_what_an_agent_below_says_comes_while_it_says_it(agents: Any) -> N
     child = agents.make(HANGING, id="child")
     parent = agents.make(asking("child"), DONE, id="parent", tools=[as_tool(child)])
     handle = await parent.start("go")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for event in handle.stream():
             if event.delta and event.delta.content:
                 assert (event.delta.content, event.depth) == ("so far", 1)

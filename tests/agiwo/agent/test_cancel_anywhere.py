@@ -24,7 +24,7 @@ SAMPLE = 7
 """Turns of a run in which the short version cancels it."""
 
 LIMIT = 0.1
-"""Seconds from the wish to the terminal event, in the median."""
+"""Seconds of work and of waits from the wish to the terminal event, in the median; a slow machine needs a tenth."""
 
 on_every_wire = pytest.mark.parametrize("wire", WIRES)
 

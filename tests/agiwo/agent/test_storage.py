@@ -187,7 +187,7 @@ async def test_a_run_of_an_agent_that_is_missing_goes_on_once_it_is_there(agents
 
     again = agents.make(DONE, DONE, id="missing", options=options, hooks=AgentHooks(on_after_run=note))
     assert (await (await again.attach(handle.run_id)).wait(5)).response == "Done."
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 60)
 
 
 def test_an_agent_in_memory_can_be_used_from_one_event_loop_after_another() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.anyio, pytest.mark.temporal]
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 
 
 @dataclass

@@ -84,7 +84,7 @@ async def wake_one_by_one(engine: EmbeddedEngine, clock: CountedClock, tape: Tap
         clock.advance(hair)
         await tape.settle()
         assert clock.calls == 1
-        assert (await engine.result(f"run{number}", timeout=5)).output == 0.0
+        assert (await engine.result(f"run{number}", timeout=60)).output == 0.0
 
 
 class LoopClock:

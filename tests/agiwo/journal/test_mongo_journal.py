@@ -349,7 +349,7 @@ async def main():
 asyncio.run(main())
 """
     ending = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
-    _, said = await asyncio.wait_for(ending.communicate(), 30)
+    _, said = await asyncio.wait_for(ending.communicate(), 60)
     assert (ending.returncode, said.decode()) == (0, "")
     assert len(await journal.load("theirs")) in (1, 2)
     assert [head.run for head in await journal.claim()] == ["r", "theirs"]

@@ -209,7 +209,7 @@ class Hearing:
 
     async def until(self, position: int) -> None:
         """Return when it has heard of this position."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.records or self.records[-1].position < position:
                 self._heard.clear()
                 await self._heard.wait()
@@ -218,7 +218,7 @@ class Hearing:
 async def told(queue: asyncio.Queue[RunHead]) -> AsyncGenerator[RunHead]:
     """What comes in the queue."""
     while True:
-        yield await asyncio.wait_for(queue.get(), 10)
+        yield await asyncio.wait_for(queue.get(), 60)
 
 
 def hidden(key: str) -> Entry:

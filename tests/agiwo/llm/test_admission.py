@@ -183,7 +183,7 @@ async def test_after_a_pause_one_goes_alone_and_the_others_when_it_is_answered(b
     account = account_of("a")
     await fail(account, failure("rate_limited", 0.01))
     waiting = await begin(account, 3)
-    await asyncio.wait_for(waiting[0].began.wait(), 2)
+    await asyncio.wait_for(waiting[0].began.wait(), 60)
     assert [each.is_under_way for each in waiting] == [True, False, False]
 
     account.answered()

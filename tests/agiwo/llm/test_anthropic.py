@@ -36,8 +36,8 @@ def only_what_a_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
 
 
 def model_at(provider: FakeProvider, **options: Any) -> AnthropicModel:
-    short = Timeouts(connect=2, first_byte=0.2, idle=0.2, total=2)
-    given: dict[str, Any] = {"api_key": KEY, "base_url": provider.base_url, "timeouts": short, **options}
+    patient = Timeouts(connect=60, first_byte=60, idle=60, total=60)
+    given: dict[str, Any] = {"api_key": KEY, "base_url": provider.base_url, "timeouts": patient, **options}
     return AnthropicModel("some-model", **given)
 
 
@@ -389,7 +389,8 @@ async def test_an_answer_without_its_stop_is_not_an_answer() -> None:
 
 
 async def test_pings_are_no_progress() -> None:
-    assert "no content" in str(await failure_of(Answer([start(), named("ping")], end="pings")))
+    pings = Answer([start(), named("ping")], end="pings")
+    assert "no content" in str(await failure_of(pings, timeouts=Timeouts(idle=0.2)))
 
 
 @pytest.mark.parametrize(

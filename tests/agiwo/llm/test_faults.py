@@ -17,7 +17,8 @@ from fake_provider import GONE, Answer, FakeProvider, refuses
 pytestmark = pytest.mark.anyio
 
 ANSWER = "the whole answer"
-QUICK = Timeouts(connect=2, first_byte=2, idle=0.1, total=2)
+PATIENT = Timeouts(connect=60, first_byte=60, idle=60, total=60)
+STALLED = replace(PATIENT, idle=0.3)
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +142,7 @@ async def run(model: Model, tools: Sequence[RecordingTool] = ()) -> Told:
 
 
 def model_at(wire: Wire, provider: FakeProvider, **options: Any) -> Model:
-    given: dict[str, Any] = {"api_key": "k", "base_url": provider.base_url, "timeouts": QUICK, **options}
+    given: dict[str, Any] = {"api_key": "k", "base_url": provider.base_url, "timeouts": PATIENT, **options}
     return wire.model("some-model", **given)
 
 
@@ -149,8 +150,9 @@ def model_at(wire: Wire, provider: FakeProvider, **options: Any) -> Model:
 @pytest.mark.parametrize("fault", PASSING)
 async def test_what_may_pass_is_tried_again_and_no_piece_of_it_is_kept(wire: Wire, fault: str) -> None:
     kind, answer = PASSING[fault]
+    timeouts = STALLED if answer(wire).end in ("stalls", "pings") else PATIENT
     async with FakeProvider(answer(wire), answer(wire), wire.says("the whole ", "answer")) as provider:
-        told = await run(model_at(wire, provider))
+        told = await run(model_at(wire, provider, timeouts=timeouts))
 
     assert (told.end.type, told.end.data["response"]) == (EventType.RUN_COMPLETED, ANSWER)
     assert told.messages == [ANSWER]

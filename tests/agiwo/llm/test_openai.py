@@ -27,7 +27,9 @@ pytestmark = pytest.mark.anyio
 
 KEY = "sk-a-secret-that-must-not-be-told"
 HELLO = [{"role": "user", "content": "hello"}]
-SHORT = Timeouts(connect=2, first_byte=0.2, idle=0.2, total=2)
+PATIENT = Timeouts(connect=60, first_byte=60, idle=60, total=60)
+SILENT = replace(PATIENT, first_byte=0.2)
+STALLED = replace(PATIENT, idle=0.2)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +42,7 @@ def only_what_a_test_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
 
 
 def model_at(provider: FakeProvider, **options: Any) -> OpenAIModel:
-    given: dict[str, Any] = {"api_key": KEY, "base_url": provider.base_url, "timeouts": SHORT, **options}
+    given: dict[str, Any] = {"api_key": KEY, "base_url": provider.base_url, "timeouts": PATIENT, **options}
     return OpenAIModel("some-model", **given)
 
 
@@ -379,7 +381,7 @@ async def test_an_error_in_json_with_status_200_fails_by_its_own_code() -> None:
 
 async def test_a_provider_that_stalls_runs_into_the_idle_limit() -> None:
     async with FakeProvider(Answer([START, delta(content="hel")], end="stalls")) as provider:
-        error = await failure_of(model_at(provider))
+        error = await failure_of(model_at(provider, timeouts=STALLED))
 
     assert error.kind == "timeout"
     assert "no content for 0.2 s" in str(error)
@@ -387,11 +389,11 @@ async def test_a_provider_that_stalls_runs_into_the_idle_limit() -> None:
 
 async def test_pings_are_no_progress() -> None:
     async with FakeProvider(Answer([START, delta(content="hel")], end="pings")) as provider:
-        assert "no content for 0.2 s" in str(await failure_of(model_at(provider)))
+        assert "no content for 0.2 s" in str(await failure_of(model_at(provider, timeouts=STALLED)))
 
 
 async def test_a_long_answer_runs_into_the_total_limit() -> None:
-    limits = Timeouts(connect=2, first_byte=2, idle=2, total=0.2)
+    limits = replace(PATIENT, total=0.2)
     async with FakeProvider(Answer([START, delta(content="hel")], end="pings")) as provider:
         assert "the whole took more than 0.2 s" in str(await failure_of(model_at(provider, timeouts=limits)))
 
@@ -400,7 +402,7 @@ async def test_a_provider_that_accepts_and_says_nothing_runs_into_the_first_byte
     silent = list[asyncio.StreamWriter]()
     async with await asyncio.start_server(lambda _, writer: silent.append(writer), "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        error = await failure_of(OpenAIModel("m", api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1", timeouts=SHORT))
+        error = await failure_of(OpenAIModel("m", api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1", timeouts=SILENT))
         for writer in silent:
             writer.close()
 
@@ -409,9 +411,12 @@ async def test_a_provider_that_accepts_and_says_nothing_runs_into_the_first_byte
 
 async def test_a_slow_reader_is_not_taken_for_a_slow_provider() -> None:
     finish = asyncio.Event()
-    async with FakeProvider(says("hel", "lo")) as provider, aclosing(model_at(provider).arun_stream(HELLO)) as answer:
+    async with (
+        FakeProvider(says("hel", "lo")) as provider,
+        aclosing(model_at(provider, timeouts=STALLED).arun_stream(HELLO)) as answer,
+    ):
         await anext(answer)
-        asyncio.get_running_loop().call_later(3 * SHORT.idle, finish.set)
+        asyncio.get_running_loop().call_later(3 * STALLED.idle, finish.set)
         await finish.wait()
         rest = [chunk.content async for chunk in answer]
 
@@ -480,12 +485,12 @@ async def test_thoughts_are_not_sent_to_servers_that_may_not_know_what_they_are(
 async def test_cancelling_ends_the_request() -> None:
     async with FakeProvider(Answer([START, delta(content="hel")], end="stalls")) as provider:
         reading = asyncio.ensure_future(chunks_of(model_at(provider, timeouts=Timeouts())))
-        await asyncio.wait_for(provider.was_asked.wait(), 5)
+        await asyncio.wait_for(provider.was_asked.wait(), 60)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
 
-        await asyncio.wait_for(provider.was_left.wait(), 5)
+        await asyncio.wait_for(provider.was_left.wait(), 60)
 
 
 async def test_closing_the_iterator_ends_the_request() -> None:
@@ -494,7 +499,7 @@ async def test_closing_the_iterator_ends_the_request() -> None:
         await anext(answer)
         await answer.aclose()
 
-        await asyncio.wait_for(provider.was_left.wait(), 5)
+        await asyncio.wait_for(provider.was_left.wait(), 60)
 
 
 async def test_a_cancel_is_not_taken_for_a_timeout() -> None:

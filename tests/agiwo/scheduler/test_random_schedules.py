@@ -30,7 +30,7 @@ SLEEPS = st.builds(Sleep, IDS, st.sampled_from(["all", "any"]), SECONDS) | st.bu
 )
 WHO = st.integers(0, 7)
 
-PATIENCE = 20
+PATIENCE = 60
 """Seconds for what is there already, so that a busy machine is not taken for an agent that breaks the rules."""
 
 _MEMORY = Path("/dev/shm")

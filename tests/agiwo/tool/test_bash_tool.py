@@ -30,7 +30,7 @@ def marked(workspace: Path) -> Bash:
 
 async def until_none_is_left(workspace: Path) -> None:
     """Return when there is no process of the marked tool; one that was killed may take a moment."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while processes_with(f"BASH_TEST={workspace}"):  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0)
 
@@ -82,7 +82,7 @@ async def test_a_command_whose_time_is_over_is_killed_with_all_that_it_started(t
     command = "sleep 600 & echo $!; sh -c 'echo $$; sleep 600' & echo $$; wait"
     result = await use(marked(tmp_path), command, timeout=0.5)
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
     assert result.content.endswith("[killed, because it took longer than 0.5 seconds]")
     assert result.output == {"exitCode": None}
     await until_none_is_left(tmp_path)
@@ -91,7 +91,7 @@ async def test_a_command_whose_time_is_over_is_killed_with_all_that_it_started(t
 async def test_a_cancelled_command_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
     command = "sleep 600 & setsid sleep 600 & touch started; wait"
     running = asyncio.create_task(use(marked(tmp_path), command))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (tmp_path / "started").exists():  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0)
     running.cancel()
@@ -99,7 +99,7 @@ async def test_a_cancelled_command_is_killed_with_all_that_it_started(tmp_path: 
     await asyncio.wait({running})
 
     assert running.cancelled()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 60
     await until_none_is_left(tmp_path)
 
 
@@ -118,7 +118,7 @@ async def test_what_is_left_in_the_background_ends_with_the_command_and_holds_no
     begun = time.monotonic()
     result = await use(marked(tmp_path), "sleep 600 & setsid sleep 600 & (setsid sleep 600 &)")
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
     assert result.is_success
     await until_none_is_left(tmp_path)
 

@@ -11,7 +11,7 @@ from agiwo.tool import ToolResult
 from agiwo.tool.builtin import BUILTINS, builtin_tool
 from agiwo.tool.builtin.calculator import Calculator, evaluate
 from agiwo.tool.builtin.current_time import CurrentTime
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.anyio
@@ -115,11 +115,14 @@ async def test_a_number_that_json_readers_would_round_is_given_as_text() -> None
 
 
 def outcome(expression: str) -> float | str:
-    """The value, or the text of the one kind of error there may be."""
+    """The value, or the text of the one kind of error there may be, either of which is there in milliseconds."""
+    begun = time.thread_time()
     try:
         return evaluate(expression)
     except ToolError as error:
         return str(error)
+    finally:
+        assert time.thread_time() - begun < 5
 
 
 PIECES = ["1", "0", "9" * 50, "1e300", "(", ")", "+", "-", "*", "/", "//", "%", "**", ",", ".", "x", "[", "'", " "]
@@ -127,7 +130,6 @@ FUNCTIONS = ["sqrt(", "factorial(", "comb(", "pow(", "round(", "lcm(", "perm(", 
 
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from(PIECES + FUNCTIONS), max_size=40).map("".join))
-@settings(deadline=500)
 def test_any_text_gives_a_finite_number_or_a_tool_error_and_quickly(expression: str) -> None:
     value = outcome(expression)
 
@@ -148,7 +150,6 @@ EXPRESSIONS: st.SearchStrategy[str] = st.recursive(
 
 
 @given(EXPRESSIONS)
-@settings(deadline=500)
 def test_any_well_formed_expression_is_computed_in_bounded_time(expression: str) -> None:
     value = outcome(expression)
 

@@ -275,7 +275,7 @@ async def test_a_tool_that_ignores_its_cancellation_is_abandoned_and_its_late_re
     running = asyncio.create_task(executor.execute(call("stubborn"), CONTEXT))
     await stubborn.started.wait()
     clock.advance(30)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         result = await running
 
     assert "did not finish within 30 seconds" in result.content
@@ -291,7 +291,7 @@ async def test_cancelling_the_caller_cancels_the_tool_and_comes_out_again() -> N
     running = asyncio.create_task(executor.execute(call("stubborn"), CONTEXT))
     await stubborn.started.wait()
     running.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.wait({running})
 
     assert running.cancelled()

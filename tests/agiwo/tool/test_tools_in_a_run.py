@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -154,13 +153,12 @@ async def test_a_tool_that_swallows_its_cancellation_does_not_hold_a_cancelled_r
     agent = agent_with(fault)
     handle = await agent.start("go")
     await started.wait()
-    begun = time.monotonic()
     await handle.cancel("enough")
-    output = await handle.wait()
+    async with asyncio.timeout(60):
+        output = await handle.wait()
     release.set()
 
     assert output.termination_reason is TerminationReason.CANCELLED
-    assert time.monotonic() - begun < 1
     await agent.close()
 
 

@@ -55,5 +55,5 @@ async def test_what_is_no_message_in_that_framing_is_told(style: Style, said: by
 )
 async def test_where_no_server_is_none_is_tried(way: SocketWay | TcpWay | CommandWay) -> None:
     with pytest.raises(CannotConnect):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await way.open("newline")

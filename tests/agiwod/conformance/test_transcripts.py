@@ -47,7 +47,7 @@ SCRIPTS: dict[str, list[dict[str, Any]]] = {
 
 GIVEN = {"caller": "caller", "asker": "asker", "lines": True}
 TOKEN = "a-token-of-this-test"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @asynccontextmanager

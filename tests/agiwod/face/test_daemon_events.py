@@ -194,7 +194,7 @@ async def test_a_client_that_does_not_read_is_told_how_much_it_has_missed() -> N
         for number in range(LIMIT + 500):
             daemon.events.publish("agent", "agent/changed", {"number": number})
         daemon.events.publish("agent", "agent/changed", {"last": True})
-        await caller.until(lambda: any("last" in str(each.params) for each in caller.told))
+        await caller.until(lambda: bool(caller.told) and "last" in str(caller.told[-1].params))
         events = await told(caller, 1)
         place = events[0]["seq"]
         for each in events:

@@ -130,5 +130,5 @@ async def test_hooks_look_on_at_runs_that_clients_start() -> None:
     model = ScriptedModel(turns=[{"text": "Done."}])
     async with running(Agent("agent", "Works.", model, [], hooks=AgentHooks(on_after_run=note))) as daemon:
         await daemon.runs.start(Ask("agent", "go"))
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 60)
     assert seen == ["Done."]

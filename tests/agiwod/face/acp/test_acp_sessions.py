@@ -125,7 +125,7 @@ async def test_a_run_begun_over_mcp_is_steered_natively_and_followed_in_an_edito
         editing(daemon) as editor,
     ):
         call = asyncio.create_task(host.call_tool("live", {"input": "hi"}))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await model.asked.wait()
         [run] = (await native.call("run/list"))["runs"]
         await native.call("run/attach", runId=run["runId"], after=0)
