@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -20,6 +20,18 @@ async def page_at(url: str, html: str | None = None) -> AsyncGenerator[Page]:
 
     Where there is no browser, the test is skipped.
     """
+    async with chromium() as browser:
+        page = await browser.new_page()
+        page.set_default_timeout(_PATIENCE * 1000)
+        if html is not None:
+            await page.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
+        await page.goto(url)
+        yield page
+
+
+@asynccontextmanager
+async def chromium() -> AsyncGenerator[Browser]:
+    """The browser. Where there is none, the test is skipped."""
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         pytest.skip("there is no Chromium on this machine; on Debian: apt-get install chromium")
@@ -28,12 +40,7 @@ async def page_at(url: str, html: str | None = None) -> AsyncGenerator[Page]:
             executable_path=program, args=["--no-sandbox"], timeout=_PATIENCE * 1000
         )
         try:
-            page = await browser.new_page()
-            page.set_default_timeout(_PATIENCE * 1000)
-            if html is not None:
-                await page.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
-            await page.goto(url)
-            yield page
+            yield browser
         finally:
             await browser.close()
 

@@ -1,5 +1,5 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:0c2790ccd3be08f52aa57644d933fb2eb179210ea3bd93baee49614aec22d27b
+// sha256:d10e4659c72f085045d68352d5574f16301b9784d28fc931940d56cc62749139
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. */
 export interface Agent {
@@ -210,6 +210,12 @@ export interface Compaction {
   kind: "compaction";
   text: string;
   replaced: number;
+}
+
+/** `url` opens the console in one browser, once, within two minutes; later on it is at `address`. */
+export interface ConsoleOpenResult {
+  url: string;
+  address: string;
 }
 
 /** A run to follow, and the last seq of it that the client has. */
@@ -1354,6 +1360,8 @@ export interface Methods {
   "daemon/drain": { params: DaemonDrainParams; result: DaemonDrainResult };
   "daemon/stop": { params: DaemonDrainParams; result: DaemonDrainResult };
   "rpc/discover": { params: Empty; result: DaemonOpenRpc };
+  "console/open": { params: Empty; result: ConsoleOpenResult };
+  "console/close": { params: Empty; result: Empty };
   "event/subscribe": { params: EventSubscribeParams; result: EventSubscribeResult };
   "event/unsubscribe": { params: Empty; result: Empty };
   "client/list": { params: Page; result: ClientListResult };

@@ -67,7 +67,7 @@ def test_an_installation_brings_few_packages() -> None:
             found.add(name)
             waiting += needed_by(name)
     assert {"agiwod-client", "httpx2", "pydantic-core"} <= found
-    assert len(found) < 70, found  # a third sends traces, a tenth speaks MCP; elsewhere agents come with twice as many
+    assert len(found) < 72, found  # a third sends traces, a tenth speaks MCP; elsewhere agents come with twice as many
 
 
 def needed_by(name: str) -> list[str]:

@@ -105,6 +105,8 @@ CALLS: Final[dict[str, Call]] = {
     "shutdown": nothing(),
     "daemon/status": nothing(),
     "daemon/activity": Call({"limit": 5}, {"limit": 0}, "limit"),
+    "console/open": nothing(),
+    "console/close": nothing(),
     "rpc/discover": nothing(),
     "event/subscribe": Call({"topics": ["run", "agent"]}, {"topics": ["weather"]}, "topics.0"),
     "event/unsubscribe": nothing(),

@@ -20,11 +20,12 @@ from agiwo.tool.thread import in_thread
 from agiwo_protocol.paths import Paths
 
 from agiwod import __version__
+from agiwod.console_door import console_door
 from agiwod.data_lock import data_lock
 from agiwod.definer import Definer, DefinitionFile
 from agiwod.descriptors import descriptors_for
 from agiwod.engines import engine_of
-from agiwod.entrance import Entrances, HttpWay, Places, entrances
+from agiwod.entrance import Entrances, Places, entrances
 from agiwod.face.door import Door
 from agiwod.face.lock import Lock
 from agiwod.face.rpc.greeting import Greeting
@@ -54,6 +55,7 @@ from agiwod.telemetry import Sending, measuring, metric_options, sending, teleme
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
 from agiwod.watchdog import watched
+from agiwod.web import serve_web
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +147,9 @@ async def _serve(
         # Found out now, beside all else, and not when somebody is asked about the first command.
         looking = asyncio.create_task(in_thread(walls)) if _runs_commands(daemon) else None
         try:
-            await _converse(daemon, entered, opening.greeting if opening else None)
+            # A daemon of one client alone has nobody who could look at a page.
+            async with nullcontext() if opening else console_door(daemon, paths, entered.http):
+                await _converse(daemon, entered, opening.greeting if opening else None)
         finally:
             await asyncio.gather(*filter(None, [looking]), return_exceptions=True)
 
@@ -255,7 +259,7 @@ async def _converse(daemon: Daemon, entered: Entrances, greeting: Greeting | Non
         *(asyncio.create_task(way.serve(_way_in(daemon, lock, greeting))) for way, lock in entered.ways),
     ]
     if entered.http is not None:
-        tasks.append(asyncio.create_task(_serve_site(daemon, entered.http)))
+        tasks.append(asyncio.create_task(serve_web(daemon, entered.http)))
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -264,20 +268,6 @@ async def _converse(daemon: Daemon, entered: Entrances, greeting: Greeting | Non
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _serve_site(daemon: Daemon, way: HttpWay) -> None:
-    """Answer over HTTP until cancelled; then the streams end before the answers do."""
-    from agiwod.face.site import Site
-
-    site = Site(daemon, way.token, way.names)
-    serving = asyncio.create_task(way.transport.serve(site))
-    try:
-        await asyncio.shield(serving)
-    finally:
-        await site.close()
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
 
 
 def _way_in(daemon: Daemon, lock: Lock | None, greeting: Greeting | None) -> Converse:

@@ -10,6 +10,7 @@ from agiwo_protocol import (
     approval,
     blob,
     client,
+    console,
     daemon,
     mcp,
     model,
@@ -32,6 +33,13 @@ class Daemon(Resource[C]):
     activity = reads(daemon.ACTIVITY, daemon.ActivityParams)
     drain = changes(daemon.DRAIN, daemon.DrainParams)
     stop = changes(daemon.STOP, daemon.DrainParams)
+
+
+class Console(Resource[C]):
+    """The daemon as a web page of its machine."""
+
+    open = changes(console.OPEN, Empty)
+    close = changes(console.CLOSE, Empty)
 
 
 class Rpc(Resource[C]):
@@ -151,6 +159,7 @@ class Resources(Generic[C]):
 
     def __init__(self, ask: Ask) -> None:
         self.daemon: Daemon[C] = Daemon(ask)
+        self.console: Console[C] = Console(ask)
         self.rpc: Rpc[C] = Rpc(ask)
         self.client: Clients[C] = Clients(ask)
         self.agent: Agents[C] = Agents(ask)

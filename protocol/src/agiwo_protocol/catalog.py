@@ -10,6 +10,7 @@ from agiwo_protocol import (
     blob,
     client,
     connection,
+    console,
     daemon,
     event,
     mcp,
@@ -28,6 +29,7 @@ from agiwo_protocol.contract import ClientMethod, Event, Method
 RESOURCES: Final = (
     connection,
     daemon,
+    console,
     event,
     client,
     agent,

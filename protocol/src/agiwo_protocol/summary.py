@@ -2,13 +2,14 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:0c2790ccd3be08f52aa57644d933fb2eb179210ea3bd93baee49614aec22d27b"
+SCHEMA_HASH: Final = "sha256:d10e4659c72f085045d68352d5574f16301b9784d28fc931940d56cc62749139"
 
 CAPABILITIES: Final = (
     "agent",
     "approval",
     "blob",
     "client",
+    "console",
     "daemon",
     "event",
     "mcp",

@@ -12,6 +12,7 @@ from agiwod.cli.ask import ask
 from agiwod.cli.chat import chat
 from agiwod.cli.config import config
 from agiwod.cli.conformance import conformance
+from agiwod.cli.console import console
 from agiwod.cli.daemon import restart, serve, start, status, stdio, stop
 from agiwod.cli.doctor import doctor
 from agiwod.cli.editor import editor
@@ -63,6 +64,7 @@ app.command()(stop)
 app.command()(restart)
 app.command()(status)
 app.command()(top)
+app.command()(console)
 app.command()(logs)
 app.command()(doctor)
 app.command()(stdio)

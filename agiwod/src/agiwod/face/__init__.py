@@ -1,6 +1,6 @@
 """The faces, by the name that an opening line or a path asks for. A new one is a module and a line here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -19,8 +19,12 @@ ENDPOINTS: Final = {
     "/healthz": "agiwod.face.health:HealthEndpoint",
     "/metrics": "agiwod.face.metrics:MetricsEndpoint",
     "/mcp": "agiwod.face.mcp.endpoint:McpEndpoint",
+    "/console": "agiwod.face.console.endpoint:ConsoleEndpoint",
+    "/console/call": "agiwod.face.console.endpoint:ConsoleEndpoint",
+    "/console/events": "agiwod.face.console.endpoint:ConsoleEndpoint",
+    "/console/static/{file:path}": "agiwod.face.console.endpoint:ConsoleEndpoint",
 }
-"""What is served over HTTP, by path. Loaded when HTTP is on."""
+"""What is served over HTTP, by path; one endpoint serves all paths that name it. Loaded when HTTP is on."""
 
 
 def make_face(name: str, daemon: "Daemon") -> "Face":
@@ -33,11 +37,15 @@ def make_face(name: str, daemon: "Daemon") -> "Face":
     return getattr(import_module(module), made)(daemon)
 
 
-def make_endpoint(path: str, daemon: "Daemon", names: Sequence[str]) -> "Endpoint":
-    """What is served under that path. `names` are those under which the server may be asked.
+def make_endpoints(paths: Iterable[str], daemon: "Daemon", names: Sequence[str]) -> "dict[str, Endpoint]":
+    """What is served under these paths. `names` are those under which the server may be asked.
 
     Raises:
-        KeyError: nothing is.
+        KeyError: nothing is served under one of them.
     """
-    module, _, made = ENDPOINTS[path].partition(":")
-    return getattr(import_module(module), made)(daemon, names)
+    wanted = {path: ENDPOINTS[path] for path in paths}
+    made: dict[str, Endpoint] = {}
+    for each in dict.fromkeys(wanted.values()):
+        module, _, name = each.partition(":")
+        made[each] = getattr(import_module(module), name)(daemon, names)
+    return {path: made[each] for path, each in wanted.items()}

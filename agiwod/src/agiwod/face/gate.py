@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -27,14 +27,15 @@ class Gate:
     def __init__(self, token: str, names: Iterable[str], free: Iterable[str] = ()) -> None:
         self._token, self._names, self._free = token.encode(), frozenset(names), frozenset(free)
 
-    def refusal(self, scope: Scope) -> Response | None:
-        """Why a request is not served, None when it is."""
+    def refusal(self, scope: Scope, admits: Callable[[Scope], bool] = lambda _: False) -> Response | None:
+        """Why a request is not served, None when it is. Without the token, `admits` decides."""
         headers = Headers(scope=scope)
         if not self._is_ours(headers.get("host", "")):
             return _refused(421, "wrong_host", "ask this daemon under a name of its own, or add it to serve.http_hosts")
         if not self._is_from_here(headers.getlist("origin")):
             return _refused(403, "forbidden", "pages of other places may not ask this daemon")
-        if scope["path"] not in self._free and not self._fits(headers.getlist("authorization")):
+        is_free = scope["path"] in self._free
+        if not is_free and not self._fits(headers.getlist("authorization")) and not admits(scope):
             where = "send `Authorization: Bearer TOKEN`; the token is in the file that `agiwod status` names"
             return _refused(401, "auth_required", where, {"WWW-Authenticate": "Bearer"})
         return None

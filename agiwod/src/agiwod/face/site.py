@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from agiwod.face import ENDPOINTS, make_endpoint
+from agiwod.face import ENDPOINTS, make_endpoints
+from agiwod.face.base import Keeper
 from agiwod.face.gate import Gate
 from agiwod.runtime.daemon import Daemon
 
@@ -23,7 +24,8 @@ class Site:
 
     def __init__(self, daemon: Daemon, token: str, names: Sequence[str], paths: Iterable[str] = ENDPOINTS) -> None:
         self._gate = Gate(token, names, FREE)
-        self._endpoints = {path: make_endpoint(path, daemon, names) for path in paths}
+        self._endpoints = make_endpoints(paths, daemon, names)
+        self._keepers = {path: each for path, each in self._endpoints.items() if isinstance(each, Keeper)}
         self._routes = [Route(path, endpoint) for path, endpoint in self._endpoints.items()]
         self._app = Starlette(routes=self._routes, exception_handlers={HTTPException: _told})
 
@@ -34,12 +36,16 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        answer = self._gate.refusal(scope) or self._app
+        keeper = self._keepers.get("/" + scope["path"].strip("/").partition("/")[0])
+        refusal = self._gate.refusal(scope, keeper.admits) if keeper else self._gate.refusal(scope)
+        if refusal is not None and refusal.status_code == 401 and keeper is not None:
+            refusal = await keeper.turn_away(scope) or refusal
+        answer = refusal or self._app
         await answer(scope, receive, send)
 
     async def close(self) -> None:
         """End what the endpoints have under way."""
-        for endpoint in self._endpoints.values():
+        for endpoint in dict.fromkeys(self._endpoints.values()):
             await endpoint.close()
 
 

@@ -30,6 +30,7 @@ from agiwod.runtime.agents import Agents
 from agiwod.runtime.approvals import Approvals
 from agiwod.runtime.clients import Clients
 from agiwod.runtime.config_state import ConfigState
+from agiwod.runtime.console import Console
 from agiwod.runtime.cron import CRON
 from agiwod.runtime.crons import Crons
 from agiwod.runtime.definitions import Definitions
@@ -122,7 +123,7 @@ class Daemon:
         self.journal, self.agents, self.models = journal, agents, models
         self.events, self.bus = Events(self.clock.now), Exchange()
         self.foreign = Foreign(foreign or McpServers(), self.events, left_out)
-        self.projects = Projects(finder, self.events, agents, self.foreign, self._retire_soon, self._learn)
+        self.projects = Projects(finder, self.events, agents, self.foreign, self._retire_soon, self.learn)
         self._programs = programs = DaemonPrograms(
             agents, lambda spec: self.supervisor.program(spec), self.projects.find
         )
@@ -163,6 +164,7 @@ class Daemon:
         self.metrics = Metrics(journal, self.clients, self.count_runs, export)
         self.engine.storage.on_commit = self.metrics.committed
         self.config = ConfigState(self.started_at)
+        self.console = Console(self.clock.now)
         self.exposure = exposure or Exposure()
         self.ended = asyncio.Event()
         self._phase = State.STARTING
@@ -195,14 +197,15 @@ class Daemon:
         known = {each.agent.id for each in self.agents.list()}
         replaced = self.agents.replace(agents)
         self.models = models
-        self._learn(secrets)
+        self.learn(secrets)
         present = {each.agent.id for each in self.agents.list()}
         new = present - known
         self.events.publish("agent", "agent/changed", {"added": sorted(new), "removed": sorted(known - present)})
         self.projects.forget()
         self._retire_soon(replaced, new)
 
-    def _learn(self, secrets: Mapping[str, str]) -> None:
+    def learn(self, secrets: Mapping[str, str]) -> None:
+        """Let none of these be told to anybody."""
         self.engine.learn_secrets(secrets)
         self.tool_calls.redactor.learn(secrets)
 
