@@ -1,7 +1,7 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:d10e4659c72f085045d68352d5574f16301b9784d28fc931940d56cc62749139
+// sha256:37cda01d05b889d288e62c0a660fc03a1bb40e4a562563049f32cd00ccd20b44
 
-/** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. */
+/** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. `definition` is what a client said of it in `agent/define`, told with the system prompt. */
 export interface Agent {
   agentId: string;
   description: string;
@@ -11,6 +11,7 @@ export interface Agent {
   source: string;
   maxSteps?: number;
   systemPrompt?: string;
+  definition?: AgentDefineParams;
 }
 
 /** An agent as a table `[agents.ID]` of the settings has it; what is left out is as it is there. `tools` are names and patterns of `tool/list`, `mcp:SERVER/*`, and `agent:ID` for other agents; `skills` likewise those of `skill/list`. `approvals` says who is asked. `workspace` is the directory that its tools may work in. */
@@ -210,6 +211,19 @@ export interface Compaction {
   kind: "compaction";
   text: string;
   replaced: number;
+}
+
+/** All settings that hold, by tables; secrets are not among the values. */
+export interface ConfigListResult {
+  settings: Array<ConfigSetting>;
+}
+
+/** A setting by its dotted name; without a `value` it is not set. `source` is who said so, `where` the file and line, or the variable, if known. */
+export interface ConfigSetting {
+  key: string;
+  value?: unknown;
+  source: string;
+  where?: string;
 }
 
 /** `url` opens the console in one browser, once, within two minutes; later on it is at `address`. */
@@ -1170,6 +1184,31 @@ export interface Step {
   status: string;
 }
 
+/** How much is kept: runs by their status, records, sessions, scheduled agents, blobs, and all of it in bytes. */
+export interface StorageMeasure {
+  kind: string;
+  runs: Record<string, number>;
+  records: number;
+  sessions: number;
+  states: number;
+  blobs: number;
+  bytes: number;
+}
+
+/** What is kept: what was used within so many days, and so many of the newest runs. `dryRun`: only look. */
+export interface StoragePruneParams {
+  keepDays?: number;
+  keepRuns?: number;
+  dryRun?: boolean;
+}
+
+/** How many runs and sessions have gone, or would go, and blobs that only they named. */
+export interface StoragePruneResult {
+  runs: number;
+  sessions: number;
+  blobs: number;
+}
+
 /** A tool. `effect` says what a second call would do; `asks`, that some of its calls need somebody's approval first. `source` is the package that adds it, `agiwo`, or the MCP server that has it. `modelName` is what models call it, when that is another name. */
 export interface Tool {
   name: string;
@@ -1360,6 +1399,9 @@ export interface Methods {
   "daemon/drain": { params: DaemonDrainParams; result: DaemonDrainResult };
   "daemon/stop": { params: DaemonDrainParams; result: DaemonDrainResult };
   "rpc/discover": { params: Empty; result: DaemonOpenRpc };
+  "config/list": { params: Empty; result: ConfigListResult };
+  "storage/get": { params: Empty; result: StorageMeasure };
+  "storage/prune": { params: StoragePruneParams; result: StoragePruneResult };
   "console/open": { params: Empty; result: ConsoleOpenResult };
   "console/close": { params: Empty; result: Empty };
   "event/subscribe": { params: EventSubscribeParams; result: EventSubscribeResult };

@@ -52,6 +52,7 @@ from agiwod.settings import LimitsSettings, SchedulerSettings, Settings
 from agiwod.shelf import skill_sources
 from agiwod.stores import open_store, retention_of
 from agiwod.telemetry import Sending, measuring, metric_options, sending, telemetry_options
+from agiwod.told_settings import told_settings
 from agiwod.transport.base import Converse
 from agiwod.transport.stdio import StdioTransport
 from agiwod.watchdog import watched
@@ -140,6 +141,7 @@ async def _serve(
     ):
         reload = reloading(daemon)
         daemon.definitions.definer = Definer(daemon, defined, lambda: reload.settings)
+        daemon.tell_settings = lambda: told_settings(reload.settings, keys)
         daemon.on_stop(lambda deadline: notify.stopping(max(0.0, deadline - daemon.clock.now())))
         _heed_signals(daemon, partial(_reload, daemon, reload, notify))
         await asyncio.to_thread(sweep_orphans)

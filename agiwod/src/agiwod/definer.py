@@ -52,6 +52,11 @@ class Definer:
     def __init__(self, daemon: Daemon, file: DefinitionFile, settings: Callable[[], Settings]) -> None:
         self._daemon, self._file, self._settings = daemon, file, settings
 
+    def table(self, id: str) -> Mapping[str, Any] | None:
+        """As `runtime.definitions.Definer.table`."""
+        found = self._file.tables.get(id)
+        return None if found is None else found.model_dump(exclude_unset=True)
+
     async def define(self, id: str, table: Mapping[str, Any]) -> None:
         """As `runtime.definitions.Definer.define`."""
         try:

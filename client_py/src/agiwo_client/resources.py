@@ -10,6 +10,7 @@ from agiwo_protocol import (
     approval,
     blob,
     client,
+    config,
     console,
     daemon,
     mcp,
@@ -18,6 +19,7 @@ from agiwo_protocol import (
     scheduler,
     session,
     skill,
+    storage,
     tool,
     trace,
 )
@@ -33,6 +35,19 @@ class Daemon(Resource[C]):
     activity = reads(daemon.ACTIVITY, daemon.ActivityParams)
     drain = changes(daemon.DRAIN, daemon.DrainParams)
     stop = changes(daemon.STOP, daemon.DrainParams)
+
+
+class Config(Resource[C]):
+    """The settings of the daemon."""
+
+    list = reads(config.LIST, Empty)
+
+
+class Storage(Resource[C]):
+    """The store of runs."""
+
+    get = reads(storage.GET, Empty)
+    prune = changes(storage.PRUNE, storage.PruneParams)
 
 
 class Console(Resource[C]):
@@ -159,6 +174,8 @@ class Resources(Generic[C]):
 
     def __init__(self, ask: Ask) -> None:
         self.daemon: Daemon[C] = Daemon(ask)
+        self.config: Config[C] = Config(ask)
+        self.storage: Storage[C] = Storage(ask)
         self.console: Console[C] = Console(ask)
         self.rpc: Rpc[C] = Rpc(ask)
         self.client: Clients[C] = Clients(ask)

@@ -8,27 +8,6 @@ from agiwo_protocol.contract import Empty, Method, Name, Page, Seconds, Wire
 from agiwo_protocol.run import Budget
 
 
-class Agent(Wire):
-    """An agent as others see it. `source` says where it is defined: builtin, config, python, project, client."""
-
-    agent_id: str
-    description: str
-    model: str
-    tools: list[str] = Field(default_factory=list[str])
-    skills: list[str] = Field(default_factory=list[str])
-    source: str
-    max_steps: int | None = None
-    system_prompt: str | None = None
-
-
-class ListResult(Wire):
-    """A page of agents, and the id of the one that is meant when none is named."""
-
-    agents: list[Agent]
-    default_agent: str | None = None
-    next_cursor: str | None = None
-
-
 class AgentParams(Wire):
     """Names an agent."""
 
@@ -80,6 +59,31 @@ class DefineParams(Wire):
     def table(self) -> dict[str, Any]:
         """What was said of the agent, by the names that settings have."""
         return self.model_dump(by_alias=False, exclude_none=True, exclude={"agent_id"})
+
+
+class Agent(Wire):
+    """An agent as others see it. `source` says where it is defined: builtin, config, python, project, client.
+
+    `definition` is what a client said of it in `agent/define`, told with the system prompt.
+    """
+
+    agent_id: str
+    description: str
+    model: str
+    tools: list[str] = Field(default_factory=list[str])
+    skills: list[str] = Field(default_factory=list[str])
+    source: str
+    max_steps: int | None = None
+    system_prompt: str | None = None
+    definition: DefineParams | None = None
+
+
+class ListResult(Wire):
+    """A page of agents, and the id of the one that is meant when none is named."""
+
+    agents: list[Agent]
+    default_agent: str | None = None
+    next_cursor: str | None = None
 
 
 LIST = Method("agent/list", Page, ListResult, "The agents, without their system prompts.")

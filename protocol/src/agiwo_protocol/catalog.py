@@ -9,6 +9,7 @@ from agiwo_protocol import (
     approval,
     blob,
     client,
+    config,
     connection,
     console,
     daemon,
@@ -21,6 +22,7 @@ from agiwo_protocol import (
     scheduler,
     session,
     skill,
+    storage,
     tool,
     trace,
 )
@@ -29,6 +31,8 @@ from agiwo_protocol.contract import ClientMethod, Event, Method
 RESOURCES: Final = (
     connection,
     daemon,
+    config,
+    storage,
     console,
     event,
     client,

@@ -2,13 +2,14 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:d10e4659c72f085045d68352d5574f16301b9784d28fc931940d56cc62749139"
+SCHEMA_HASH: Final = "sha256:37cda01d05b889d288e62c0a660fc03a1bb40e4a562563049f32cd00ccd20b44"
 
 CAPABILITIES: Final = (
     "agent",
     "approval",
     "blob",
     "client",
+    "config",
     "console",
     "daemon",
     "event",
@@ -20,6 +21,7 @@ CAPABILITIES: Final = (
     "scheduler",
     "session",
     "skill",
+    "storage",
     "tool",
     "trace",
 )

@@ -104,16 +104,13 @@ def _check(paths: Paths, draft: "Draft") -> None:
 
 
 def _entries(settings: "Settings") -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
     from agiwo.config import AgiwoSettings
-    from agiwo.engine.redact import Redactor
 
-    from agiwod.offer import secrets
+    from agiwod.told_settings import told_settings
 
-    redactor = Redactor(secrets(settings, AgiwoSettings()))
-    return [
-        {"key": key, "value": redactor.data(value), "source": origin.source, "where": origin.where or None}
-        for key, value, origin in settings.entries()
-    ]
+    return [asdict(each) for each in told_settings(settings, AgiwoSettings())]
 
 
 def _from(entry: dict[str, Any]) -> str:

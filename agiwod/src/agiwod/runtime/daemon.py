@@ -29,7 +29,7 @@ from agiwod.runtime.activity import Activity
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.approvals import Approvals
 from agiwod.runtime.clients import Clients
-from agiwod.runtime.config_state import ConfigState
+from agiwod.runtime.config_state import ConfigState, Setting
 from agiwod.runtime.console import Console
 from agiwod.runtime.cron import CRON
 from agiwod.runtime.crons import Crons
@@ -164,6 +164,7 @@ class Daemon:
         self.metrics = Metrics(journal, self.clients, self.count_runs, export)
         self.engine.storage.on_commit = self.metrics.committed
         self.config = ConfigState(self.started_at)
+        self.tell_settings: Callable[[], Sequence[Setting]] = tuple[Setting, ...]
         self.console = Console(self.clock.now)
         self.exposure = exposure or Exposure()
         self.ended = asyncio.Event()

@@ -18,6 +18,10 @@ _MOST: Final = 500
 class Definer(Protocol):
     """Who makes agents of definitions, and keeps those over restarts. Waits for files."""
 
+    def table(self, id: str) -> Mapping[str, Any] | None:
+        """What was said of this agent; None when no client has defined it."""
+        ...
+
     async def define(self, id: str, table: Mapping[str, Any]) -> None:
         """Have this agent from now on.
 
@@ -77,6 +81,10 @@ class Definitions:
             if source != CLIENT:
                 raise Conflict(f"agent {id!r} was not defined by a client ({source}), and is to be removed there")
             await self._able().remove(id)
+
+    def table(self, id: str) -> Mapping[str, Any] | None:
+        """What a client said of this agent; None when none has defined it."""
+        return self.definer.table(id) if self.definer else None
 
     def _able(self) -> Definer:
         if self.definer is None:

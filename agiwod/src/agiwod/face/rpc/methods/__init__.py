@@ -6,6 +6,7 @@ from agiwod.face.rpc.methods import (
     approval,
     blob,
     client,
+    config,
     connection,
     console,
     daemon,
@@ -17,6 +18,7 @@ from agiwod.face.rpc.methods import (
     scheduler,
     session,
     skill,
+    storage,
     tool,
     trace,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "approval",
     "blob",
     "client",
+    "config",
     "connection",
     "console",
     "daemon",
@@ -38,6 +41,7 @@ __all__ = [
     "scheduler",
     "session",
     "skill",
+    "storage",
     "tool",
     "trace",
 ]

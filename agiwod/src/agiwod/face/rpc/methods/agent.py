@@ -1,5 +1,8 @@
 """agent/…: which agents there are, and those that clients define."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from agiwo_protocol import agent
 from agiwo_protocol.contract import Empty, Page
 
@@ -7,6 +10,7 @@ from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.dispatch import methods
 from agiwod.face.rpc.methods.paging import page
+from agiwod.runtime.definitions import CLIENT
 
 
 @methods.on(agent.LIST)
@@ -21,7 +25,14 @@ async def list_agents(connection: Connection, params: Page) -> agent.ListResult:
 @methods.on(agent.GET)
 async def get_agent(connection: Connection, params: agent.AgentParams) -> agent.Agent:
     """One agent, with its system prompt."""
-    return encode.agent_object((await connection.agents()).get(params.agent_id), is_whole=True)
+    found = (await connection.agents()).get(params.agent_id)
+    told = encode.agent_object(found, is_whole=True)
+    table = connection.daemon.definitions.table(params.agent_id) if found.source == CLIENT else None
+    return told if table is None else told.model_copy(update={"definition": _definition(params.agent_id, table)})
+
+
+def _definition(id: str, table: Mapping[str, Any]) -> agent.DefineParams:
+    return agent.DefineParams.model_validate({"agent_id": id, **table}, by_name=True)
 
 
 @methods.on(agent.DEFINE)

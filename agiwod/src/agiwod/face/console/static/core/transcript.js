@@ -118,7 +118,7 @@ export class Transcript {
     block.classList.toggle("wrong", data.output?.isError === true);
     const side = [data.durationMs !== undefined && duration(data.durationMs), data.usage?.outputTokens > 0 && `${tokens(data.usage.outputTokens)} tokens`, data.usage?.costUsd > 0 && cost(data.usage.costUsd, data.usage.costBasis)];
     render(block.side, side.filter(Boolean).join(" · "));
-    render(block.acts, this.acts(seq, data.kind));
+    render(block.acts, this.acts(seq, data.kind, event));
     block.dataset.seq = seq;
     if (block.parentNode !== this.element) this.element.append(block);
   }

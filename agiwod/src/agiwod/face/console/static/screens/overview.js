@@ -3,6 +3,7 @@
 import { h } from "../core/dom.js";
 import { cost, count, duration, plural, shorten, tokens, when } from "../core/format.js";
 import { badge, empty, figure, heading, idLink, section, spark, table, to } from "../core/parts.js";
+import { until, waits } from "../core/waits.js";
 
 const SHOWN = 12;
 
@@ -67,18 +68,6 @@ function sleepers({ states }) {
   const rows = states.slice(0, SHOWN).map((each) => [each.stateId, idLink("state", each.stateId), idLink("agent", each.agentId, each.agentId), shorten(each.task, 60), waits(each.wake), until(each.wake)]);
   return section("Sleepers", table(["state", "agent", "task", "waits for", "until"], rows, "Sleepers"),
     states.length > SHOWN && h("p", null, h("a", { href: to("scheduler") }, "all of them")));
-}
-
-export function waits(wake) {
-  if (!wake) return "";
-  if (wake.type === "task") return "its next task";
-  if (wake.type !== "waitset") return wake.type === "timer" ? "a time" : "its period";
-  const open = wake.states.length - wake.ended.length;
-  return `${wake.mode === "any" ? "any of" : "all of"} ${plural(wake.states.length, "agent")}, ${open} still at work`;
-}
-
-export function until(wake) {
-  return when(wake?.wakeAt ?? wake?.timeoutAt);
 }
 
 function errors({ runs }) {

@@ -1,0 +1,70 @@
+// One agent: what it is made of, a word with it, and its definition if a client has made it.
+
+import { modelField } from "../core/choices.js";
+import { h } from "../core/dom.js";
+import { ask, button, code, empty, facts, field, heading, section, table, tell, to } from "../core/parts.js";
+import { row } from "./runs.js";
+
+export async function show(page) {
+  const [agentId] = page.path;
+
+  async function load() {
+    const [agent, runs] = await Promise.all([page.call("agent/get", { agentId }), page.call("run/list", { agentId, limit: 15 })]);
+    page.copies(() => agent);
+    const isOurs = agent.source === "client";
+    page.show(agent.agentId, heading(agent.agentId, isOurs && button("Edit", () => define(page, agent)), !isOurs && button("Define one like it", () => define(page, { ...agent, agentId: "", definition: undefined })), isOurs && button("Remove", () => remove(page, agentId), "danger")),
+      h("p", null, agent.description),
+      facts(["model", agent.model], ["defined in", agent.source], ["most steps", agent.maxSteps], ["sessions", h("a", { href: to("sessions", { agent: agentId }) }, "all of them")], ["runs", h("a", { href: to("runs", { agent: agentId }) }, "all of them")]),
+      section("Talk to it", talk(page, agentId)),
+      section("What it may use", names("tools", agent.tools), names("skills", agent.skills)),
+      agent.systemPrompt && section("Its instructions", code(agent.systemPrompt, "Instructions")),
+      section("Its latest runs", runs.runs.length > 0 ? table(["run", "agent", "state", "what came out", "tokens", "cost", "took", "begun"], runs.runs.map(row), "Runs") : empty("It has not run yet.")));
+  }
+  page.loads(load, ["agent", "run"], { wants: (event) => event.topic === "agent" || event.data.agentId === agentId });
+}
+
+function names(kind, list) {
+  return h("p", null, h("b", null, `${kind}: `), list.length > 0 ? list.map((each) => [kind === "skills" ? h("a", { href: to("skills", each) }, h("code", null, each)) : h("code", null, each), " "]) : h("span", { class: "quiet" }, "none"));
+}
+
+function talk(page, agentId) {
+  const send = async (event) => {
+    event.preventDefault();
+    const { input } = event.target.elements;
+    if (!input.value.trim()) return;
+    try {
+      const begun = await page.call("run/start", { agent: agentId, input: input.value, attach: false, idempotencyKey: crypto.randomUUID() });
+      location.hash = to("runs", begun.runId);
+    } catch (error) {
+      tell(error.message, "bad");
+    }
+  };
+  return h("form", { class: "composer", onsubmit: send }, h("textarea", { name: "input", rows: 2, "aria-label": `Say something to ${agentId}`, placeholder: `Say something to ${agentId}` }), h("button", { class: "main" }, "Send"));
+}
+
+function remove(page, agentId) {
+  ask(`Remove ${agentId}?`, h("p", null, "Its runs go on to their end."), async () => {
+    await page.call("agent/remove", { agentId });
+    location.hash = to("agents");
+  }, "Remove");
+}
+
+// Have an agent, or have one that a client defined be another.
+export async function define(page, agent = { agentId: "", tools: [], skills: [], description: "" }) {
+  const { tools } = await page.call("tool/list", { limit: 500 });
+  const list = (name, label, value, hint) => field(name, label, { value: value.join(", "), hint });
+  const fields = [
+    field("agentId", "Name", { value: agent.agentId, required: true, readonly: agent.agentId !== "" }),
+    field("description", "What it is", { value: agent.description }),
+    await modelField(page, agent.model ?? ""),
+    field("systemPrompt", "Instructions", { kind: "textarea", rows: 7, value: agent.systemPrompt ?? "" }),
+    list("tools", "Tools", agent.definition?.tools ?? agent.tools, `Of: ${tools.map((each) => each.name).join(", ")}; also mcp:SERVER/* and agent:ID.`),
+    list("skills", "Skills", agent.definition?.skills ?? agent.skills, "Names, or patterns such as *."),
+  ];
+  ask(agent.agentId ? `Edit ${agent.agentId}` : "Define an agent", fields, async (form) => {
+    const { agentId, description, model, systemPrompt } = Object.fromEntries(form);
+    const several = (name) => form.get(name).split(",").map((each) => each.trim()).filter(Boolean);
+    await page.call("agent/define", { ...agent.definition, agentId, description, systemPrompt, tools: several("tools"), skills: several("skills"), ...(model && { model }) });
+    location.hash = to("agents", agentId);
+  }, agent.agentId ? "Save" : "Define");
+}

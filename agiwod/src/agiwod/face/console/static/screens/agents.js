@@ -1,0 +1,22 @@
+// The agents: which there are, and new ones of one's own.
+
+import { h } from "../core/dom.js";
+import { plural, shorten } from "../core/format.js";
+import { button, empty, heading, idLink, table } from "../core/parts.js";
+import { define } from "./agent.js";
+
+export async function show(page) {
+  async function load() {
+    const { agents, defaultAgent } = await page.call("agent/list", { limit: 500 });
+    page.copies(() => agents);
+    page.show("Agents", heading("Agents", button("Define an agent", () => define(page), "main")), agents.length > 0 ? list(agents, defaultAgent) : empty("There are no agents.", h("p", { class: "quiet" }, "Define one here, or in config.toml.")));
+  }
+
+  function list(agents, usual) {
+    const rows = agents.map((each) => [each.agentId, [idLink("agent", each.agentId, each.agentId), each.agentId === usual && h("small", null, " default")], shorten(each.description, 110), each.model, plural(each.tools.length, "tool"), plural(each.skills.length, "skill"), each.source]);
+    return table(["agent", "what it is", "model", "tools", "skills", "defined in"], rows, "Agents");
+  }
+
+  page.loads(load, ["agent"]);
+}
+

@@ -1,0 +1,129 @@
+// One session: its history, from which one can go on, fork and go back; or beside another one, to see where they part.
+
+import { h } from "../core/dom.js";
+import { shown, when, words } from "../core/format.js";
+import { ask, badge, button, empty, facts, field, heading, idLink, more, section, tell, to } from "../core/parts.js";
+import { Transcript } from "../core/transcript.js";
+
+const PAGE = 200;
+
+export async function show(page) {
+  const [sessionId] = page.path;
+  const other = page.query.get("beside");
+  if (other) return compare(page, sessionId, other);
+  let limit = PAGE;
+  let drawn = "";
+  let transcript;
+
+  async function load() {
+    const [session, past, runs, sessions] = await Promise.all([
+      page.call("session/get", { sessionId }),
+      page.call("session/history", { sessionId, limit }),
+      page.call("run/list", { sessionId, limit: 20 }),
+      page.call("session/list", { limit: 300 }),
+    ]);
+    const forks = sessions.sessions.filter((each) => each.forkedFrom === sessionId);
+    page.copies(() => ({ session, history: past.items }));
+    const live = runs.runs.find((each) => !["completed", "failed", "cancelled"].includes(each.status));
+    const mark = `${past.items.length} ${past.items.at(-1)?.seq} ${session.head} ${session.headSeq}`;
+    if (mark !== drawn) {
+      drawn = mark;
+      transcript = told(past.items);
+    }
+    page.show(`Session of ${session.agentId}`, heading(["Session of ", idLink("agent", session.agentId, session.agentId)], button("Delete", remove, "danger")),
+      facts(["session", h("span", { class: "id" }, session.sessionId)], ["forked from", idLink("session", session.forkedFrom)], ["begun", when(session.createdAt)], ["used", when(session.updatedAt)],
+        ["runs", h("a", { href: to("runs", { session: sessionId }) }, "all of them")], ["at work", live && [badge(live.status), " ", idLink("run", live.runId)]]),
+      branches(session, forks),
+      past.items.length > 0 ? transcript.element : empty("Nothing has been said here yet."),
+      more(past.nextCursor && limit < 1000, () => {
+        limit = Math.min(limit + PAGE, 1000);
+        look();
+      }),
+      goOn(session));
+  }
+
+  function told(items) {
+    const made = new Transcript({ acts: (seq, kind, event) => acts(event) });
+    made.prepend(items.map((each) => ({ type: "item/completed", runId: each.runId, itemId: `${each.runId} ${each.itemId ?? each.seq}`, seq: each.seq, at: each.at, data: each.item })));
+    return made;
+  }
+
+  function acts({ runId, seq }) {
+    return h("span", { class: "acts" },
+      h("a", { class: "quiet", href: to("runs", runId) }, "its run"),
+      h("button", { type: "button", class: "plain", onclick: () => change("session/fork", { at: runId, seq }) }, "fork here"),
+      h("button", { type: "button", class: "plain", onclick: () => rewind(runId, seq) }, "go back to here"));
+  }
+
+  function rewind(at, seq) {
+    ask("Go back to here?", h("p", null, "The history ends here from then on. What follows stays with its runs."), () => change("session/rewind", { at, seq }), "Go back");
+  }
+
+  async function change(method, params) {
+    try {
+      const session = await page.call(method, { sessionId, ...params });
+      if (session.sessionId !== sessionId) location.hash = to("sessions", session.sessionId);
+      else look();
+    } catch (error) {
+      tell(error.message, "bad");
+    }
+  }
+
+  function remove() {
+    ask("Forget this session and all its runs?", h("p", null, "Nobody can have them back."), async () => {
+      await page.call("session/delete", { sessionId });
+      location.hash = to("sessions");
+    }, "Forget them");
+  }
+
+  function branches(session, forks) {
+    const near = [...(session.forkedFrom ? [session.forkedFrom] : []), ...forks.map((each) => each.sessionId)];
+    const compareTo = () => ask("Compare with another branch", field("other", "Session", { kind: near.length > 0 ? near : "text", required: true }), (form) => {
+      location.hash = to("sessions", sessionId, { beside: form.get("other") });
+    }, "Compare");
+    return h("p", { class: "filters" }, forks.length > 0 && h("span", null, "Forks: ", forks.map((each) => [idLink("session", each.sessionId), " "])), button("Compare with another branch", compareTo, "plain"));
+  }
+
+  function goOn(session) {
+    const send = async (event) => {
+      event.preventDefault();
+      const { input } = event.target.elements;
+      if (!input.value.trim()) return;
+      try {
+        const begun = await page.call("run/start", { agent: session.agentId, sessionId, input: input.value, attach: false, idempotencyKey: crypto.randomUUID() });
+        location.hash = to("runs", begun.runId);
+      } catch (error) {
+        tell(error.message, "bad");
+      }
+    };
+    return h("form", { class: "composer", onsubmit: send }, h("textarea", { name: "input", rows: 2, "aria-label": "Say something more", placeholder: "Go on in this session" }), h("button", { class: "main" }, "Send"));
+  }
+
+  const look = page.loads(load, ["run"], { wants: (event) => event.data.sessionId === sessionId });
+}
+
+// Two branches side by side: what they share once, and what differs beside each other.
+async function compare(page, one, other) {
+  async function load() {
+    const [left, right] = await Promise.all([one, other].map((sessionId) => page.call("session/history", { sessionId, limit: 500 })));
+    page.copies(() => ({ [one]: left.items, [other]: right.items }));
+    const same = shared(left.items, right.items);
+    page.show("Two branches", heading("Two branches"),
+      facts(["left", idLink("session", one)], ["right", idLink("session", other)], ["they share", `${same} items`]),
+      same > 0 && section("What they share", h("ol", { class: "told" }, left.items.slice(0, same).map(line))),
+      section("Where they part", h("div", { class: "branches" }, [[one, left], [other, right]].map(([id, past]) => h("div", null, h("h3", null, idLink("session", id)),
+        past.items.length > same ? h("ol", { class: "told" }, past.items.slice(same).map(line)) : empty("Nothing more was said."))))));
+  }
+  page.loads(load, ["run"]);
+}
+
+function shared(left, right) {
+  let same = 0;
+  while (left[same] && right[same] && left[same].runId === right[same].runId && left[same].seq === right[same].seq) same += 1;
+  return same;
+}
+
+function line({ runId, seq, item }) {
+  const text = item.text ?? (item.content ? words(item.content) : item.kind === "toolCall" ? `${item.name}(${JSON.stringify(item.arguments)}) → ${shown(item.output.content)}` : shown(item));
+  return h("li", { key: `${runId} ${seq}` }, h("small", null, item.kind === "userMessage" ? "user" : item.kind === "agentMessage" ? "agent" : item.kind), h("div", { class: "said" }, text));
+}

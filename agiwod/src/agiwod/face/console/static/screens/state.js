@@ -1,0 +1,57 @@
+// One scheduled agent: how it stands, what it waits for, who works for it, what it has done.
+
+import { h } from "../core/dom.js";
+import { cost, duration, plural, tokens, when } from "../core/format.js";
+import { badge, empty, facts, heading, idLink, section, table, tell } from "../core/parts.js";
+import { until, waits } from "../core/waits.js";
+import { row } from "./runs.js";
+import { ends } from "./scheduler.js";
+
+export async function show(page) {
+  const [stateId] = page.path;
+
+  async function load() {
+    const state = await page.call("scheduler/get", { stateId });
+    const [below, runs] = await Promise.all([
+      page.call("scheduler/list", { parentStateId: stateId, limit: 200 }),
+      page.call("run/list", { sessionId: state.sessionId, limit: 20 }),
+    ]);
+    page.copies(() => ({ state, below: below.states, runs: runs.runs }));
+    page.show(state.stateId, heading(state.stateId, ends(page, state)), about(state), task(page, state),
+      state.result && section("What came out", h("div", { class: "card said" }, state.result)),
+      section("Those that it started", children(below.states)),
+      section("Its runs", table(["run", "agent", "state", "what came out", "tokens", "cost", "took", "begun"], runs.runs.map(row), "Runs")));
+  }
+  page.loads(load, ["scheduler", "run"]);
+}
+
+function about(state) {
+  return facts(["state", badge(state.status, state.closing ? ", summing up" : "")], ["waits for", waits(state.wake)], ["until", until(state.wake)],
+    ["waits for these", state.wake?.states?.length > 0 && state.wake.states.map((each) => [idLink("state", each), state.wake.ended.includes(each) ? " ✓ " : " "])],
+    ["agent", idLink("agent", state.agentId, state.agentId)], ["works on", idLink("run", state.runId)], ["session", idLink("session", state.sessionId)], ["started by", idLink("state", state.parentStateId)],
+    ["woken", plural(state.wakeCount, "time")], ["tasks that wait", state.queued || ""], ["tokens", tokens(state.tokens)], ["cost", cost(state.costUsd)], ["for", duration(state.elapsedMs)], ["begun", when(state.createdAt)], ["changed", when(state.updatedAt)]);
+}
+
+function task(page, state) {
+  const said = h("div", { class: "card said" }, state.task);
+  if (!state.persistent || state.closing || ["completed", "failed", "cancelled"].includes(state.status)) return section("Its task", said);
+  const give = async (event) => {
+    event.preventDefault();
+    const { input } = event.target.elements;
+    if (!input.value.trim()) return;
+    try {
+      await page.call("scheduler/submitTask", { stateId: state.stateId, input: input.value, idempotencyKey: crypto.randomUUID() });
+      input.value = "";
+      tell("Given. Its tasks are done one after the other.");
+    } catch (error) {
+      tell(error.message, "bad");
+    }
+  };
+  return section("Its task", said, h("form", { class: "composer", onsubmit: give }, h("textarea", { name: "input", rows: 2, "aria-label": "Its next task", placeholder: "Its next task" }), h("button", { class: "main" }, "Give")));
+}
+
+function children(states) {
+  if (states.length === 0) return empty("It has started none.");
+  const rows = states.map((each) => [each.stateId, idLink("state", each.stateId), badge(each.status), each.task.slice(0, 90), waits(each.wake), until(each.wake), tokens(each.tokens), cost(each.costUsd)]);
+  return table(["agent", "state", "task", "waits for", "until", "tokens", "cost"], rows, "Those that it started");
+}

@@ -1,0 +1,74 @@
+// One trace as a waterfall, with the details of a span. Of ten thousand spans it shows those that can be seen.
+
+import { h, render } from "../core/dom.js";
+import { cost, count, duration, plural, shown, tokens, when } from "../core/format.js";
+import { badge, code, empty, facts, heading, idLink } from "../core/parts.js";
+import { Waterfall } from "../core/waterfall.js";
+
+const PAGE = 1000;
+const MOST = 100_000;
+
+export async function show(page) {
+  const [id] = page.path;
+  const asked = /^[0-9a-f]{32}$/.test(id) ? { traceId: id } : { runId: (await page.call("run/find", { id })).runId };
+  const detail = h("aside", { class: "detail", own: true, "aria-live": "polite" }, empty("Choose a span to see what it was."));
+  const waterfall = new Waterfall(describe);
+  let spans = [];
+  let isWhole = false;
+
+  async function load() {
+    if (isWhole) return;
+    const found = await page.call("trace/get", { ...asked, limit: PAGE });
+    let all = found.spans;
+    draw(found.trace, all, found.total);
+    while (all.length < Math.min(found.total, MOST)) {
+      const next = await page.call("trace/get", { ...asked, after: all.length, limit: PAGE });
+      if (next.spans.length === 0) break;
+      all = all.concat(next.spans);
+      draw(found.trace, all, found.total);
+    }
+    isWhole = found.trace.status !== "running";
+  }
+
+  function draw(trace, all, total) {
+    spans = all;
+    page.copies(() => ({ trace, spans }));
+    const failed = spans.filter((each) => each.status === "error").length;
+    page.show("Trace", heading("Trace"),
+      facts(["state", badge(trace.status)], ["run", idLink("run", trace.runId)], ["agent", idLink("agent", trace.agentId, trace.agentId)], ["session", idLink("session", trace.sessionId)], ["took", duration(trace.durationMs)],
+        ["tokens", `${tokens(trace.inputTokens)} in · ${tokens(trace.outputTokens)} out`], ["cost", cost(trace.costUsd, trace.costBasis)], ["calls", `${plural(trace.llmCalls, "model call")}, ${plural(trace.toolCalls, "tool call")}`], ["begun", when(trace.startAt)], ["trace", h("span", { class: "id" }, trace.traceId)]),
+      h("div", { class: "filters" }, search(), failed > 0 && h("button", { type: "button", onclick: () => waterfall.find((each) => each.status === "error") }, `Next of ${plural(failed, "error")}`), h("span", { class: "quiet" }, spans.length < total ? `${count(spans.length)} of ${count(total, "spans")}…` : count(total, "spans"))),
+      h("div", { class: "trace" }, waterfall.element, detail));
+    waterfall.spans = spans;
+  }
+
+  function search() {
+    const find = (event) => {
+      event.preventDefault();
+      const sought = event.target.elements.words.value.toLowerCase();
+      if (sought) waterfall.find((each) => each.name.toLowerCase().includes(sought) || each.kind.includes(sought) || each.spanId === sought);
+    };
+    return h("form", { role: "search", onsubmit: find }, h("input", { type: "search", name: "words", "aria-label": "Name of a span", placeholder: "name of a span" }), " ", h("button", null, "Next"));
+  }
+
+  async function describe(span) {
+    tellOf(span);
+    const place = spans.indexOf(span);
+    const { spans: [told] } = await page.call("trace/get", { ...asked, content: true, after: place, limit: 1 }).catch(() => ({ spans: [] }));
+    if (told?.spanId === span.spanId && detail.dataset.span === span.spanId) tellOf({ ...span, ...told });
+  }
+
+  function tellOf(span) {
+    detail.dataset.span = span.spanId;
+    const table = (values) => Object.entries(values).map(([name, value]) => [name, h("span", { class: "said" }, typeof value === "number" ? count(value) : shown(value))]);
+    render(detail, h("h2", null, span.name),
+      facts(["state", badge(span.status)], ["kind", span.kind.replace("_", " ")], ["took", duration(span.durationMs)], ["begun", when(span.startAt)], ["run", idLink("run", span.runId)], ["error", span.errorType], ["span", h("span", { class: "id" }, span.spanId)]),
+      span.message && h("p", { class: "failure" }, span.message),
+      span.input && [h("h3", null, "in"), code(span.input, "What went in")],
+      span.output && [h("h3", null, "out"), code(span.output, "What came out")],
+      Object.keys(span.metrics).length > 0 && [h("h3", null, "numbers"), facts(...table(span.metrics))],
+      h("h3", null, "attributes"), facts(...table(span.attributes)));
+  }
+
+  page.loads(load, ["run"]);
+}
