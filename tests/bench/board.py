@@ -25,7 +25,7 @@ from node_peers import VSCODE
 from page import write_page
 
 HERE = Path(__file__).parent
-PATIENCE = 600.0
+PATIENCE = 1800.0
 """Seconds that one bench may take."""
 
 
@@ -71,11 +71,13 @@ def main() -> int:
     if given.install:
         there = [peer.install() for peer in (*INTERPRETERS, VSCODE)]
         return int(not all(there))
-    reports = {name: run(name, ["--rounds", given.rounds] if given.rounds else []) for name in given.names or names()}
+    reports = dict[str, Report]()
+    for name in given.names or names():
+        reports[name] = run(name, ["--rounds", given.rounds] if given.rounds else [])
+        if not given.json:
+            print("\n".join(map(told, reports[name].lines)), flush=True)
     if given.json:
         print(json.dumps({name: report.to_json() for name, report in reports.items()}))
-    else:
-        print("\n".join(told(line) for report in reports.values() for line in report.lines))
     if not given.names and not given.no_page:
         write_page(reports)
     return int(tell(reports))

@@ -17,6 +17,7 @@ from typing import Any
 
 from agiwo_client.client import Client
 from agiwo_protocol import run as wire
+from process import cpu, memory
 
 HERE = Path(__file__).parent
 
@@ -109,17 +110,6 @@ class Bench:
         gate = await self.client.call(wire.START, wire.StartParams(agent="gate", input="go", attach=False))
         params = wire.StartParams(agent=agent, input="go", session_id=gate.session_id, attach=False)
         return (await self.client.call(wire.START, params)).run_id
-
-
-def cpu(process: int) -> float:
-    """Seconds of CPU that a process has used."""
-    tasks = Path(f"/proc/{process}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-
-
-def memory(process: int) -> int:
-    """Bytes of memory that a process holds."""
-    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @asynccontextmanager

@@ -71,5 +71,8 @@ SERVERS = Interpreter("servers-2026-11-20", {"mcp": "2.3.0", "pygls": "2.1.1", "
 AGIWO = Interpreter("agiwo-0.1.0", {"agiwo": "0.1.0"})
 """The package that has our import name."""
 
-INTERPRETERS = (FRAMEWORKS, SERVERS, AGIWO)
+DBOS = Interpreter("dbos-2026-11-20", {"dbos": "3.4.0"})
+"""Durable workflows over a database; over SQLite too."""
+
+INTERPRETERS = (FRAMEWORKS, SERVERS, AGIWO, DBOS)
 """All there are."""

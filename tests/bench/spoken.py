@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 from interpreter import SERVERS
 from node_peers import VSCODE
+from process import cpu
 
 HERE = Path(__file__).parent
 OURS, SCRIPT = "agiwod", str(Path(sys.executable).with_name("agiwod"))
@@ -30,6 +31,7 @@ class Server:
     name: str
     command: Sequence[str]
     frames: bool = False
+    shakes_hands: bool = True
 
     def params(self, method: str, given: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         """The method and the params that this server has for it."""
@@ -70,7 +72,9 @@ class Speaking:
         self._last_id = 0
 
     def greet(self) -> None:
-        """Shake hands."""
+        """Shake hands, if that is how it begins."""
+        if not self.server.shakes_hands:
+            return
         self.ask("initialize")
         if self.server.name in ("mcp", "pygls"):
             method = "notifications/initialized" if self.server.name == "mcp" else "initialized"
@@ -102,8 +106,7 @@ class Speaking:
 
     def cpu(self) -> float:
         """Microseconds of CPU that the server has used so far, all its processes together."""
-        tasks = (task for pid in self._pids for task in Path(f"/proc/{pid}/task").glob("*/schedstat"))
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e3
+        return 1e6 * sum(map(cpu, self._pids))
 
     def _send(self, message: Mapping[str, Any]) -> None:
         body = orjson.dumps({"jsonrpc": "2.0", **message})

@@ -1,49 +1,98 @@
-"""What the model of a crowd says: a parent starts many children, sleeps, and answers. Asks nobody."""
+"""What the models of scheduled agents say, whoever schedules them: they spawn, sleep, and answer. Asks nobody.
+
+An agent's task is `@kind number id`: `@crowd 100 0` spawns so many children and sleeps on all of them; `@nap 20 0`
+spawns one and sleeps on it, so many times; `@sleep 60 7` sleeps for so many seconds, once; `@work 0 3` thinks, and is
+what the children do. What to say next is told by how often the agent has spoken.
+"""
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 WORK = 0.1
 """Seconds that a child thinks."""
 
-_ENOUGH = 50
-"""Answers of a parent after which it is not asked again, however often it is woken."""
+_TASK = re.compile(r"@(crowd|nap|sleep|work) (\d+) (\d+)")
+_LOOK = 0.05
+"""Seconds between two looks at what others have done."""
+
+Said = tuple[str | None, list[dict[str, Any]]]
+"""A text, or calls."""
 
 
 class Crowd:
-    """Counts what it is asked for, and how many children think at the same time. `spawn` names the tool."""
+    """Counts what happens: children that have ended and the most at the same time, sleepers, and who came back."""
 
-    def __init__(self, children: int, spawn: str) -> None:
-        self._children, self._spawn = children, spawn
-        self.answers = Counter[str]()
-        self.most = self._thinking = 0
+    def __init__(self) -> None:
+        self.children = self.most = self.asleep = self.awake = 0
+        self.wakes: list[float] = []
+        self._thinking, self._done = 0, 0.0
 
-    async def turn(self, messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, list[dict[str, Any]]]:
-        """The text of the next answer, or its calls."""
-        if any(str(message.get("content", "")).startswith("child") for message in messages):
-            return await self._work(), []
-        self.answers["parent"] += 1
-        count = self.answers["parent"]
-        if count == 1:
-            return None, [_call(n, self._spawn, {"task": f"child {n}"}) for n in range(self._children)]
-        if count == 2:
-            return None, [_call(0, "sleep_and_wait", {"wake_type": "waitset", "timeout": 60})]
-        return "enough" if count > _ENOUGH else "all done", []
+    async def turn(self, messages: Sequence[Mapping[str, Any]]) -> Said:
+        """What an agent says next."""
+        kind, number, name = next(filter(None, (_TASK.search(str(each.get("content"))) for each in messages))).groups()
+        spoken = sum(each["role"] == "assistant" for each in messages)
+        match kind, spoken:
+            case "work", _:
+                return await self.work(), []
+            case "crowd", 0:
+                return None, [_spawned(each) for each in range(int(number))]
+            case "crowd", 1:
+                return None, [_WAITSET]
+            case "sleep", 0:
+                self.asleep += 1
+                return None, [_call(0, "sleep_and_wait", wake_type="timer", delay_seconds=int(number))]
+            case "sleep", _:
+                self.awake += 1
+                return "awake", []
+            case "nap", _:
+                return self._nap(int(number), spoken)
+            case _:
+                return f"{name} is done", []
 
-    async def _work(self) -> str:
+    def _nap(self, times: int, spoken: int) -> Said:
+        if spoken % 2:
+            return None, [_WAITSET]
+        if spoken:
+            self.note_wake()
+        return ("rested", []) if spoken == 2 * times else (None, [_spawned(0)])
+
+    async def work(self) -> str:
+        """Think."""
         self._thinking += 1
         self.most = max(self.most, self._thinking)
         try:
             await asyncio.sleep(WORK)
         finally:
             self._thinking -= 1
-        self.answers["children"] += 1
+        self.children += 1
+        self._done = perf_counter()
         return "done"
 
+    def note_wake(self) -> None:
+        """Somebody goes on who has slept on the child that ended last."""
+        self.wakes.append(perf_counter() - self._done)
 
-def _call(index: int, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+
+async def until(wanted: int, count: Callable[[], int | Awaitable[int]]) -> None:
+    """Return when the count is that high."""
+    while True:
+        now = count()
+        if (now if isinstance(now, int) else await now) >= wanted:
+            return
+        await asyncio.sleep(_LOOK)
+
+
+def _call(index: int, name: str, **arguments: Any) -> dict[str, Any]:
     function = {"name": name, "arguments": json.dumps(arguments)}
     return {"index": index, "id": f"call_{index}", "type": "function", "function": function}
+
+
+def _spawned(index: int) -> dict[str, Any]:
+    return _call(index, "spawn_agent", task=f"@work 0 {index}")
+
+
+_WAITSET = _call(0, "sleep_and_wait", wake_type="waitset", timeout=60)

@@ -1,16 +1,12 @@
-"""Memory that the daemon holds: idle, for each client that only stays, for each run that has ended, for each sleeper.
+"""Memory that the daemon holds: idle, for each client that only stays, for each run that has ended.
 
     uv run python -m tests.bench memory
 
 Resident bytes from /proc, after a warm-up of the same kind. An idle mcp server over stdio, with its one client, is what
-an idle daemon is held to. The sleepers are those of `sleepers.py`, in a process of their own. Linux only.
+an idle daemon is held to. What an agent holds that sleeps, see `scheduler`. Linux only.
 """
 
-import json
-import os
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -18,12 +14,11 @@ from tempfile import TemporaryDirectory
 
 import orjson
 from command import command
-from followed import memory
 from interpreter import SERVERS
 from measured import Check, Line, Report
+from process import memory
 from spoken import OURS, SCRIPT, Server, Speaking, daemon, peers, speaking
 
-HERE = Path(__file__).parents[1]
 CLIENTS, RUNS = 300, 1_000
 KIB = 1024
 
@@ -31,7 +26,7 @@ CONFIG = '[agents.echo]\nmodel = "scripted:echo.json"\ntools = []\n'
 ECHO = '{"turns": [{"text": "hello world"}], "repeat": true}'
 HELLO = {"protocolVersion": 1, "clientInfo": {"name": "idle", "version": "0"}, "capabilities": {}}
 
-NOTES = ["Resident memory; of clients, runs and sleepers what each of many adds, after as many before."]
+NOTES = ["Resident memory; of clients and runs what each of many adds, after as many before."]
 
 
 def measure(rounds: int) -> Report:
@@ -45,7 +40,6 @@ def measure(rounds: int) -> Report:
         Line("an idle daemon", "MiB", idle, others, [Check("of mcp's", idle / server, 1)] if beside else []),
         Line("an idle client", "KiB", client, {}, [Check("KiB", client, 50)]),
         Line("a run that has ended", "KiB", run, {}, [Check("KiB", run, 2)]),
-        sleeper(),
     ]
     return Report("Memory", lines, (), NOTES, SERVERS.versions, [name for name in absent if name == "mcp"])
 
@@ -86,14 +80,6 @@ def run_often(ours: Speaking) -> None:
     for _ in range(RUNS):
         run = ours.answer("run/start", {"agent": "echo", "input": "hi", "attach": False})["runId"]
         assert ours.answer("run/wait", {"runId": run})["response"] == "hello world"
-
-
-def sleeper() -> Line:
-    """What each of many agents that sleep holds."""
-    command = [sys.executable, str(HERE / "sleepers.py"), "memory", "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": ""})
-    (figure,) = json.loads(done.stdout)
-    return Line("an agent that sleeps", "KiB", figure["value"], {}, [Check("KiB", figure["value"], figure["limit"])])
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ from agiwo_client import connect
 from command import command
 from driven import FLOOR
 from driven import provider as serving
-from followed import cpu
 from measured import Check, Line, Report
+from process import cpu
 from spoken import OURS, daemon
 
 SDK = "Agent.run_stream"

@@ -1,30 +1,27 @@
-"""What watching skills costs, and how soon an edit is seen. Not a test.
+"""What watching skills costs, and how soon an edit is seen.
 
-    uv run python tests/bench/skills.py [--seconds 20] [--edits 10000] [--json]
+    uv run python -m tests.bench skills
 
 Idle: the CPU of a process that watches a hundred skills, and two thousand, that nobody changes, as a share of a core.
 An edit: from the rename that puts a file in its place until the registry has it. A storm: two thousand files changed at
-once until all are seen. Torn: another process writes one file as often as `--edits` says, in turns as a whole and in
+once until all are seen. Torn: another process writes one file a thousand times a round, in turns as a whole and in
 pieces; what a reader of the registry sees is a whole text, or it is counted.
 """
 
-import argparse
 import asyncio
-import json
-import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
 
 from agiwo.skill import SkillManager
 from agiwo.skill.manager import SkillChanges
 from agiwo.skill.watch import watch
-
-sys.path.append(str(Path(__file__).parents[1]))  # where what tests share is found
-
+from command import command
+from measured import Check, Line, Report
 from skill_lab import LINES, WRITER, body, write_skill
 
 IDLE = 0.01
@@ -32,6 +29,14 @@ IDLE = 0.01
 
 SOON = 1.0
 """Seconds in which an edit must be seen."""
+
+_IDLE_SECONDS = 10.0
+"""How long nobody changes anything."""
+
+_WRITES = 1000
+"""How often the one file is written, each round."""
+
+NOTES = ["A share of a core is CPU of the process that watches; the rest is in time, from the edit until it is seen."]
 
 _SETTLED = 2.0
 """Seconds that a watch has to begin."""
@@ -136,41 +141,35 @@ async def _every_turn() -> AsyncGenerator[None]:
         yield
 
 
-async def measured(place: Path, seconds: float, count: int) -> dict[str, float]:
-    """All figures by name."""
+async def measured(place: Path, rounds: int) -> list[Line]:
+    """All figures."""
     folders = {name: place / name for name in ("hundred", "thousands", "edits", "storm", "torn")}
     for folder in folders.values():
         folder.mkdir()
     looks = await edits(folders["edits"])
-    seen, not_whole = await torn(folders["torn"], count)
-    return {
-        "idle, 100 skills (share of a core)": await idle(folders["hundred"], 100, seconds),
-        "idle, 2000 skills (share of a core)": await idle(folders["thousands"], 2000, seconds),
-        "an edit, median (s)": statistics.median(looks),
-        "an edit, worst (s)": max(looks),
-        "2000 edits at once (s)": await storm(folders["storm"], 2000),
-        "texts seen of one file": seen,
-        "texts that were torn": not_whole,
-    }
+    seen, not_whole = await torn(folders["torn"], rounds * _WRITES)
+    assert seen, "nobody has seen any of the texts"
+    hundred = await idle(folders["hundred"], 100, _IDLE_SECONDS)
+    thousands = await idle(folders["thousands"], 2000, _IDLE_SECONDS)
+    return [
+        _held("to watch 100 skills", "of a core", hundred, IDLE),
+        _held("to watch 2,000 skills", "of a core", thousands, IDLE),
+        Line("an edit", "s", median(looks)),
+        _held("the slowest edit", "s", max(looks), SOON),
+        Line("2,000 edits at once", "s", await storm(folders["storm"], 2000)),
+        _held("texts that were torn", "texts", not_whole, 0),
+    ]
 
 
-def main(seconds: float, count: int, *, as_json: bool) -> int:
-    """Measure and print; 1 when a limit is not kept."""
-    with tempfile.TemporaryDirectory() as place:
-        figures = asyncio.run(measured(Path(place), seconds, count))
-    if as_json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:40} {value:10.4f}")
-    is_idle = all(value < IDLE for name, value in figures.items() if name.startswith("idle"))
-    return int(not is_idle or figures["an edit, worst (s)"] > SOON or figures["texts that were torn"] > 0)
+def _held(work: str, unit: str, figure: float, limit: float) -> Line:
+    return Line(work, unit, figure, {}, [Check(unit, figure, limit)])
+
+
+def measure(rounds: int) -> Report:
+    """All of it, in folders that are gone afterwards."""
+    with TemporaryDirectory() as place:
+        return Report("Skills", asyncio.run(measured(Path(place), rounds)), (), NOTES)
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--seconds", type=float, default=20)
-    arguments.add_argument("--edits", type=int, default=10_000)
-    arguments.add_argument("--json", action="store_true")
-    chosen = arguments.parse_args()
-    sys.exit(main(chosen.seconds, chosen.edits, as_json=chosen.json))
+    command(__doc__, measure, rounds=1)

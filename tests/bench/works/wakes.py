@@ -1,21 +1,17 @@
-"""Milliseconds from the end of a child's last step to the next line of the agent that slept on it. Not a test.
+"""How soon an agent goes on that slept on a child, in each way in which it can be kept, beside a commit of that disk.
 
-    uv run python tests/bench/wakes.py [--times 200] [--json]
+    uv run python -m tests.bench wakes
 
 Agents start a child, sleep, and are woken by its end, ten times each, over a SQLite file with each durability, kept
-whole and parked meanwhile. Beside it stands what a commit costs on the same disk at the same time, and how many a wake
-waits for. Medians; 1 as the exit code when `normal` takes longer than its limit, or a wake waits for more than three.
+whole and parked meanwhile. The time is from the end of the child's last step to the next line of the agent; beside it
+stands what a commit takes on the same disk at the same time. What it may cost is counted in commits that it waits for.
 """
 
-import argparse
 import asyncio
-import json
-import statistics
-import sys
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -27,9 +23,8 @@ from agiwo.journal.sqlite import SqliteJournal
 from agiwo.schema.event import RUN_SLEEPING, RUN_WOKEN, NewEvent
 from agiwo.schema.record import Batch, Change, Entry, Record, RunHead
 from agiwo.schema.run import RunSpec, RunStatus
-
-LIMIT = 5.0
-"""Milliseconds that a wake may take with `normal`."""
+from command import command
+from measured import Check, Line, Report
 
 COMMITS = 3
 """Commits that a wake may wait for: of the child's step, of its end, of the wake."""
@@ -40,23 +35,10 @@ _WORK = 0.01
 _NAPS = 10
 """Times that each agent sleeps. A parked one reads all that it did when it is woken."""
 
+COMMIT = "a commit"
+NOTES = ["From the end of a child's last step to the next line of the program that slept on it, ten times each."]
+
 _WAYS: tuple[tuple[Durability, int], ...] = (("normal", 64), ("normal", 0), ("full", 64), ("full", 0))
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What was measured in one way, in milliseconds; `commits` is how many of them a wake waits for."""
-
-    durability: str
-    sleeper: str
-    wake: float
-    commit: float
-    commits: float
-
-    @property
-    def is_within(self) -> bool:
-        """Whether that is within the limits."""
-        return self.commits <= COMMITS and (self.wake < LIMIT or self.durability == "full")
 
 
 class CountingJournal(SqliteJournal):
@@ -109,19 +91,20 @@ class Sleeper:
         return self
 
 
-async def measured(folder: Path, durability: Durability, warm: int, times: int) -> Line:
+async def measured(folder: Path, durability: Durability, warm: int, agents: int) -> Line:
     """The medians in one way."""
     journal = await CountingJournal.open(folder / f"{durability}-{warm}.db", durability=durability)
     assert isinstance(journal, CountingJournal)
     sleeper = Sleeper(journal)
     engine = EmbeddedEngine(journal, sleeper, warm=warm)
-    for number in range(times // _NAPS):
+    for number in range(agents):
         await engine.result(await engine.submit(RunSpec("sleeper", f"s{number}", "go")))
-    wake = 1000 * statistics.median(sleeper.seconds)
-    commit = 1000 * statistics.median(await _commits(journal, times))
+    commit = 1000 * median(await _commits(journal, agents * _NAPS))
     await engine.close()
     await journal.close()
-    return Line(durability, "whole" if warm else "parked", wake, commit, statistics.median(sleeper.commits))
+    waited = Check("commits that it waits for", median(sleeper.commits), COMMITS)
+    work = f"a wake, `{durability}`, {'whole' if warm else 'parked'}"
+    return Line(work, "ms", 1000 * median(sleeper.seconds), {COMMIT: commit}, [waited], COMMIT)
 
 
 async def _commits(journal: Journal, times: int) -> list[float]:
@@ -136,22 +119,12 @@ async def _commits(journal: Journal, times: int) -> list[float]:
     return seconds
 
 
-def main(times: int, *, as_json: bool) -> int:
-    """Measure, and print a line each way."""
-    with tempfile.TemporaryDirectory() as folder:
-        lines = [asyncio.run(measured(Path(folder), durability, warm, times)) for durability, warm in _WAYS]
-    if as_json:
-        print(json.dumps({"limit_ms": LIMIT, "limit_commits": COMMITS, "lines": [asdict(each) for each in lines]}))
-    else:
-        print(f"{'durability':10} {'sleeper':8} {'wake':>8} {'commit':>8} {'commits':>8}   (ms, medians)")
-        for each in lines:
-            print(f"{each.durability:10} {each.sleeper:8} {each.wake:8.2f} {each.commit:8.2f} {each.commits:8g}")
-    return int(not all(each.is_within for each in lines))
+def measure(rounds: int) -> Report:
+    """Each way, with so many agents."""
+    with TemporaryDirectory() as folder:
+        lines = [asyncio.run(measured(Path(folder), durability, warm, rounds)) for durability, warm in _WAYS]
+    return Report("Wakes", lines, (), NOTES)
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--times", type=int, default=200)
-    arguments.add_argument("--json", action="store_true")
-    chosen = arguments.parse_args()
-    sys.exit(main(chosen.times, as_json=chosen.json))
+    command(__doc__, measure, rounds=20)

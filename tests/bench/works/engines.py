@@ -1,6 +1,6 @@
-"""The same programs on the embedded engine and on Temporal: what a step, a run, a wake and a sleeper cost. Not a test.
+"""The same programs on our two engines, in this process and on Temporal: what a step, a run, a wake and a sleeper cost.
 
-    uv run python tests/bench/engines.py [--runs 100] [--sleepers 500] [--json]
+    uv run python -m tests.bench engines
 
 Embedded is over a SQLite file with `full`; Temporal is its dev server, in memory, with a journal in a MongoDB, both on
 this machine. Steps follow each other in one run; runs of one step are asked for all at once; a wake is the time from
@@ -8,19 +8,19 @@ the end of a child's step to the next line of its parent; a sleeper is what this
 waits for an hour. Each engine has a process of its own.
 """
 
-import argparse
 import asyncio
 import gc
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -31,22 +31,28 @@ from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
 from agiwo.schema.event import RUN_SLEEPING, NewEvent
 from agiwo.schema.run import RunSpec, RunStatus
+from command import command
+from measured import Line, Report
+from mongo_lab import Mongod
+from process import memory
+from temporal_server import BINARY, dev_server
 
-STEPS, NAPS = 50, 20
+STEPS, NAPS, RUNS, SLEEPERS = 30, 10, 50, 100
 
 _LOOK = 0.02
 """Seconds between two looks at the index."""
 
+NOTES = ["The embedded engine over SQLite with `full`; Temporal's dev server, with a journal in MongoDB. In time."]
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of one engine."""
+    """What was measured of one engine: milliseconds of a step, a run and a wake, and KiB of a sleeper."""
 
-    engine: str
-    steps_per_second: float
-    runs_per_second: float
-    wake_ms: float
-    sleeper_kib: float
+    step: float
+    run: float
+    wake: float
+    sleeper: float
 
 
 class Worker:
@@ -104,10 +110,6 @@ async def temporal(worker: Worker) -> AsyncGenerator[ServingEngine]:
     from agiwo.engine.temporal.engine import TemporalEngine
     from agiwo.engine.temporal.place import TemporalPlace
 
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from mongo_lab import Mongod
-    from temporal_server import dev_server
-
     mongod = Mongod()
     try:
         with dev_server() as address:
@@ -125,25 +127,33 @@ async def _close(engine: ServingEngine, journal: Journal) -> None:
     await journal.close()
 
 
-ENGINES = {"embedded": embedded, "temporal": temporal}
+EMBEDDED, TEMPORAL = "embedded", "Temporal"
+ENGINES = {EMBEDDED: embedded, TEMPORAL: temporal}
+TOLD = {
+    "step": ("a step", "ms"),
+    "run": (f"a run of one step, {RUNS} at once", "ms"),
+    "wake": ("a wake", "ms"),
+    "sleeper": ("a sleeper, without a server's share", "KiB"),
+}
+"""What stands in the table."""
 
 
-async def measured(name: str, runs: int, sleepers: int) -> Figures:
+async def measured(name: str) -> Figures:
     """What one engine does."""
     worker = Worker()
     async with ENGINES[name](worker) as engine:
         await _run(engine, "1", "warm")
-        steps = STEPS / await _run(engine, str(STEPS), "steps")
+        step = await _run(engine, str(STEPS), "steps") / STEPS
         began = perf_counter()
-        await asyncio.gather(*(_run(engine, "1", f"run{number}") for number in range(runs)))
-        together = runs / (perf_counter() - began)
+        await asyncio.gather(*(_run(engine, "1", f"run{number}") for number in range(RUNS)))
+        together = (perf_counter() - began) / RUNS
         await _run(engine, "nap", "naps")
-        wake = 1000 * statistics.median(worker.wakes)
         before = _resident()
-        for number in range(sleepers):
+        for number in range(SLEEPERS):
             await engine.submit(RunSpec("worker", f"sleeper{number}", "sleep"))
-        await _asleep(engine.journal, sleepers)
-        return Figures(name, steps, together, wake, (_resident() - before) / sleepers / 1024)
+        await _asleep(engine.journal, SLEEPERS)
+        grown = _resident() - before
+    return Figures(1000 * step, 1000 * together, 1000 * median(worker.wakes), grown / SLEEPERS / 1024)
 
 
 async def _run(engine: ServingEngine, input: str, session: str) -> float:
@@ -164,33 +174,32 @@ async def _asleep(journal: Journal, number: int) -> None:
 
 def _resident() -> int:
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return memory(os.getpid())
 
 
-def main() -> None:
-    """Measure each in a process of its own, and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--sleepers", type=int, default=500)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--engine", choices=ENGINES, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.engine:
-        print(json.dumps(asdict(asyncio.run(measured(given.engine, given.runs, given.sleepers)))))
-        return
-    again = [sys.executable, __file__, "--runs", str(given.runs), "--sleepers", str(given.sleepers), "--engine"]
-    found = [Figures(**json.loads(subprocess.check_output([*again, name]))) for name in ENGINES]
-    if given.json:
-        print(json.dumps([asdict(each) for each in found]))
-        return
-    print(f"{'engine':10} {'steps/s':>9} {'runs/s':>9} {'wake, ms':>9} {'sleeper, KiB':>13}")
-    for each in found:
-        print(
-            f"{each.engine:10} {each.steps_per_second:9.0f} {each.runs_per_second:9.0f} {each.wake_ms:9.1f} "
-            f"{each.sleeper_kib:13.1f}"
-        )
+def elsewhere(name: str) -> Figures:
+    """The figures of one engine, from a process of its own."""
+    said = subprocess.check_output([sys.executable, __file__, "--engine", name], stderr=subprocess.DEVNULL)
+    return Figures(**json.loads(said.splitlines()[-1]))
+
+
+def measure(rounds: int) -> Report:
+    """Both engines in turns, or the embedded one alone."""
+    names = [EMBEDDED, *([TEMPORAL] if BINARY.exists() else [])]
+    taken = [{name: elsewhere(name) for name in names} for _ in range(rounds)]
+    lines = [line_of(field, *told, taken) for field, told in TOLD.items()]
+    absent = [] if TEMPORAL in names else [TEMPORAL]
+    return Report("The engines", lines, (), NOTES, {"temporalio": version("temporalio")}, absent)
+
+
+def line_of(field: str, tells: str, unit: str, taken: Sequence[Mapping[str, Figures]]) -> Line:
+    """The medians of one figure."""
+    ours, *others = ((name, median(getattr(each[name], field) for each in taken)) for name in taken[0])
+    return Line(tells, unit, ours[1], dict(others))
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--engine"]:
+        print(json.dumps(asdict(asyncio.run(measured(sys.argv[2])))))
+    else:
+        command(__doc__, measure, rounds=1)

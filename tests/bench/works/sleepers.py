@@ -1,26 +1,21 @@
-"""What agents cost that sleep: memory, the time until they are back after a restart, the time to end them. Not a test.
+"""Many agents that sleep: to have them back after a restart, and to cancel a tree of them.
 
-    uv run python tests/bench/sleepers.py [memory] [recovery] [cancel] [--json]
+    uv run python -m tests.bench sleepers
 
-`memory`: how the process grows with 2,000 agents that sleep, all of one `Agent`, over SQLite. `recovery`: how long a
-scheduler takes to have 10,000 of them back from a file. `cancel`: how long it takes to cancel a tree of 1,000 agents,
-from the wish to the end of the last one, sleepers all. Each in a process of its own; 1 as the exit code when one of the
-figures is above its limit.
+What is counted is the CPU of the process. The sleepers that come back are written into the file as copies of one; all
+of them are waited for, each with the time at which it wakes. A tree is of three levels, ten agents below each; counted
+is from the wish to cancel it to the end of the last one. What a sleeper holds is found by `scheduler`.
 """
 
-import argparse
 import asyncio
-import gc
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import process_time
 from typing import Any
 
 import orjson
@@ -33,21 +28,17 @@ from agiwo.schema.chunk import StreamChunk
 from agiwo.schema.record import Batch, Entry, Session, StateChange
 from agiwo.schema.run import RunStatus
 from agiwo.testing import ScriptedModel
+from command import command
+from measured import Check, Curve, Line, Report
 
-SLEEPERS, RECOVERED, TREE = 2_000, 10_000, 1_000
+RECOVERED, TREE = (100, 1_000, 10_000), 1_000
+BACK, CANCELLED = 5.0, 1.0
+"""Seconds of CPU for the most of them, and for the tree."""
+
+NOTES = ["CPU of the process that schedules them, over a SQLite file with `normal`."]
 
 _LOOK = 0.01
 """Seconds between two looks at the index: often enough for the figures, and too rarely to be a part of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One thing that was measured."""
-
-    name: str
-    value: float
-    unit: str
-    limit: float
 
 
 class Tasks(ScriptedModel):
@@ -97,46 +88,21 @@ async def cancelled(journal: Journal) -> None:
         await asyncio.sleep(_LOOK)
 
 
-def resident() -> int:
-    """Bytes of this process that are in memory."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-async def memory(folder: Path) -> Figure:
-    """How much the process grows with each agent that sleeps."""
-    agent, warm_up = sleeper(), 300
-    async with scheduler_over(folder, agent) as scheduler:
-        journal = (await scheduler.start()).engine.journal
-        await _put_to_sleep(scheduler, journal, agent, 0, warm_up)
-        before = resident()
-        await _put_to_sleep(scheduler, journal, agent, warm_up, warm_up + SLEEPERS)
-        grown = resident() - before
-    return Figure(f"a sleeper, of {SLEEPERS:,}", grown / SLEEPERS / 1024, "KiB", 8)
-
-
-async def _put_to_sleep(scheduler: Scheduler, journal: Journal, agent: Agent, begin: int, end: int) -> None:
-    for number in range(begin, end):
-        await scheduler.submit(agent, "0", state_id=f"sleeper-{number}")
-    await asleep(journal, end)
-
-
-async def recovery(folder: Path) -> Figure:
-    """How long it takes until the sleepers of a file are back, each with the time at which it wakes."""
+async def recovery(folder: Path, count: int) -> float:
+    """Seconds of CPU until so many sleepers of a file are back."""
     agent = sleeper()
     async with scheduler_over(folder, agent) as scheduler:
         await scheduler.submit(agent, "0", state_id="template")
         await asleep((await scheduler.start()).engine.journal, 1)
-    await _multiply(folder, RECOVERED)
-    began = perf_counter()
+    await _multiply(folder, count)
+    before = process_time()
     async with scheduler_over(folder, agent) as scheduler:
-        seconds = perf_counter() - began
-        state = await scheduler.get_state("copy-5000")
+        seconds = process_time() - before
+        state = await scheduler.get_state(f"copy-{count // 2}")
         assert state
         assert state.wake_condition
-        assert await scheduler.cancel("copy-5000")
-    return Figure(f"{RECOVERED:,} sleepers are back", seconds, "s", 5)
+        assert await scheduler.cancel(state.id)
+    return seconds
 
 
 async def _multiply(folder: Path, number: int) -> None:
@@ -164,47 +130,38 @@ async def _multiply(folder: Path, number: int) -> None:
     await journal.close()
 
 
-async def cancel(folder: Path) -> Figure:
-    """How long it takes until each agent of a tree has ended that is cancelled as one."""
+async def cancel(folder: Path) -> float:
+    """Seconds of CPU until each agent of a tree has ended that is cancelled as one."""
     agent = sleeper()
     async with scheduler_over(folder, agent) as scheduler:
         engine = (await scheduler.start()).engine
         await scheduler.submit(agent, "3", state_id="root")
         await asleep(engine.journal, TREE)
-        began = perf_counter()
+        before = process_time()
         await scheduler.cancel("root", "enough")
         await cancelled(engine.journal)
-        seconds = perf_counter() - began
-    return Figure(f"a tree of {TREE:,} is cancelled", seconds, "s", 1)
+        return process_time() - before
 
 
-PARTS: Mapping[str, Callable[[Path], Awaitable[Figure]]] = {"memory": memory, "recovery": recovery, "cancel": cancel}
-
-
-async def part(name: str) -> None:
-    """Measure one thing in this process, and print it as JSON."""
-    with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(asdict(await PARTS[name](Path(folder)))))
-
-
-def main(names: Sequence[str], *, as_json: bool) -> int:
-    """Measure each in a process of its own, and print a line for it."""
-    figures: list[Figure] = []
-    for name in names or PARTS:
-        ran = subprocess.run([sys.executable, __file__, "--part", name], check=True, stdout=subprocess.PIPE)
-        figures.append(Figure(**json.loads(ran.stdout)))
-        if not as_json:
-            each = figures[-1]
-            print(f"{each.name:32} {each.value:8.2f} {each.unit:4} (limit {each.limit:g})", flush=True)
-    if as_json:
-        print(json.dumps([asdict(each) for each in figures]))
-    return int(any(each.value > each.limit for each in figures))
+async def measured(rounds: int) -> Report:
+    """All of it, each time in a folder that is gone afterwards."""
+    back: dict[int, list[float]] = {count: [] for count in RECOVERED}
+    ended = list[float]()
+    for _ in range(rounds):
+        for count, taken in back.items():
+            with TemporaryDirectory() as folder:
+                taken.append(await recovery(Path(folder), count))
+        with TemporaryDirectory() as folder:
+            ended.append(await cancel(Path(folder)))
+    points = [(float(count), 1000 * median(taken)) for count, taken in back.items()]
+    most, tree = points[-1][1] / 1000, median(ended)
+    lines = [
+        Line(f"{RECOVERED[-1]:,} sleepers are back", "s", most, checks=[Check("s", most, BACK)]),
+        Line(f"a tree of {TREE:,} is cancelled", "s", tree, checks=[Check("s", tree, CANCELLED)]),
+    ]
+    curve = Curve("sleepers-back", "Back after a restart", "sleepers", "ms of CPU", {"agiwod": points})
+    return Report("Sleepers", lines, [curve], NOTES)
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("names", nargs="*", choices=[[], *PARTS])
-    arguments.add_argument("--json", action="store_true")
-    arguments.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
-    chosen = arguments.parse_args()
-    sys.exit(asyncio.run(part(chosen.part)) if chosen.part else main(chosen.names, as_json=chosen.json))
+    command(__doc__, lambda rounds: asyncio.run(measured(rounds)), rounds=1)
