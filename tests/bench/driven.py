@@ -13,7 +13,7 @@ from worker import Done, Work
 
 HERE = Path(__file__).parent
 
-FLOOR, OURS = "bare httpx2", "agiwo"
+FLOOR, OURS, PEER = "bare httpx2", "agiwo", "agiwo 0.1.0"
 
 MODULES = {
     FLOOR: "bare_loop",
@@ -22,11 +22,17 @@ MODULES = {
     "openai-agents": "openai_agents_agent",
     "agno": "agno_agent",
     "langgraph": "langgraph_agent",
+    PEER: "agiwo_010_agent",
 }
 """The drivers' modules."""
 
-SILENT = {"AGNO_TELEMETRY": "false", "LANGSMITH_TRACING": "false", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
-"""Nobody is measured while phoning home."""
+SILENT = {
+    "AGNO_TELEMETRY": "false",
+    "LANGSMITH_TRACING": "false",
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",
+    "AGIWO_LOG_LEVEL": "ERROR",
+}
+"""Nobody is measured while phoning home, or while telling every step to stdout, as agiwo 0.1.0 does."""
 
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 """Modules are compiled once, by the warm-up: else a first agent would cost what it costs on the day of installation."""

@@ -1,4 +1,4 @@
-"""Our agent beside pydantic-ai, openai-agents, agno and LangGraph: the CPU of a run.
+"""Our agent beside pydantic-ai, openai-agents, agno, LangGraph and agiwo 0.1.0: the CPU of a run.
 
     uv run python -m tests.bench sdk
 
@@ -19,9 +19,9 @@ from pathlib import Path
 from statistics import median
 
 from command import command
-from driven import FLOOR, MODULES, OURS, Driven, driven, provider
-from interpreter import FRAMEWORKS
-from measured import Check, Line, Report
+from driven import FLOOR, MODULES, OURS, PEER, Driven, driven, provider
+from interpreter import AGIWO, FRAMEWORKS
+from measured import Check, Curve, Line, Report
 from sdk_rows import FEW, GROWTH, MANY, ROWS, Row
 
 NOTES = [
@@ -32,14 +32,21 @@ NOTES = [
 
 def measure(rounds: int) -> Report:
     """All rows beside all that are installed."""
-    chosen = {FLOOR: Path(sys.executable), OURS: Path(sys.executable)}
+    chosen = {name: python for name in MODULES if (python := python_of(name))}
     absent = [name for name in MODULES if name not in chosen]
-    if python := FRAMEWORKS.python:
-        chosen, absent = chosen | dict.fromkeys(absent, python), list[str]()
     with provider() as base_url:
         lines = {row.tells: measured(row, chosen, base_url, rounds) for row in ROWS}
-    grown = growth(lines[FEW], lines[MANY])
-    return Report("The SDK: agents and tools", [*lines.values(), grown], (), NOTES, FRAMEWORKS.versions, absent)
+    few, many = lines[FEW], lines[MANY]
+    versions = {**FRAMEWORKS.versions, **AGIWO.versions}
+    told = [*lines.values(), growth(few, many)]
+    return Report("The SDK: agents and tools", told, [steps(few, many)], NOTES, versions, absent)
+
+
+def python_of(name: str) -> Path | None:
+    """The interpreter that has what a driver drives; None when it is not installed."""
+    if name in (FLOOR, OURS):
+        return Path(sys.executable)
+    return AGIWO.python if name == PEER else FRAMEWORKS.python
 
 
 def measured(row: Row, chosen: Mapping[str, Path], base_url: str, rounds: int) -> Line:
@@ -58,7 +65,7 @@ def measured(row: Row, chosen: Mapping[str, Path], base_url: str, rounds: int) -
 def warm_up(driver: Driven, row: Row) -> None:
     """Do what everybody is slow at for the first time."""
     if row.work:
-        driver.do(row.work)
+        driver.do(row.warm_up or row.work)
     else:
         driver.first_agent()
 
@@ -91,6 +98,13 @@ def growth(few: Line, many: Line) -> Line:
     others = {name: many.others[name] / few.others[name] / 10 for name in few.others}
     ours = many.ours / few.ours / 10
     return Line("a step of 200 beside one of 20", "times", ours, others, [Check("growth", ours, GROWTH)], FLOOR)
+
+
+def steps(few: Line, many: Line) -> Curve:
+    """What a run takes as it has more steps."""
+    points = {OURS: [(20.0, few.ours), (200.0, many.ours)]}
+    points |= {name: [(20.0, few.others[name]), (200.0, many.others[name])] for name in few.others}
+    return Curve("sdk-steps", "A run with more and more tool steps", "tool steps", "ms of CPU", points)
 
 
 if __name__ == "__main__":
