@@ -1,9 +1,12 @@
 """session/delete: what goes with a session, and when it stays."""
 
+import math
 from typing import Any
 
 import pytest
 from agiwo.agent import Agent
+from agiwo.journal.memory import MemoryJournal
+from agiwo.schema.record import RunHead, State
 from agiwo_protocol.errors import Conflict, NotFound, RpcError
 from daemon_lab import Caller, LiveModel, calling, parent_of, running, scripted
 
@@ -94,3 +97,38 @@ async def test_a_session_whose_agent_takes_tasks_stays_until_that_is_shut_down()
         await caller.call("scheduler/cancel", stateId=submitted["stateId"])
         assert (await caller.call("session/delete", sessionId="mine"))["runs"] == 1
         assert (await caller.call("scheduler/list"))["states"] == []
+
+
+class Forgetting(MemoryJournal):
+    """A journal whose session `mine` is forgotten right behind the next look at what runs and agents there are."""
+
+    is_next = False
+
+    async def runs(self, **asked: Any) -> list[RunHead]:
+        found = await super().runs(**asked)
+        await self._forget()
+        return found
+
+    async def states(self, **asked: Any) -> list[State]:
+        found = await super().states(**asked)
+        await self._forget()
+        return found
+
+    async def _forget(self) -> None:
+        if self.is_next:
+            self.is_next = False
+            await self.forget(["mine"], math.inf)
+
+
+@pytest.mark.parametrize("method", ["run/list", "scheduler/list", "scheduler/tree"])
+async def test_what_is_deleted_while_it_is_listed_is_no_fault(method: str) -> None:
+    journal = Forgetting()
+    async with running(journal=journal) as daemon, calling(daemon) as caller:
+        for session in ("mine", "other"):
+            submitted = await caller.call("scheduler/submit", agent="echo", input="go", sessionId=session)
+            await caller.call("run/wait", runId=submitted["runId"])
+        journal.is_next = True
+        listed = await caller.call(method)
+        assert not journal.is_next
+        assert "other" in str(listed) or method == "scheduler/tree"  # of what has not ended
+        assert [each["sessionId"] for each in (await caller.call("run/list"))["runs"]] == ["other"]

@@ -94,12 +94,16 @@ class Ending:
         """How the run ended, once it has.
 
         Raises:
+            NotFound: its session was deleted since.
             Conflict: the engine was closed before that.
         """
         await self.over
         assert self._head
         if self._last is None:
-            self._last = (await self._journal.read(self._run, self._head.head - 1, 1))[-1]
+            found = await self._journal.read(self._run, self._head.head - 1, 1)
+            if not found:
+                raise NotFound("run", self._run)
+            self._last = found[0]
         return result_of(self._head, self._last)
 
     def give_up(self) -> None:

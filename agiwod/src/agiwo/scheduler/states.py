@@ -93,11 +93,16 @@ class States:
         return (await spec_of(self._journal, run)).state is not None
 
     async def current(self, state: State) -> RunHead:
-        """The task that the agent works on; without one, the one that it was given last."""
+        """The task that the agent works on; without one, the one that it was given last.
+
+        Raises:
+            NotFound: its session was deleted since the state was read.
+        """
         if state.persistent and (waiting := await self.unfinished(state)):
             return next((head for head in waiting if head.status != RunStatus.QUEUED), waiting[0])
         head = await self._journal.run(state.run)
-        assert head
+        if head is None:
+            raise NotFound("state", state.id)
         return head
 
     async def status(self, state: State) -> AgentStateStatus:

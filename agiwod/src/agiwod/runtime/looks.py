@@ -7,6 +7,7 @@ from typing import Final
 
 from agiwo.clock import Clock
 from agiwo.durable import SPEC
+from agiwo.errors import NotFound
 from agiwo.journal.base import Journal
 from agiwo.scheduler.portrait import portrait, used, waited_for
 from agiwo.scheduler.states import States
@@ -54,8 +55,19 @@ class Looks:
         self._journal, self._states, self._clock = journal, states, clock
         self._kept: OrderedDict[str, _Read] = OrderedDict()
 
+    async def find(self, state: State) -> Look | None:
+        """The agent as it stands, or None when its session was deleted since its state was read."""
+        try:
+            return await self.at(state)
+        except NotFound:
+            return None
+
     async def at(self, state: State) -> Look:
-        """The agent as it stands."""
+        """The agent as it stands.
+
+        Raises:
+            NotFound: its session was deleted since its state was read.
+        """
         head = await self._states.current(state)
         read = await self._read(head)
         runs: Sequence[str] = head.wake["runs"] if head.wake else ()

@@ -175,8 +175,10 @@ class Runs:
         state = RunState(head, started[0] if started else None)
         if not head.status.is_terminal:
             return state
-        last = (await self._read(head, head.head))[0]
-        return replace(state, ended_at=last.at, result=result_of(head, last))
+        last = await self._read(head, head.head)
+        if not last:
+            return state  # its session was deleted since the index was read
+        return replace(state, ended_at=last[0].at, result=result_of(head, last[0]))
 
     async def _read(self, head: RunHead, seq: int) -> list[Record]:
         return await self._engine.journal.read(head.run, seq - 1, 1)

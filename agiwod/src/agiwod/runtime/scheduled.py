@@ -183,14 +183,18 @@ class Scheduled:
             found += in_order(root, await self._states.below(root.id))
             if len(found) > limit:
                 break
-        return [await self._looks.at(each) for each in found[:limit]], len(found) > limit
+        looks = [await self._looks.find(each) for each in found[:limit]]
+        return [look for look in looks if look], len(found) > limit
 
     async def _unfinished_roots(self) -> Sequence[State]:
         roots = await self._journal.states(roots=True, limit=_ROOTS)
         return [each for each in roots if each.agent != CRON and await self._is_active(each)]
 
     async def _is_active(self, state: State) -> bool:
-        return (await self._states.status(state)).is_active
+        try:
+            return (await self._states.status(state)).is_active
+        except NotFound:  # its session was deleted since
+            return False
 
     async def list(
         self,
@@ -210,13 +214,13 @@ class Scheduled:
         parents, found = None if parent is None else [parent], list[Look]()
         while len(found) < limit:
             page = await self._journal.states(parents=parents, agent=agent, roots=roots, before=before, limit=_PAGE)
-            if not page:
-                break
-            before = page[-1].id
             for each in page:
                 if each.agent != CRON and len(found) < limit:
-                    look = await self._looks.at(each)
-                    found += [look] if statuses is None or look.shown.status in statuses else []
+                    look = await self._looks.find(each)
+                    found += [look] if look and (statuses is None or look.shown.status in statuses) else []
+            if len(page) < _PAGE:
+                break
+            before = page[-1].id
         return found
 
     async def _get(self, id: str) -> State:
