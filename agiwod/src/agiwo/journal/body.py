@@ -1,8 +1,9 @@
 """A record's body as bytes: how an entry is written down and read back, its large strings set aside. Knows no store."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
@@ -16,13 +17,15 @@ _Place = tuple[str | int, ...]
 """The keys and indexes that lead from a record's data to a value inside it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """An entry written down. `data` is the entry's data as a reader will get it, and belongs to nobody else."""
+class Body(NamedTuple):
+    """An entry written down. `data` is the entry's data as a reader will get it, and belongs to nobody else.
+
+    There is one for every record: a frozen dataclass would cost more than to write the entry as JSON.
+    """
 
     raw: bytes
     data: dict[str, Any]
-    blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    blobs: Mapping[str, bytes] = MappingProxyType({})
 
 
 def detached_session(session: Session) -> Session:
