@@ -127,6 +127,30 @@ async def test_a_definition_that_does_not_work_any_more_is_left_out_and_kept(tmp
     assert kept == {"above": written["above"], "own": written["own"], "odd": written["odd"], "bad": 7, "broken": {}}
 
 
+async def test_what_was_defined_is_told_as_it_was(tmp_path: Path) -> None:
+    said = {
+        "tools": ["calculator"],
+        "skills": ["*"],
+        "workspace": str(tmp_path),
+        "approvals": [{"tool": "calculator", "action": "ask"}],
+        "maxSteps": 7,
+    }
+    async with at_home(tmp_path) as caller:
+        await caller.call("agent/define", agentId="mine", **said)
+        told = (await caller.call("agent/get", agentId="mine"))["definition"]
+
+    assert told.items() >= {**said, "agentId": "mine", "approvals": told["approvals"]}.items()
+    assert told["approvals"][0].items() >= {"tool": "calculator", "action": "ask"}.items()
+
+
+async def test_what_somebody_wrote_into_the_file_is_no_fault_of_who_asks(tmp_path: Path) -> None:
+    (tmp_path / "agents.json").write_text(
+        '{"mine": {"model": "scripted:turns.json", "description": "%s"}}' % (20_000 * "x")
+    )
+    async with at_home(tmp_path) as caller:
+        assert (await caller.call("agent/get", agentId="mine")).get("definition") is None
+
+
 async def test_a_file_that_cannot_be_read_or_written_is_no_end_of_the_daemon(tmp_path: Path) -> None:
     (tmp_path / "agents.json").write_text("{")
     async with at_home(tmp_path) as caller:

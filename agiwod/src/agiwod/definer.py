@@ -55,7 +55,7 @@ class Definer:
     def table(self, id: str) -> Mapping[str, Any] | None:
         """As `runtime.definitions.Definer.table`."""
         found = self._file.tables.get(id)
-        return None if found is None else found.model_dump(exclude_unset=True)
+        return None if found is None else found.model_dump(mode="json", exclude_unset=True)
 
     async def define(self, id: str, table: Mapping[str, Any]) -> None:
         """As `runtime.definitions.Definer.define`."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from agiwo_protocol import agent
 from agiwo_protocol.contract import Empty, Page
+from pydantic import ValidationError
 
 from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
@@ -31,8 +32,11 @@ async def get_agent(connection: Connection, params: agent.AgentParams) -> agent.
     return told if table is None else told.model_copy(update={"definition": _definition(params.agent_id, table)})
 
 
-def _definition(id: str, table: Mapping[str, Any]) -> agent.DefineParams:
-    return agent.DefineParams.model_validate({"agent_id": id, **table}, by_name=True)
+def _definition(id: str, table: Mapping[str, Any]) -> agent.DefineParams | None:
+    try:
+        return agent.DefineParams.model_validate({"agent_id": id, **table}, by_name=True)
+    except ValidationError:  # somebody wrote it into the file as no client could
+        return None
 
 
 @methods.on(agent.DEFINE)
