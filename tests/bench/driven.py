@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from interpreter import COMPILED
 from worker import Done, Work
 
 HERE = Path(__file__).parent
@@ -33,9 +34,6 @@ SILENT = {
     "AGIWO_LOG_LEVEL": "ERROR",
 }
 """Nobody is measured while phoning home, or while telling every step to stdout, as agiwo 0.1.0 does."""
-
-COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Modules are compiled once, by the warm-up: else a first agent would cost what it costs on the day of installation."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,10 @@ PINNED = "2026-11-20T00:00:00Z"
 """The day to which this workspace's own packages are pinned: what the peers bring along is no newer."""
 
 
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Ours has its modules compiled, too, once they were loaded: else each start would be the one after an installation."""
+
+
 @dataclass(frozen=True)
 class Interpreter:
     """One with these packages, at these versions, in this user's cache; `name` changes whenever they do."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from interpreter import SERVERS
+from interpreter import COMPILED, SERVERS
 from node_peers import VSCODE
 from process import cpu
 
@@ -126,7 +126,7 @@ class Speaking:
 @contextmanager
 def speaking(server: Server, env: Mapping[str, str], others: Sequence[int] = ()) -> Generator[Speaking]:
     """A server's process, hands shaken; `others` are the pids of what else works for it."""
-    pipe, environment = subprocess.PIPE, {**os.environ, "PYTHONPATH": "", **env}
+    pipe, environment = subprocess.PIPE, {**os.environ, **COMPILED, "PYTHONPATH": "", **env}
     with subprocess.Popen(server.command, stdin=pipe, stdout=pipe, env=environment) as process:
         speaking = Speaking(server, process, others)
         try:
@@ -141,7 +141,8 @@ def daemon(home: Path, config: str = "") -> Generator[int]:
     """The pid of a daemon that serves."""
     (home / "config.toml").write_text(config)
     command = [sys.executable, "-m", "agiwod.cli", "serve"]
-    with subprocess.Popen(command, env={**os.environ, "AGIWOD_HOME": str(home)}, stderr=subprocess.PIPE) as process:
+    environment = {**os.environ, **COMPILED, "AGIWOD_HOME": str(home)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
         assert process.stderr
         process.stderr.readline()  # it says where it serves once it does
         try:

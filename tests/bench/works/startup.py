@@ -17,7 +17,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from command import command
-from interpreter import SERVERS
+from interpreter import COMPILED, SERVERS
 from measured import Check, Line, Report
 from spoken import OURS, SCRIPT, Server, daemon, peers, speaking
 
@@ -72,7 +72,7 @@ def first_answer(server: Server, home: str | None) -> float:
 
 def whole(arguments: Sequence[str], home: str) -> float:
     """Milliseconds of CPU of a whole process, read when it has ended and nobody has collected it."""
-    environment = {**os.environ, "AGIWOD_HOME": home}
+    environment = {**os.environ, **COMPILED, "AGIWOD_HOME": home}
     process = subprocess.Popen([SCRIPT, *arguments], stdout=subprocess.DEVNULL, env=environment)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     tasks = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
