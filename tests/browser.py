@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 """Seconds that a browser may take for anything; it begins slowly on a busy machine."""
 
 

@@ -341,7 +341,7 @@ class Rounds:
         for run in [each["runId"] for each in (await self.witness.call("run/list", limit=1000))["runs"]]:
             self.witness.send("run/cancel", runId=run)
         await self.witness.call("ping")
-        await _until(lambda: not any(self.world.at_work.values()), seconds=10)
+        await _until(lambda: not any(self.world.at_work.values()), seconds=PATIENCE)
         count = self.count
         count.answered_again = sum(len(each) > 1 for each in self.witness.answers.values())
         count.ended_wrong += sum(each > 1 for each in self.witness.ends.values())
@@ -351,9 +351,9 @@ class Rounds:
         )
         count.left["questions"] = sum(map(len, self.witness.asked.values()))
         mark = f"{_MARK}={self.world.home}"
-        await _until(lambda: not processes_with(mark), seconds=10)
+        await _until(lambda: not processes_with(mark), seconds=PATIENCE)
         count.left["processes"] = len(processes_with(mark))
-        await _until(lambda: self._deaf() == 0, seconds=10)
+        await _until(lambda: self._deaf() == 0, seconds=PATIENCE)
         count.left["MCP calls"] = self._deaf()
         return count
 

@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0
 """Seconds after which something that should happen does not."""
 
 _LOADED: Final = (

@@ -35,6 +35,10 @@ WAYS: Final[tuple[Way, ...]] = get_args(Way)
 _ACCEPT: Final = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 
 
+LATE: Final = 10.0
+"""Seconds for a ping: milliseconds, or some tenths on a busy machine; a daemon that is kept busy takes minutes."""
+
+
 @dataclass
 class Stage:
     """The daemon of a home. Lines to it are opened when they are first used, and again when one is broken."""

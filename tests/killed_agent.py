@@ -89,7 +89,7 @@ async def run(folder: Path, effect: str, when: str, number: int) -> None:
     journal = await SqliteJournal.open(folder / "journal.db")
     engine = EmbeddedEngine(Deadly(journal, when, number), programs)
     await engine.submit(programs.agent.spec("Note four things.", session_id="s"), run=RUN)
-    await engine.result(RUN, timeout=30)
+    await engine.result(RUN, timeout=180)
     await engine.close()
     await journal.close()
     await programs.agent.close()

@@ -12,7 +12,7 @@ from typing import Any, Self
 import orjson
 from wire_stream import WireStream
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which something that should happen does not."""
 
 

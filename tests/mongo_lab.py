@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure
 
-_READY = 60.0
+_READY = 180.0
 """Seconds to be ready; it usually takes two, and on a busy machine ten."""
 
 _REPLICA_SET = "rs0"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import orjson
 from otlp_receiver import Arrived, Number, Receiver, receiving, receiving_grpc
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which something that should happen does not."""
 
 

@@ -16,7 +16,7 @@ BINARY = Path(sys.executable).with_name("temporal")
 LONG = 300
 """Events after which a history is called long, so that a test can make one; usually it is 4,096."""
 
-_READY = 60.0
+_READY = 180.0
 """Seconds to be ready; it usually takes two."""
 
 

@@ -18,7 +18,7 @@ from agiwo_protocol.paths import Paths, locate
 from agiwod.cli.ending import Ending
 from agiwod.cli.probe import daemon_status
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which something that should happen does not; the machine may be busy."""
 
 AGIWOD = str(Path(sys.executable).with_name("agiwod"))
@@ -56,6 +56,7 @@ model = "scripted:worker.json"
 SCRIPTS: Mapping[str, list[Mapping[str, Any]]] = {
     "quick": [{"text": "Paris is the capital.", "deltas": 4, "usage": {"inputTokens": 7, "outputTokens": 5}}],
     "slow": [{"text": WORDS, "deltas": 60, "delayMs": 50}],
+    "endless": [{"text": "and so on " * 6000, "deltas": 6000, "delayMs": 50}],
     "worker": [
         {
             "reasoning": "I should calculate.",
@@ -92,6 +93,11 @@ class Home:
         (self.path / "config.toml").write_text(self.config)
         for name, turns in SCRIPTS.items():
             (self.path / f"{name}.json").write_text(json.dumps({"turns": turns, "repeat": True}))
+
+    @property
+    def endless(self) -> str:
+        """A model that says more than anybody waits for: for what must happen while it speaks."""
+        return f"scripted:{self.path / 'endless.json'}"
 
     @property
     def paths(self) -> Paths:

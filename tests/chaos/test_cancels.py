@@ -21,6 +21,7 @@ async def test_whatever_is_cancelled_has_one_answer_and_one_end_and_leaves_nothi
     figures("requests without an answer", count.unanswered, at_most=0)
     figures("requests with two answers", count.answered_again, at_most=0)
     figures("runs that did not end once, as they should", count.ended_wrong, at_most=0)
-    figures("slowest end of a cancelled run", count.slowest, "s", at_most=5)  # 2 s where nothing else is at work
+    # 2 s where nothing else is at work; what does not end has a minute for each answer.
+    figures("slowest end of a cancelled run", count.slowest, "s", at_most=30)
     for kind, left in count.left.items():
         figures(f"{kind} still at work", left, at_most=0)

@@ -10,7 +10,7 @@ import pytest
 from figures import Figures
 from fuzz_frames import PATHS, odd, spoiled, text_of
 from fuzz_line import FuzzedLine
-from fuzz_stage import Stage, fuzzed
+from fuzz_stage import LATE, Stage, fuzzed
 
 pytestmark = pytest.mark.chaos
 
@@ -108,7 +108,7 @@ def test_each_request_is_answered_once_whatever_its_params_are(
             answered += len(line.converse([each for each in bodies if is_json(each)]))
     figures(f"answers of the {face} face", answered, at_least=BATCHES * BATCH / 2)
     figures("faults in the daemon's log", len(stage.faults()), at_most=0)
-    figures("a ping after them", stage.ping_seconds(), "s", at_most=1)
+    figures("a ping after them", stage.ping_seconds(), "s", at_most=LATE)
 
 
 def is_json(body: bytes) -> bool:

@@ -145,7 +145,6 @@ async def survives(forks: Forks, left: Left, story: Story, failpoint: str, figur
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(300)
 async def test_nothing_is_lost_or_doubled_wherever_one_daemon_after_the_other_dies(
     forks: Forks, sleeping: Left, tmp_path: Path, figures: Figures
 ) -> None:

@@ -107,7 +107,7 @@ async def lived(forks: Forks, home: Path, seed: int, tally: Tally, figures: Figu
 
 @pytest.mark.parametrize(
     "homes",
-    [pytest.param(1, marks=[pytest.mark.chaos, pytest.mark.timeout(400)]), pytest.param(20, marks=LONG)],
+    [pytest.param(1, marks=pytest.mark.chaos), pytest.param(20, marks=LONG)],
 )
 async def test_nothing_is_lost_or_doubled_when_daemons_are_killed_at_random_while_twenty_runs_stream(
     homes: int, tmp_path: Path, figures: Figures

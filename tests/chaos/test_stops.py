@@ -39,7 +39,7 @@ def furnish(home: Path, drain: float) -> Mark:
     home.mkdir()
     (home / "told").touch()
     turns = {
-        "talker": [{"text": " ".join(map(str, range(100))), "deltas": 100, "delayMs": 100}],
+        "talker": [{"text": " ".join(map(str, range(100))), "deltas": 100, "delayMs": 10_000}],
         "worker": [{"toolCalls": [{"name": "bash", "arguments": {"command": BUSY}}]}, {"text": "worked"}],
         "caller": [{"toolCalls": [{"name": "mcp__patient__rest", "arguments": {"key": "it"}}]}, {"text": "called"}],
     }
@@ -132,14 +132,14 @@ async def test_a_signal_closes_the_door_at_once_and_what_does_not_end_in_time_go
         begun = time.monotonic()
         stopped.daemon.kill(number)
         assert (await stopped.hear("daemon/draining"))["deadlineAt"]
-        # 0.1 s where nothing else is at work.
-        figures("from the signal to a closed door", time.monotonic() - begun, "s", at_most=3)
+        # 0.1 s where nothing else is at work; whoever waits for a run first waits for a quarter of an hour.
+        figures("from the signal to a closed door", time.monotonic() - begun, "s", at_most=60)
         assert (await stopped.answer("run/start", agent="talker", input="more"))["error"]["code"] == -32012
         assert (await stopped.answer("run/get", runId=stopped.runs["talker"]))["result"]["status"] == "running"
         code, said, log = await stopped.end()
-        figures("from the signal to the end, of a drain of 1 s", time.monotonic() - begun, "s", at_least=1, at_most=15)
+        figures("from the signal to the end, of a drain of 1 s", time.monotonic() - begun, "s", at_least=1, at_most=60)
         figures("exit code", code, at_most=0, at_least=0)
-        figures("processes that are left", len(mark.left_after(1)), at_most=0)
+        figures("processes that are left", len(mark.left_after(PATIENCE)), at_most=0)
         assert "Traceback" not in said + log
         assert "some runs are still at work; they go on at the next start" in log
         assert not (stopped.home / "run" / "agiwod.sock").exists()
@@ -159,7 +159,7 @@ async def test_a_signal_closes_the_door_at_once_and_what_does_not_end_in_time_go
         following.kill(signal.SIGTERM)
         following.kill(signal.SIGTERM)
         assert (await resumed.end())[0] == 0
-        assert not mark.left_after(1)
+        assert not mark.left_after(PATIENCE)
 
 
 async def test_a_second_signal_does_not_wait_and_a_flood_of_them_breaks_nothing(
@@ -172,9 +172,9 @@ async def test_a_second_signal_does_not_wait_and_a_flood_of_them_breaks_nothing(
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             stopped.daemon.kill(number)
         code, said, log = await stopped.end()
-        figures("from the first signal to the end, of a drain of 600 s", time.monotonic() - begun, "s", at_most=15)
+        figures("from the first signal to the end, of a drain of 600 s", time.monotonic() - begun, "s", at_most=60)
         figures("exit code", code, at_most=0, at_least=0)
-        figures("processes that are left", len(mark.left_after(1)), at_most=0)
+        figures("processes that are left", len(mark.left_after(PATIENCE)), at_most=0)
         assert "Traceback" not in said + log
 
 
@@ -233,7 +233,7 @@ def spawn(*command: str, **environ: str) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize("way", ["the host is killed", "stdin ends"])
 async def test_a_daemon_for_one_host_ends_with_it_however_busy(tmp_path: Path, figures: Figures, way: str) -> None:
     home = tmp_path / "home"
-    mark = furnish(home, drain=30)
+    mark = furnish(home, drain=600)
     with spawn(sys.executable, "-c", HOST, AGIWOD, "--standalone", AGIWOD_HOME=str(home), **mark.env) as host:
         try:
             assert host.stdin
@@ -250,9 +250,9 @@ async def test_a_daemon_for_one_host_ends_with_it_however_busy(tmp_path: Path, f
             else:
                 host.kill()
             host.stdin.close()
-            left = mark.left_after(15)
-            # 5 s where nothing else is at work.
-            figures("from there to the end of all", time.monotonic() - begun, "s", at_most=15)
+            left = mark.left_after(PATIENCE)
+            # 5 s where nothing else is at work, and not the ten minutes of its drain.
+            figures("from there to the end of all", time.monotonic() - begun, "s", at_most=PATIENCE)
             figures("processes that are left", len(left), at_most=0)
         finally:
             mark.kill()
@@ -274,7 +274,7 @@ async def test_a_host_that_dies_takes_no_daemon_of_others_with_it(tmp_path: Path
         assert (await alone.answer("run/get", runId=run))["result"]["status"] == "running"
         daemon.kill(signal.SIGTERM)
         assert (await alone.end())[0] == 0
-        assert not mark.left_after(5)
+        assert not mark.left_after(PATIENCE)
     finally:
         mark.kill()
 

@@ -13,7 +13,7 @@ from stored_runs import ratios
 pytestmark = [pytest.mark.anyio, pytest.mark.chaos]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 async def test_with_three_thousand_stored_runs_everything_is_as_quick_as_with_a_hundred(
     tmp_path: Path, figures: Figures
 ) -> None:

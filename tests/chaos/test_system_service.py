@@ -19,7 +19,7 @@ pytestmark = pytest.mark.chaos
 
 UNIT = "agiwod.service"
 
-QUICK = "[Service]\nWatchdogSec=6\nTimeoutAbortSec=1\nRestartSec=0\n"
+QUICK = "[Service]\nWatchdogSec=10\nTimeoutAbortSec=1\nRestartSec=0\n"
 """What a test does not wait half a minute for."""
 
 

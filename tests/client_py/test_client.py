@@ -177,7 +177,7 @@ def run_client_beside(command: str, home: Path, bin_dir: Path) -> "subprocess.Co
     script.chmod(0o755)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     return subprocess.run(
-        [python, "-c", CLIENT, home], env=env, capture_output=True, text=True, timeout=60, check=False
+        [python, "-c", CLIENT, home], env=env, capture_output=True, text=True, timeout=180, check=False
     )
 
 

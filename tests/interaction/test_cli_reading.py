@@ -74,9 +74,7 @@ def test_cancelling_a_run_that_is_over_says_so(home: Home, run: dict[str, Any]):
 
 
 def test_a_run_under_way_is_cancelled_from_elsewhere(home: Home):
-    script = home.path / "endless.json"
-    script.write_text(json.dumps({"turns": [{"text": "and so on " * 2000, "deltas": 2000, "delayMs": 50}]}))
-    with home.terminal("ask", "--model", f"scripted:{script}", "tell") as terminal:
+    with home.terminal("ask", "--model", home.endless, "tell") as terminal:
         terminal.await_text("and so on")
         run = home.json("runs", "list", "--limit", "1")["runs"][0]["runId"]
         assert home.json("runs", "cancel", run)["accepted"] is True

@@ -38,8 +38,8 @@ def test_no_color_is_obeyed_on_a_terminal(home: Home):
 
 
 def test_ctrl_c_cancels_the_run_and_says_so(home: Home):
-    with home.terminal("ask", "--agent", "slow", "tell") as terminal:
-        terminal.await_text("word5")
+    with home.terminal("ask", "--model", home.endless, "tell") as terminal:
+        terminal.await_text("and so on")
         terminal.interrupt()
         assert terminal.end() == 130
     assert "cancelling the run; press Ctrl-C again now to leave it running instead" in terminal.seen

@@ -26,8 +26,8 @@ def test_a_snapshot_is_there_for_programs(home: Home):
 
 
 def test_the_whole_screen_shows_a_run_that_goes_on_and_is_given_back(home: Home):
-    with home.terminal("ask", "--agent", "slow", "tell") as asking:
-        asking.await_text("word2")
+    with home.terminal("ask", "--model", home.endless, "tell") as asking:
+        asking.await_text("and so on")
         with home.terminal("top", COLUMNS="80", LINES="24") as terminal:
             terminal.await_text("running  answers")
             terminal.await_text(" a second")

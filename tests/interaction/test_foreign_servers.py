@@ -21,7 +21,7 @@ from server_lab import RAW, processes_with
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 CONFIG = """
 [agents.worker]

@@ -110,7 +110,7 @@ def test_the_module_prints_the_catalog(format: str) -> None:
 def test_the_hash_names_the_schema_and_not_the_moment() -> None:
     code = "from agiwo_protocol.schema import schema_hash; print(schema_hash())"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, timeout=60, check=True, cwd=ROOT / "protocol" / "src"
+        [sys.executable, "-c", code], capture_output=True, timeout=180, check=True, cwd=ROOT / "protocol" / "src"
     )
     assert done.stdout.decode().strip() == schema_hash()
 
@@ -182,7 +182,7 @@ def test_complaints_are_short_and_soon_however_much_is_wrong(model: type[Wire], 
     begun = time.process_time()
     with pytest.raises(errors.InvalidParams) as refused:
         contract.read_params(model, params)
-    assert time.process_time() - begun < 0.5
+    assert time.process_time() - begun < 1.5  # some hundredths; what is wrong is not gone through to its end
     assert len(json.dumps(refused.value.to_error())) < 5000
 
 
@@ -217,5 +217,5 @@ def test_a_version_that_is_not_spoken_is_refused_with_those_that_are() -> None:
 @pytest.mark.parametrize("module", ["paths", "framing", "channel", "preface", "jsonrpc", "summary", "limits"])
 def test_what_a_byte_pump_needs_does_not_import_pydantic(module: str) -> None:
     code = f"import sys, agiwo_protocol.{module}; sys.exit('pydantic' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False, cwd=ROOT / "protocol" / "src")
+    done = subprocess.run([sys.executable, "-c", code], timeout=180, check=False, cwd=ROOT / "protocol" / "src")
     assert done.returncode == 0

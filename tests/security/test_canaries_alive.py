@@ -16,7 +16,6 @@ from terminal_lab import Home, Ran
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.security,
-    pytest.mark.timeout(300),  # a dozen commands and daemons, one after the other
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes as Linux shows them"),
 ]
 

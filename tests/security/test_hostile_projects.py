@@ -20,7 +20,7 @@ from figures import Figures
 from hostile_lab import INTRUDER, STEER, USUAL, Traps, clone, listing, settings_of, traps_at
 from terminal_lab import AGIWOD, PATIENCE, Home, Ran, home_at
 
-pytestmark = [pytest.mark.anyio, pytest.mark.security, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.security]
 
 CANARY = "sk-canary-of-the-user"
 SECRETS = {"OPENAI_API_KEY": CANARY, "AGIWOD_TOKEN": CANARY}

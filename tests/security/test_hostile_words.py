@@ -8,7 +8,7 @@ import pytest
 from hostile_lab import STEER
 from terminal_lab import CONFIG, Home, home_at
 
-pytestmark = [pytest.mark.security, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.security]
 
 STEERING = ("\x1b]0;", "\x1b[2J", "\x9b", "\x07", "\u202e")
 

@@ -9,7 +9,7 @@ from figures import Figures
 from http_lab import TOKEN, on_the_web
 from transport_lab import serving_tcp
 
-pytestmark = [pytest.mark.anyio, pytest.mark.security, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.security]
 
 CALL = (
     '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"input":"hi"},'

@@ -48,7 +48,7 @@ async def recover(folder: Path, effect: str) -> Recovered:
     await engine.recover()
     events: list[Event] = []
     if before:
-        await engine.result(RUN, timeout=30)
+        await engine.result(RUN, timeout=180)
         events = [event async for event in await engine.events(RUN)]
     found = Recovered(folder.name, before, events, await journal.load(RUN), _calls(folder / "effects"))
     await engine.close()
@@ -64,7 +64,7 @@ def _calls(effects: Path) -> Counter[str]:
 @pytest.fixture
 def places(tmp_path: Path, effect: str) -> list[Path]:
     """Where runs were killed: one place for each commit, before and after it."""
-    subprocess.run([sys.executable, killed_agent.__file__, tmp_path, effect], check=True, timeout=100)
+    subprocess.run([sys.executable, killed_agent.__file__, tmp_path, effect], check=True, timeout=300)
     found = sorted(place for place in tmp_path.iterdir() if not place.name.startswith("whole"))
     assert len(found) > 16
     return found

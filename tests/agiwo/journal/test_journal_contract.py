@@ -73,7 +73,7 @@ async def main():
         print(error)
 asyncio.run(main())
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=180, check=True)
     assert done.stdout == "mongodb needs the package pymongo: pip install 'agiwod[mongo]'\n"
 
 

@@ -64,7 +64,7 @@ def documents(database: dict[str, Any]) -> Any:
 async def test_a_commit_that_nobody_confirmed_is_made_once_whether_it_had_been_made_or_not(
     passes_on: bool, proxy: Proxy, database: dict[str, Any]
 ) -> None:
-    journal = await open_mongo(proxy.uri, database["db_name"], lock_dir=database["lock_dir"], patience=1.0)
+    journal = await open_mongo(proxy.uri, database["db_name"], lock_dir=database["lock_dir"], patience=3.0)
     heard: list[Record] = []
     journal.watch("r", heard.extend)
     await journal.append(Session("s", "agent", 1.0, 1.0), Batch("r", create=HEAD))
@@ -105,7 +105,7 @@ async def test_a_connection_that_is_lost_in_between_is_made_again_and_nobody_not
 async def test_a_server_that_is_gone_is_a_storage_error_which_tells_no_password(
     proxy: Proxy, database: dict[str, Any]
 ) -> None:
-    journal = await open_mongo(proxy.uri, database["db_name"], lock_dir=database["lock_dir"], patience=1.0)
+    journal = await open_mongo(proxy.uri, database["db_name"], lock_dir=database["lock_dir"], patience=3.0)
     proxy.cut()
     with pytest.raises(StorageError, match=f"127.0.0.1:{proxy.port}/{database['db_name']} cannot be used"):
         await journal.load("r")
@@ -131,7 +131,7 @@ async def test_an_address_that_is_none_is_refused_and_its_password_not_told(uri:
 async def test_what_was_acknowledged_is_there_after_the_server_was_killed_in_the_middle(tmp_path: Path) -> None:
     server = await asyncio.to_thread(Mongod)
     try:
-        journal = await open_mongo(server.uri, lock_dir=tmp_path, patience=2.0)
+        journal = await open_mongo(server.uri, lock_dir=tmp_path, patience=5.0)
         await journal.append(Session("s", "agent", 1.0, 1.0), Batch("r", create=HEAD))
         acknowledged: list[Record] = []
 
@@ -297,7 +297,7 @@ async def test_another_machine_is_gone_when_nothing_was_heard_of_it_and_cannot_g
 async def test_a_process_that_was_killed_in_the_middle_of_a_commit_is_in_nobodys_way(
     proxy: Proxy, database: dict[str, Any], tmp_path: Path
 ) -> None:
-    journal = await open_mongo(proxy.uri, database["db_name"], lock_dir=database["lock_dir"], patience=1.0)
+    journal = await open_mongo(proxy.uri, database["db_name"], lock_dir=database["lock_dir"], patience=3.0)
     await journal.append(Session("s", "agent", 1.0, 1.0), Batch("r", create=HEAD))
     proxy.cut_at, proxy.passes_on = b"commitTransaction", False
     with pytest.raises(StorageError):

@@ -157,12 +157,12 @@ async def test_a_process_that_is_killed_while_it_appends_has_what_it_was_told_an
 async def test_what_a_process_had_begun_when_it_died_is_ended_by_who_finds_it_in_the_way(
     journal: MongoJournal, database: dict[str, Any]
 ) -> None:
-    async with proxy_to(shared_server().port) as proxy, another(database, uri=proxy.uri, patience=1.0) as other:
+    async with proxy_to(shared_server().port) as proxy, another(database, uri=proxy.uri, patience=3.0) as other:
         proxy.cut_at, proxy.passes_on = b"commitTransaction", False
         with pytest.raises(StorageError):
             await other.append(Batch("r", (noted("lost"),)))
     # It could not say goodbye when it was closed, but its lock is free, as after the end of a process.
-    async with another(database, uri=f"{database['uri']}?appName=third", patience=2.0) as third:
+    async with another(database, uri=f"{database['uri']}?appName=third", patience=10.0) as third:
         await third.append(Batch("r", (noted("k"),)))
     assert [record.key for record in await journal.load("r")] == ["k"]
 
@@ -174,7 +174,7 @@ async def test_a_commit_that_nobody_confirmed_is_made_once_though_others_append_
     refused = Batch("r", (noted("0/llm", "whole"), Entry("item/completed", {"text": "a"}, 3.0)))
     async with (
         proxy_to(shared_server().port) as proxy,
-        another(database, uri=proxy.uri, patience=1.0) as other,
+        another(database, uri=proxy.uri, patience=3.0) as other,
     ):
         proxy.cut_at, proxy.passes_on = b"commitTransaction", passes_on
         with pytest.raises(StorageError):
@@ -368,7 +368,7 @@ async def test_a_line_that_breaks_and_comes_back_leaves_nothing_out(
     heard = Hearing()
     async with (
         proxy_to(shared_server().port) as proxy,
-        another(database, uri=proxy.uri, patience=1.0) as other,
+        another(database, uri=proxy.uri, patience=3.0) as other,
     ):
         other.watch("r", heard)
         await other.load("r")
@@ -386,7 +386,7 @@ async def test_a_server_that_does_not_answer_lets_nobody_read_who_would_miss_som
 ) -> None:
     async with (
         proxy_to(shared_server().port) as proxy,
-        another(database, uri=proxy.uri, patience=0.5) as other,
+        another(database, uri=proxy.uri, patience=3.0) as other,
     ):
         proxy.cut()
         heard = Hearing()

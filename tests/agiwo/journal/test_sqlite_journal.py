@@ -160,7 +160,7 @@ async def main():
 
 journal = asyncio.run(main())
 """
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=180)
 
     async def stored() -> list[str]:
         journal = await SqliteJournal.open(path)

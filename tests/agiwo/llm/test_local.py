@@ -61,7 +61,7 @@ def has_ended(pid: int) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([handle], [], [], 10)[0])
+        return bool(select.select([handle], [], [], 60)[0])
     finally:
         os.close(handle)
 
@@ -140,7 +140,7 @@ async def test_a_prompt_that_does_not_fit_is_its_own_kind_of_error(server: Local
 async def test_the_server_dies_with_its_parent() -> None:
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=subprocess.PIPE)
     assert parent.stdout is not None
-    pid = int(await asyncio.wait_for(parent.stdout.readline(), 60))
+    pid = int(await asyncio.wait_for(parent.stdout.readline(), 180))
     parent.kill()
     await parent.wait()
 
@@ -152,7 +152,7 @@ async def test_weights_that_are_none_are_an_error_with_the_servers_last_words(tm
     broken.write_bytes(b"this is no model")
 
     with pytest.raises(ModelError, match="did not start") as caught:
-        _ = [chunk async for chunk in LocalModel(str(broken), timeouts=Timeouts(total=30)).arun_stream(FRANCE)]
+        _ = [chunk async for chunk in LocalModel(str(broken), timeouts=Timeouts(total=300)).arun_stream(FRANCE)]
 
     assert caught.value.kind == "unavailable"
     assert not caught.value.retryable

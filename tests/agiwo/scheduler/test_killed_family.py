@@ -6,7 +6,7 @@ import sys
 import killed_family
 import pytest
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(3600)]
 
 POINTS = 10
 """`python tests/killed_family.py 100` takes as many as one likes."""

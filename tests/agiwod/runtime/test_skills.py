@@ -23,8 +23,8 @@ from skill_lab import write_skill, write_text
 
 pytestmark = pytest.mark.anyio
 
-SOON = 1.0
-"""Seconds in which a change is seen."""
+SOON = 5.0
+"""Seconds in which a change is seen: a fifth of one, more on a busy machine. Who is told nothing looks every ten."""
 
 
 @asynccontextmanager
@@ -102,7 +102,7 @@ async def test_one_skill_is_shown_with_its_text_and_its_files(tmp_path: Path) ->
         assert raised.value.data["type"] == "skill"
 
 
-async def test_an_edit_is_seen_told_and_in_the_next_prompt_within_a_second(tmp_path: Path) -> None:
+async def test_an_edit_is_seen_told_and_in_the_next_prompt_soon(tmp_path: Path) -> None:
     write_skill(tmp_path, "tidy")
     async with living(tmp_path) as (daemon, caller):
         assert "- tidy: For some task." in await prompt(daemon, caller)

@@ -90,7 +90,7 @@ def test_a_host_that_stops_reading_ends_the_pump_without_a_complaint() -> None:
 
 def test_the_pump_loads_nothing_that_a_host_would_wait_for() -> None:
     program = "import sys, agiwod.transport.pump; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=180, check=True)
     assert not {"asyncio", "pydantic", "orjson", "agiwo", "anyio"} & set(loaded.stdout.split())
 
 
@@ -104,7 +104,7 @@ def standalone(stdin: int | IO[bytes], stdout: int | IO[bytes]) -> subprocess.Po
 
 def test_nothing_but_protocol_reaches_the_stdout_of_a_stdio_conversation() -> None:
     process = standalone(subprocess.PIPE, subprocess.PIPE)
-    out, err = process.communicate(HELLO + PING, timeout=60)
+    out, err = process.communicate(HELLO + PING, timeout=180)
     assert [orjson.loads(line)["id"] for line in out.splitlines()] == [1, 2]
     assert b"stray print" in err
     assert process.returncode == 0
@@ -114,7 +114,7 @@ def test_stdin_and_stdout_may_be_files(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(HELLO + PING)
     with (tmp_path / "in").open("rb") as source, (tmp_path / "out").open("wb") as sink:
         process = standalone(source, sink)
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
     assert [orjson.loads(line)["id"] for line in (tmp_path / "out").read_bytes().splitlines()] == [1, 2]
 
 
