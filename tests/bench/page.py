@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chart import draw
 from explained import explained
-from measured import Line, Report, plain
+from measured import Check, Line, Report, plain
 
 DOCS = Path(__file__).parents[2] / "docs"
 CURVES = DOCS / "performance"
@@ -42,7 +42,8 @@ def _machine(reports: Mapping[str, Report]) -> str:
     absent = sorted({peer for report in reports.values() for peer in report.absent})
     lines = [
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with {os.cpu_count()} cores ({platform.machine()}), "
-        f"{platform.system()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}.",
+        f"{platform.system()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}. In the last "
+        f"quarter of an hour the machine's load was {os.getloadavg()[2]:.1f}, the benches' own included.",
         f"Beside: {', '.join(f'{name} {version}' for name, version in sorted(versions.items())) or 'nobody'}.",
     ]
     return "\n".join([*lines, *([f"Not installed, so not compared with: {', '.join(absent)}."] if absent else []), ""])
@@ -51,10 +52,13 @@ def _machine(reports: Mapping[str, Report]) -> str:
 def _slower(reports: Mapping[str, Report]) -> str:
     """Where we are behind: the bounds that are missed, and the peers that take less."""
     known = explained()
-    missed = [(line, check) for report in reports.values() for line, check in report.missed]
+    missed = dict[str, list[Check]]()
+    for line, check in (each for report in reports.values() for each in report.missed):
+        missed.setdefault(line.work, []).append(check)
     lines = ["## Where we are behind", ""]
-    for line, check in missed:
-        lines += [f"* **{line.work}**: {check}. {known.get(line.work, 'Not explained yet.')}"]
+    for work, checks in missed.items():
+        why = known.get(work, "Not explained yet.").replace("\n", " ")
+        lines += [f"* **{work}**: {'; '.join(map(str, checks))}. {why}"]
     for line in (line for report in reports.values() for line in report.lines if line.faster):
         ahead = ", ".join(f"{name} {plain(line.others[name])}" for name in line.faster)
         lines += [f"* {line.work}: we take {plain(line.ours)} {line.unit}; less take {ahead}."]

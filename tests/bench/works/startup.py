@@ -85,7 +85,8 @@ def report(taken: Mapping[str, Sequence[float]], names: Sequence[str], absent: S
     """The medians, and ours held against its floor and the best peer."""
     others = {name: median(taken[name]) for name in names}
     lines = [line_of(name, taken, others) for name in (PUMP, STANDALONE)]
-    lines += [Line(name, "ms", median(taken[name]), {FLOORS[PUMP]: median(taken[FLOORS[PUMP]])}) for name in WHOLE]
+    floor = FLOORS[PUMP]
+    lines += [Line(name, "ms", median(taken[name]), {floor: median(taken[floor])}, floor=floor) for name in WHOLE]
     return Report("From spawn to the first answer", lines, (), NOTES, SERVERS.versions, absent)
 
 
