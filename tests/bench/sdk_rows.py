@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from driven import PEER
 from worker import Work
 
 
@@ -11,6 +12,7 @@ class Row:
 
     The row without work is the first agent of a fresh process. `limit` is how many times the floor's figure ours may be
     (0: there is no floor). Every peer's figure is a limit as well. The warm-up is the work itself, unless there is one.
+    `without` is a peer that cannot do it.
     """
 
     tells: str
@@ -19,6 +21,7 @@ class Row:
     work: Work | None
     limit: float = 1.5
     warm_up: Work | None = None
+    without: str = ""
 
 
 FEW, MANY = "a run of 20 tool steps", "a run of 200 tool steps"
@@ -29,7 +32,7 @@ ROWS = (
     Row("construct an agent with a tool", "µs", 1e4, Work("construct", times=100), limit=0),
     Row("import, and a first agent with a model", "ms", 1e3, None),
     Row("one run, one answer", "ms", 50, Work("run", "text3", times=20)),
-    Row("a delta of 10,000 in a stream", "µs", 100, Work("stream", "text10000")),
+    Row("a delta of 10,000 in a stream", "µs", 100, Work("stream", "text10000"), without=PEER),
     Row(FEW, "ms", 1e3 / 3, Work("run", "tools20", times=3)),
     Row(MANY, "ms", 1e3, Work("run", "tools200"), warm_up=Work("run", "tools20")),
     Row("100 runs at once", "ms", 500, Work("run", "text3", times=2, at_once=100)),
