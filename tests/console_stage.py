@@ -1,9 +1,11 @@
 """A real daemon with the console on, and a browser that has come in: what the tests of the page begin with."""
 
 import json
+import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -40,7 +42,7 @@ class Desk:
         """An address that opens the console once."""
         return self.home.json("console")["url"]
 
-    @property
+    @cached_property
     def address(self) -> str:
         """Where the console is."""
         return self.home.json("console")["address"]
@@ -89,3 +91,110 @@ async def desk(home: Path, config: str, scripts: Mapping[str, Sequence[Mapping[s
         assert started.code == 0, started.err
         async with chromium() as browser:
             yield Desk(place, browser)
+
+
+def _scripted(*turns: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return turns
+
+
+AGENTS: Final = """
+default_agent = "guide"
+
+[agents.guide]
+description = "Answers questions about the city, and calculates when it has to"
+model = "scripted:guide.json"
+tools = ["calculator", "current_time"]
+system_prompt = "You know the city well. Calculate what has to be calculated."
+
+[agents.careful]
+description = "Asks somebody before it calculates"
+model = "scripted:careful.json"
+tools = ["calculator"]
+approvals = [{ tool = "calculator", action = "ask" }]
+
+[agents.leader]
+description = "Gives parts of its work to others, and sleeps until they are done"
+model = "scripted:leader.json"
+
+[agents.scout]
+description = "Looks for something, and waits until it is there"
+model = "scripted:scout.json"
+
+[agents.slow]
+description = "Thinks out loud, word by word"
+model = "scripted:slow.json"
+
+[agents.broken]
+description = "Its model is not there"
+model = "deaf"
+
+[models.deaf]
+provider = "openai"
+id = "any"
+base_url = "http://127.0.0.1:9/v1"
+retries = 0
+"""
+"""Agents of many kinds, whose models are scripted."""
+
+SCRIPTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
+    "guide": _scripted(
+        {
+            "reasoning": "The user wants to know how long the walk takes. Four kilometres at five an hour.",
+            "text": "Let me work that out.",
+            "toolCalls": [
+                {"name": "calculator", "arguments": {"expression": "4 / 5 * 60"}},
+                {"name": "calculator", "arguments": {"expression": "1 / 0"}},
+            ],
+            "usage": {"inputTokens": 412, "outputTokens": 61},
+        },
+        {
+            "text": "The walk takes about 48 minutes. Along the river it is longer, and nicer.",
+            "deltas": 6,
+            "usage": {"inputTokens": 530, "outputTokens": 24},
+        },
+    ),
+    "careful": _scripted(
+        {
+            "text": "I would calculate that.",
+            "toolCalls": [{"name": "calculator", "arguments": {"expression": "6 * 7"}}],
+        },
+        {"text": "It is 42."},
+    ),
+    "leader": _scripted(
+        {
+            "toolCalls": [
+                {"name": "spawn_agent", "arguments": {"agent": "scout", "task": "Find out when the boats leave"}},
+                {"name": "spawn_agent", "arguments": {"agent": "scout", "task": "Find out what the tickets cost"}},
+                {"name": "sleep_and_wait", "arguments": {"wake_type": "waitset"}},
+            ]
+        },
+        {"text": "The boats leave every hour."},
+    ),
+    "scout": _scripted(
+        {"toolCalls": [{"name": "sleep_and_wait", "arguments": {"wake_type": "timer", "delay_seconds": 86_400}}]},
+        {"text": "Every hour."},
+    ),
+    "slow": _scripted({"text": " ".join(f"word{number}" for number in range(400)), "deltas": 400, "delayMs": 40}),
+}
+
+_MCP: Final = f"""
+[mcp.servers.library]
+command = "{sys.executable}"
+args = ["{Path(__file__).with_name("mcp_library_server.py")}"]
+"""
+
+BUSY: Final = AGENTS + _MCP
+"""The same with a server of MCP."""
+
+
+def fill_desk(home: Home) -> None:
+    """Have a little of everything: answers, a failure, questions, a tree that sleeps, a schedule."""
+    for question in ("How long is the walk to the harbour?", "And to the castle?"):
+        assert home.run("ask", "--agent", "guide", question).code == 0
+    assert home.run("ask", "--agent", "broken", "Are you there?").code != 0
+    for _ in range(2):
+        home.run("ask", "--agent", "careful", "What is six times seven?")
+    assert home.run("schedule", "submit", "Plan a day on the river", "--agent", "leader").code == 0
+    cron = ("schedule", "cron", "add", "0 8 * * 1-5", "Tell me what is on today", "--agent", "guide")
+    added = home.run(*cron)
+    assert added.code == 0, added.err

@@ -89,6 +89,11 @@ export function shown(value) {
   return typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value, null, 2);
 }
 
+// A model's name; of one that is a file, that of the file.
+export function modelName(name) {
+  return name.startsWith("/") ? name.split("/").at(-1) : name;
+}
+
 export function shorten(text, most = 160) {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;

@@ -102,7 +102,7 @@ export function figure(name, value, more) {
 }
 
 export function facts(...pairs) {
-  const told = pairs.filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const told = pairs.filter(([, value]) => value !== undefined && value !== null && value !== false && value !== "");
   return h("dl", { class: "facts" }, told.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
 }
 

@@ -1,7 +1,7 @@
 // A run as it is told: each event of it takes its place in one element. Keeps what can be seen, and asks for nothing.
 
 import { h, render } from "./dom.js";
-import { cost, duration, plural, shorten, shown, tokens, when } from "./format.js";
+import { cost, duration, modelName, plural, shorten, shown, tokens, when } from "./format.js";
 import { badge, folded, idLink } from "./parts.js";
 
 const MOST = 800; // blocks that are kept: what is above them is read again when somebody wants it
@@ -198,7 +198,7 @@ function result(output) {
 
 const LINES = {
   "run/queued": () => "queued",
-  "run/started": (data) => `begun with ${data.model}`,
+  "run/started": (data) => `begun with ${modelName(data.model)}`,
   "run/resumed": () => "gone on with after a restart of the daemon",
   "run/sleeping": () => "asleep",
   "run/woken": () => "woken",

@@ -103,7 +103,7 @@ export class Waterfall {
     const whole = this.end - this.begin;
     const from = (100 * (Date.parse(span.startAt) - this.begin)) / whole;
     const ms = span.durationMs ?? Math.max(0, Date.now() - Date.parse(span.startAt));
-    const name = h("span", { class: "span-name", style: { paddingInlineStart: `${0.5 + Math.min(this.#depths[place], 12) * 0.8}rem` } }, span.name);
+    const name = h("span", { class: "span-name", style: { paddingInlineStart: `${0.5 + Math.min(this.#depths[place], 12) * 0.8}rem` }, title: span.name }, span.name.replace(/ \/\S*\//, " "));
     const bar = h("i", { class: `bar ${span.kind} ${span.status}`, style: { left: `${Math.min(from, 99.8)}%`, width: `${Math.max(0.2, Math.min(100 - from, (100 * ms) / whole))}%` } });
     return h("div", { class: "span", id: `span-${place}`, role: "option", "data-place": place, "aria-selected": place === this.#chosen && "true", "aria-setsize": this.#spans.length, "aria-posinset": place + 1, style: { transform: `translateY(${place * LINE}px)` } },
       name, h("span", { class: "lane" }, bar), h("span", { class: "span-took" }, duration(span.durationMs) || "…"));

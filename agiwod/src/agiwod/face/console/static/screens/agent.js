@@ -2,6 +2,7 @@
 
 import { modelField } from "../core/choices.js";
 import { h } from "../core/dom.js";
+import { modelName } from "../core/format.js";
 import { ask, button, code, empty, facts, field, heading, section, table, tell, to } from "../core/parts.js";
 import { row } from "./runs.js";
 
@@ -14,7 +15,7 @@ export async function show(page) {
     const isOurs = agent.source === "client";
     page.show(agent.agentId, heading(agent.agentId, isOurs && button("Edit", () => define(page, agent)), !isOurs && button("Define one like it", () => define(page, { ...agent, agentId: "", definition: undefined })), isOurs && button("Remove", () => remove(page, agentId), "danger")),
       h("p", null, agent.description),
-      facts(["model", agent.model], ["defined in", agent.source], ["most steps", agent.maxSteps], ["sessions", h("a", { href: to("sessions", { agent: agentId }) }, "all of them")], ["runs", h("a", { href: to("runs", { agent: agentId }) }, "all of them")]),
+      facts(["model", modelName(agent.model)], ["defined in", agent.source], ["most steps", agent.maxSteps], ["sessions", h("a", { href: to("sessions", { agent: agentId }) }, "all of them")], ["runs", h("a", { href: to("runs", { agent: agentId }) }, "all of them")]),
       section("Talk to it", talk(page, agentId)),
       section("What it may use", names("tools", agent.tools), names("skills", agent.skills)),
       agent.systemPrompt && section("Its instructions", code(agent.systemPrompt, "Instructions")),

@@ -1,7 +1,7 @@
 // The agents: which there are, and new ones of one's own.
 
 import { h } from "../core/dom.js";
-import { plural, shorten } from "../core/format.js";
+import { modelName, plural, shorten } from "../core/format.js";
 import { button, empty, heading, idLink, table } from "../core/parts.js";
 import { define } from "./agent.js";
 
@@ -13,7 +13,7 @@ export async function show(page) {
   }
 
   function list(agents, usual) {
-    const rows = agents.map((each) => [each.agentId, [idLink("agent", each.agentId, each.agentId), each.agentId === usual && h("small", null, " default")], shorten(each.description, 110), each.model, plural(each.tools.length, "tool"), plural(each.skills.length, "skill"), each.source]);
+    const rows = agents.map((each) => [each.agentId, [idLink("agent", each.agentId, each.agentId), each.agentId === usual && h("small", null, " default")], shorten(each.description, 110), modelName(each.model), plural(each.tools.length, "tool"), plural(each.skills.length, "skill"), each.source]);
     return table(["agent", "what it is", "model", "tools", "skills", "defined in"], rows, "Agents");
   }
 

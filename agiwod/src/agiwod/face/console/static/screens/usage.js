@@ -1,7 +1,7 @@
 // Tokens, cost and latency over time, of each agent or each model. Counted by the page from the latest traces.
 
 import { h } from "../core/dom.js";
-import { cost, count, duration, plural, tokens } from "../core/format.js";
+import { cost, count, duration, modelName, plural, tokens } from "../core/format.js";
 import { empty, heading, idLink, section, table, to } from "../core/parts.js";
 import { bars, lines } from "../core/plot.js";
 
@@ -39,7 +39,7 @@ export async function show(page) {
   // Which model an agent has: what a run was told to use instead counts as its agent's.
   async function learnModels() {
     const { agents } = await page.call("agent/list", { limit: 500 });
-    for (const each of agents) models.set(each.agentId, each.model);
+    for (const each of agents) models.set(each.agentId, modelName(each.model));
   }
 
   function tally(runs, begin) {

@@ -1,0 +1,118 @@
+"""Every screen at a desk and at a phone: it shows what there is, asks nobody else, and puts nobody off.
+
+With `AGIWOD_PICTURES` in the environment the pictures of the guide are made anew.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_stage import BUSY, SCRIPTS, WIDTHS, Desk, desk, fill_desk, show
+from node_tools import INSTALLING, node_tools
+from playwright.async_api import Page
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.timeout(INSTALLING + 300)]
+
+ROOT = Path(__file__).parents[2]
+
+_FAULTS = """
+async () => (await globalThis.axe.run(document, { resultTypes: ["violations"] })).violations
+  .filter(each => ["serious", "critical"].includes(each.impact))
+  .map(each => `${each.id}: ${each.nodes.slice(0, 3).map(node => node.target + " " + node.failureSummary).join("; ")}`)
+"""
+
+PICTURES = ROOT / "docs" / "guides" / "console"
+
+PICTURED = {
+    ("overview", 1400),
+    ("run", 1400),
+    ("approval", 390),
+    ("scheduler", 1400),
+    ("trace", 1400),
+}
+"""The pictures that are kept in the guide."""
+
+_NAME_HOME = """
+(home) => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replaceAll(home, "~/agiwod");
+}
+"""
+
+_TOO_WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+def views(at: Desk) -> Mapping[str, str]:
+    """What is shown, by the name of its picture."""
+    runs: list[dict[str, Any]] = at.home.json("runs", "list")["runs"]
+    of = {each["agentId"]: each for each in reversed(runs)}
+    tree: list[dict[str, Any]] = at.home.json("schedule", "tree")["states"]
+    guide, careful = of["guide"], of["careful"]
+    return {
+        "overview": "",
+        "runs": "runs",
+        "run": f"runs/{guide['runId']}",
+        "approval": f"runs/{careful['runId']}",
+        "approvals": "approvals",
+        "scheduler": "scheduler",
+        "state": f"scheduler/{tree[0]['stateId']}",
+        "sessions": "sessions",
+        "session": f"sessions/{guide['sessionId']}",
+        "agents": "agents",
+        "agent": "agents/guide",
+        "traces": "traces",
+        "trace": f"traces/{guide['runId']}",
+        "skills": "skills",
+        "skill": "skills/review-diff",
+        "mcp": "mcp",
+        "usage": "usage?hours=1",
+        "settings": "settings",
+    }
+
+
+async def test_every_screen_shows_what_there_is_at_a_desk_and_at_a_phone(tmp_path: Path):
+    def folder(name: str, width: int) -> Path:
+        return PICTURES if os.environ.get("AGIWOD_PICTURES") and (name, width) in PICTURED else tmp_path
+
+    axe = (node_tools("axe-1", "axe-core@4.14.1").home / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    faults: dict[str, Any] = {}
+    async with desk(tmp_path / "home", BUSY, SCRIPTS) as at:
+        fill_desk(at.home)
+        shown = views(at)
+        for width in WIDTHS:
+            for dark in (False, True):
+                async with at.page(width=width, dark=dark) as page:
+                    await page.evaluate(axe)
+                    for name, view in shown.items():
+                        await show(page, view)
+                        found: list[str] = await page.evaluate(_FAULTS)
+                        faults |= {f"{name} at {width}{' dark' if dark else ''}": found} if found else {}
+                        assert not await page.evaluate(_TOO_WIDE), f"{name} is too wide at {width}"
+                        if dark == (width == 390):
+                            await picture(page, at.home.path, folder(name, width) / f"{name}-{width}.png")
+        assert not faults, json.dumps(faults, indent=1)
+        assert at.seen.errors == []
+        assert at.seen.dialogs == []
+        assert {url.split("/console")[0] for url in at.seen.asked} == {at.address.removesuffix("/console")}
+
+
+async def picture(page: Page, home: Path, file: Path) -> None:
+    """What can be seen, when it stands still; the directory of the test is called what users call theirs."""
+    await page.evaluate(_NAME_HOME, str(home))
+    assert len(await page.screenshot(path=file, animations="disabled")) > 5000
+
+
+async def test_each_screen_says_honestly_that_there_is_nothing(tmp_path: Path):
+    config = '[agents.quick]\nmodel = "scripted:quick.json"\n'
+    async with desk(tmp_path / "home", config, {}) as at, at.page() as page:
+        for view in ("", "runs", "approvals", "scheduler", "sessions", "traces", "mcp", "usage"):
+            await show(page, view)
+            assert await page.locator(".empty").count() > 0, view
+        assert at.seen.errors == []
+        await show(page, "runs/none")
+        assert "no run" in (await page.locator("main").inner_text())
+        await show(page, "no/such/view")
+        assert "no such view" in (await page.locator("main").inner_text())
