@@ -78,8 +78,13 @@ export function busy(work) {
 // A table whose rows are `[key, ...cells]`. At the width of a phone each row becomes a card, each cell with its heading.
 export function table(names, rows, label) {
   const head = h("tr", null, names.map((name) => h("th", { scope: "col" }, name)));
-  const body = rows.map(([key, ...cells]) => h("tr", { key }, cells.map((cell, place) => h("td", { "data-name": names[place] }, cell))));
+  const body = rows.map(([key, ...cells]) => h("tr", { key }, cells.map((cell, place) => h("td", { class: isShort(cell) && "short", "data-name": names[place] }, cell))));
   return h("table", { "aria-label": label }, h("thead", null, head), h("tbody", null, body));
+}
+
+// Whether it fits into one line: a number with its unit is not to be torn apart.
+function isShort(cell) {
+  return typeof cell === "string" && cell.length < 14;
 }
 
 // What is said where there is nothing: that there is nothing, and how there would be something.
