@@ -129,6 +129,16 @@ async def test_what_one_daemon_left_unfinished_the_next_one_ends() -> None:
     await again.close()
 
 
+class Leaving(ScriptedModel):
+    """A model that tells when it is let go of."""
+
+    def __post_init__(self) -> None:
+        self.is_left = asyncio.Event()
+
+    async def close(self) -> None:
+        self.is_left.set()
+
+
 async def test_a_run_whose_agent_is_gone_waits_for_it() -> None:
     journal, model = KeptJournal(), LiveModel()
     async with running(Agent("live", "", model), journal=journal) as daemon:
@@ -139,6 +149,18 @@ async def test_a_run_whose_agent_is_gone_waits_for_it() -> None:
             while (await daemon.runs.get(run)).head.status != RunStatus.SUSPENDED:  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0)
         assert await daemon.count_runs() == {RunStatus.SUSPENDED: 1}
+
+
+async def test_a_run_that_waits_for_its_agent_holds_up_no_replaced_ones() -> None:
+    journal, model, unused = KeptJournal(), LiveModel(), Leaving(turns=[])
+    async with running(Agent("live", "", model), journal=journal) as daemon:
+        run = (await daemon.runs.start(Ask("live", "hi"))).head.run
+        await model.asked.wait()
+    async with running(Agent("other", "", unused), journal=journal) as daemon, asyncio.timeout(PATIENCE):
+        while (await daemon.runs.get(run)).head.status != RunStatus.SUSPENDED:  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0)
+        daemon.adopt(Agents([Registered(scripted("another"))]), daemon.models, {})
+        await unused.is_left.wait()
 
 
 async def test_a_daemon_lets_its_clients_have_the_end_of_the_last_run_before_it_ends(
@@ -159,16 +181,6 @@ async def test_a_daemon_lets_its_clients_have_the_end_of_the_last_run_before_it_
         model.say(None)
         await asyncio.wait_for(daemon.ended.wait(), PATIENCE)
         assert told == ["completed"]
-
-
-class Leaving(ScriptedModel):
-    """A model that tells when it is let go of."""
-
-    def __post_init__(self) -> None:
-        self.is_left = asyncio.Event()
-
-    async def close(self) -> None:
-        self.is_left.set()
 
 
 async def test_a_schedule_holds_up_neither_replaced_agents_nor_the_end() -> None:

@@ -57,6 +57,7 @@ from agiwod.runtime.traces import Traces
 from agiwod.runtime.traffic import Bounds, Traffic
 
 _UNFINISHED = frozenset(RunStatus) - TERMINAL
+_RESTING = frozenset({RunStatus.QUEUED, RunStatus.SLEEPING, RunStatus.SUSPENDED})
 _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.CANCELLING})
 _PAGE = 1000
 
@@ -216,14 +217,18 @@ class Daemon:
         task.add_done_callback(self._retiring.discard)
 
     async def _retire(self, replaced: Agents, new: set[str]) -> None:
-        """Close agents after the last run that may use them, and wake the runs that new ones were missing to."""
+        """Close agents after the last run that may be at work with them, and wake those that new ones were missing to.
+
+        A run that rests is not waited for: it may do so for ever, and what closes an agent ends only what it is doing.
+        """
         try:
             heads = [head for head in await self._unfinished() if head.agent not in self._programs.own]
             for head in heads:
                 if head.status == RunStatus.SUSPENDED and head.agent in new:
                     await self.engine.resume(head.run)
             for head in heads:
-                await self.engine.result(head.run)
+                if head.status not in _RESTING:
+                    await self.engine.result(head.run)
         except AgiwoError:
             if self._phase != State.STOPPED:  # when the daemon ends, nobody uses them any more
                 log.exception("it cannot be told when the replaced agents are free; they are closed now")

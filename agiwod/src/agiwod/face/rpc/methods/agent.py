@@ -11,6 +11,7 @@ from agiwod.face.rpc import encode
 from agiwod.face.rpc.connection import Connection
 from agiwod.face.rpc.dispatch import methods
 from agiwod.face.rpc.methods.paging import page
+from agiwod.runtime.agents import Registered
 from agiwod.runtime.definitions import CLIENT
 
 
@@ -26,10 +27,13 @@ async def list_agents(connection: Connection, params: Page) -> agent.ListResult:
 @methods.on(agent.GET)
 async def get_agent(connection: Connection, params: agent.AgentParams) -> agent.Agent:
     """One agent, with its system prompt."""
-    found = (await connection.agents()).get(params.agent_id)
-    told = encode.agent_object(found, is_whole=True)
-    table = connection.daemon.definitions.table(params.agent_id) if found.source == CLIENT else None
-    return told if table is None else told.model_copy(update={"definition": _definition(params.agent_id, table)})
+    return _told(connection, (await connection.agents()).get(params.agent_id))
+
+
+def _told(connection: Connection, found: Registered) -> agent.Agent:
+    id, told = found.agent.id, encode.agent_object(found, is_whole=True)
+    table = connection.daemon.definitions.table(id) if found.source == CLIENT else None
+    return told if table is None else told.model_copy(update={"definition": _definition(id, table)})
 
 
 def _definition(id: str, table: Mapping[str, Any]) -> agent.DefineParams | None:
@@ -42,8 +46,7 @@ def _definition(id: str, table: Mapping[str, Any]) -> agent.DefineParams | None:
 @methods.on(agent.DEFINE)
 async def define_agent(connection: Connection, params: agent.DefineParams) -> agent.Agent:
     """Have an agent that stays until it is removed."""
-    defined = await connection.daemon.definitions.define(params.agent_id, params.table())
-    return encode.agent_object(defined, is_whole=True)
+    return _told(connection, await connection.daemon.definitions.define(params.agent_id, params.table()))
 
 
 @methods.on(agent.REMOVE)
