@@ -18,6 +18,7 @@ READS_THE_ENVIRONMENT = {
     "agiwod/src/agiwo/config.py",
     "agiwod/src/agiwo/environment.py",  # only which names there are
     "agiwod/src/agiwo/failpoint.py",  # where a test has the process die, which is no setting
+    "agiwod/src/agiwod/cli/console.py",  # whether there is a screen that a browser could open on
     "agiwod/src/agiwod/cli/foreground.py",  # only writes down for what it starts where the daemon is at home
     "agiwod/src/agiwod/cli/screen.py",  # what the terminal says about itself
     "agiwod/src/agiwod/handover.py",  # what systemd says to this process alone
