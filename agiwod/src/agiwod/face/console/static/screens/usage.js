@@ -14,17 +14,23 @@ export async function show(page) {
   const hours = Number(page.query.get("hours") ?? 24) || 24;
   const by = page.query.get("by") === "model" ? "model" : "agent";
   const models = new Map();
+  let hasDrawn = false;
 
   async function load() {
     const begin = Date.now() - hours * 3_600_000;
-    const { runs, isCut } = await latest(begin);
     if (by === "model") await learnModels();
-    const counted = tally(runs, begin);
-    page.copies(() => counted);
-    page.show("Usage", heading("Usage"), choices(), runs.length === 0 ? empty("No run was made in this time.") : plots(counted), isCut && h("p", { class: "quiet" }, `Counted: the newest ${count(MOST, "runs")} of this time.`));
+    draw(begin, await latest(begin, (runs) => hasDrawn || draw(begin, { runs, isCut: true })));
+    hasDrawn = true;
   }
 
-  async function latest(begin) {
+  function draw(begin, { runs, isCut }) {
+    const counted = tally(runs, begin);
+    page.copies(() => counted);
+    page.show("Usage", heading("Usage"), choices(), runs.length === 0 ? empty("No run was made in this time.") : plots(counted), isCut && h("p", { class: "quiet" }, `Counted so far: the newest ${count(runs.length, "runs")}.`));
+  }
+
+  // The runs of this time, at most as many as are counted; `tell` has those that are there so far.
+  async function latest(begin, tell) {
     const runs = [];
     let cursor;
     do {
@@ -32,6 +38,7 @@ export async function show(page) {
       const inside = found.runs.filter((each) => Date.parse(each.createdAt) >= begin);
       runs.push(...inside);
       cursor = inside.length === found.runs.length ? found.nextCursor : undefined;
+      if (cursor && runs.length > 0) tell(runs);
     } while (cursor && runs.length < MOST);
     return { runs, isCut: Boolean(cursor) };
   }
