@@ -31,7 +31,8 @@ PRINTS = {"agiwod/src/agiwod/cli", "protocol/src/agiwo_protocol/__main__.py"}
 
 def committed() -> list[Path]:
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+    files = [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return [file for file in files if file.suffix != ".png"]  # the pictures of the guides
 
 
 FILES = committed()
