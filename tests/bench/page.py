@@ -18,8 +18,8 @@ OPENING = """\
 # Performance
 
 What agiwod costs beside others and beside the floor, measured in turns with them: `uv run python -m tests.bench` writes
-this page. Less is better everywhere. Figures are medians; CPU is that of user and system together, of all processes that
-work for the one that is named. Machines are noisy: the ratios, taken within each round, say more than the figures.
+this page. Less is better everywhere. Figures are medians; CPU is that of user and system together, of all processes
+that work for the one that is named. Machines are noisy: the ratios, taken within each round, say more than the figures.
 """
 
 
