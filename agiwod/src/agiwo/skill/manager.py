@@ -25,7 +25,7 @@ from agiwo.tool.thread import in_thread
 if TYPE_CHECKING:
     from agiwo.skill.tool import SkillTool
 
-_KEPT: Final = 32 * 1024 * 1024
+_KEPT: Final = 4 * 1024 * 1024
 """How much is kept of texts that were replaced, for runs that began before and may still ask; the oldest go first."""
 
 _ASIDE: Final = 4096
