@@ -101,11 +101,12 @@ async def test_the_daemon_passes_at_its_port(style: Style, tmp_path: Path) -> No
         assert faults(await results(way_to(place), style=style)) == []
 
 
-def test_the_transcripts_know_all_of_the_protocol_but_how_a_daemon_ends() -> None:
+def test_the_transcripts_know_all_of_the_protocol_but_what_a_server_of_others_is_not_to_be_told() -> None:
     said = "".join(each.path.read_text(encoding="utf-8") for each in bundled())
     named = set(re.findall(r'"method": "([^"]+)"', said)) | {"run/event"}
-    # What ends a daemon is not for a server that others use, and what daemons tell each other is not for clients.
-    apart = {"daemon/drain", "daemon/stop", "daemon/draining"}
+    # What ends a daemon or opens it to browsers is not for a server that others use, and what daemons tell each other
+    # is not for clients.
+    apart = {"daemon/drain", "daemon/stop", "daemon/draining", "console/open", "console/close"}
     unsaid = {*METHODS, *CLIENT_METHODS, *EVENTS} - named - apart
     assert {name for name in unsaid if not name.startswith("peer/")} == set()
 
