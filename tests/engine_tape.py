@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from agiwo.errors import StorageError
 from agiwo.journal.base import PROBE, Journal, Listener
+from agiwo.schema.event import Event
 from agiwo.schema.record import Batch, Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
@@ -56,12 +57,16 @@ class Tape:
         """As `Journal.read`."""
         return await self._work(self.journal.read(run, after, limit))
 
-    async def load(self, run: str) -> list[Record]:
+    async def events(self, run: str, after: int = 0, limit: int = 512) -> list[Event]:
+        """As `Journal.events`."""
+        return await self._work(self.journal.events(run, after, limit))
+
+    async def load(self, run: str, after: int = 0, limit: int | None = None) -> list[Record]:
         """As `Journal.load`."""
         if self.is_unreadable:
             raise StorageError("the disk cannot be read")
         self.loaded.append(run)
-        return await self._work(self.journal.load(run))
+        return await self._work(self.journal.load(run, after, limit))
 
     async def record(self, run: str, key: str) -> Record | None:
         """As `Journal.record`."""

@@ -82,7 +82,7 @@ MUTATIONS: Final = (
     Mutation(
         "fsync: an agent that a client defines",
         f"{_IN_AGIWOD}/in_place.py",
-        "    os.fsync(draft.fileno())\n",
+        "        os.fsync(written.fileno())\n",
         "",
         ("tests/security/test_files_synced.py",),
     ),

@@ -1,5 +1,5 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:37cda01d05b889d288e62c0a660fc03a1bb40e4a562563049f32cd00ccd20b44
+// sha256:3127a03ece56523b57a23049931a38076411a021190e778b4c953939d17ff72a
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. `definition` is what a client said of it in `agent/define`, told with the system prompt. */
 export interface Agent {
@@ -608,11 +608,12 @@ export interface Reasoning {
   usage?: Usage;
 }
 
-/** A run as it stands. */
+/** A run as it stands. `model` is the one that it began with, its agent's or the one that was asked for. */
 export interface Run {
   runId: string;
   sessionId: string;
   agentId: string;
+  model?: string;
   status: "queued" | "running" | "waiting" | "sleeping" | "suspended" | "completed" | "failed" | "cancelled";
   response?: string;
   output?: unknown;
@@ -1305,11 +1306,12 @@ export interface Trace {
   schemaUrl: string;
 }
 
-/** A trace by its id, or by a run of it: then of that run and those below it. `content`: what was said, too. */
+/** A trace by its id, or by a run of it: then of that run and those below it. `content`: what was said, too. With `seq`, of that run alone as it stood at that event of it: a first look at a long trace, which costs no more than what there was by then. */
 export interface TraceGetParams {
   traceId?: string;
   runId?: string;
   content?: boolean;
+  seq?: number;
   after?: number;
   limit?: number;
 }

@@ -1,6 +1,7 @@
 """What clients define: refused with the reason when it cannot be, kept when it can, and never in the daemon's way."""
 
 import json
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -155,7 +156,7 @@ async def test_a_file_that_cannot_be_read_or_written_is_no_end_of_the_daemon(tmp
     (tmp_path / "agents.json").write_text("{")
     async with at_home(tmp_path) as caller:
         assert await agents(caller) == {"own": "config"}
-        (tmp_path / "agents.json.new").mkdir()
+        (tmp_path / f"agents.json.{os.getpid()}.new").mkdir()
         error = await refusal(caller, "agent/define", agentId="mine")
         assert (type(error), error.kind) == (Unavailable, "storage")
         assert await agents(caller) == {"own": "config"}

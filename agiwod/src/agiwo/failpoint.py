@@ -28,7 +28,7 @@ POINTS: Final = {
     "wake/rebuilt": "a parked run is whole again, and does not go",
     "cancel/recorded": "that a run is to end is recorded, and nothing is stopped",
     "recovery/claimed": "the runs of the last process are ours, and none is taken on",
-    "definition/written": "an agent of a client is written down beside the file that counts",
+    "file/written": "a file, such as that of clients' agents, is written beside the one that counts",
     "definition/made": "an agent of a client is kept, and does not hold yet",
     "migration/copied": "the copy of an old file is whole, and its tables are as they were",
     "migration/written": "a step of a migration is done, and not committed",

@@ -1,7 +1,6 @@
 """The definitions of clients: kept in a file of the daemon, and made into agents. Does not decide which may be."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +11,7 @@ from agiwo.failpoint import reach
 from agiwo.tool.thread import in_thread
 from pydantic import ValidationError
 
-from agiwod.in_place import put_in_place
+from agiwod.in_place import write_in_place
 from agiwod.roster import build_agents
 from agiwod.runtime.agents import Agents
 from agiwod.runtime.daemon import Daemon
@@ -40,7 +39,8 @@ class DefinitionFile:
         if table is not None:
             written[id] = dict(table)
         try:
-            await in_thread(lambda: _write(self._path, written))
+            data = orjson.dumps(written, option=orjson.OPT_INDENT_2)
+            await in_thread(lambda: write_in_place(self._path, data))
         except OSError as error:
             raise StorageError(f"the agents of clients cannot be kept in {self._path}: {error.strerror}") from error
         self._written, self.tables = written, dict(_usable(written))
@@ -103,12 +103,3 @@ def _usable(written: Mapping[str, Any]) -> Mapping[str, AgentSettings]:
         except ValidationError as error:
             log.warning("agent %s, which a client defined, is left out: %s", name, error.errors()[0]["msg"])
     return found
-
-
-def _write(path: Path, tables: Mapping[str, Any]) -> None:
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as written:
-        written.write(orjson.dumps(tables, option=orjson.OPT_INDENT_2))
-        reach("definition/written")
-        put_in_place(written, path)  # so that a file that is there is whole

@@ -1,7 +1,6 @@
 """The directories whose settings and skills the user trusts, each with what they allowed then. Reads no project."""
 
 import json
-import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, Final, Literal
 from agiwo.errors import ConfigError
 from agiwo_protocol.paths import Paths, own_directory
 
-from agiwod.in_place import put_in_place
+from agiwod.in_place import write_in_place
 from agiwod.settings.project import Project, find_project, read_project
 
 Verdict = Literal["trusted", "changed", "unknown"]
@@ -116,12 +115,8 @@ class TrustBook:
         return directories
 
     def _write(self, directories: Mapping[str, Mapping[str, Any]]) -> None:
-        draft = self.file.with_name(f"{self.file.name}.{os.getpid()}")
         try:
             own_directory(self.file.parent)
-            draft.unlink(missing_ok=True)
-            with open(draft, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as written:
-                json.dump({"version": _VERSION, "directories": directories}, written, indent=1)
-                put_in_place(written, self.file)  # so that a file that is there is whole
+            write_in_place(self.file, json.dumps({"version": _VERSION, "directories": directories}, indent=1).encode())
         except OSError as error:
             raise ConfigError(f"{self.file} cannot be written: {error.strerror}") from error

@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from agiwo_protocol import jsonrpc
@@ -248,9 +249,7 @@ class Peer:
         self._serving[request.id] = task
         self._counted += is_counted
         self._idle.clear()
-        task.add_done_callback(lambda done: self._served(request, done))
-        if is_counted:
-            task.add_done_callback(lambda _: self._load.end(size))
+        task.add_done_callback(partial(self._served, request, size if is_counted else None))
 
     def _admit(self, request: Request, size: int, *, is_counted: bool) -> None:
         """Return when the request is to be served, and count it with what all peers have under way."""
@@ -298,8 +297,10 @@ class Peer:
             )
         return body
 
-    def _served(self, request: Request, task: "asyncio.Task[None]") -> None:
+    def _served(self, request: Request, counted: int | None, task: "asyncio.Task[None]") -> None:
         """Answer what was cancelled; also a task that was cancelled before its first step, which runs nothing."""
+        if counted is not None:
+            self._load.end(counted)
         if self._serving.get(request.id) is task:
             self._answer(request, jsonrpc.failure(request.id, Cancelled("the request was cancelled")))
 

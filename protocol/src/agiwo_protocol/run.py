@@ -25,11 +25,12 @@ class Failure(Wire):
 
 
 class Run(Wire):
-    """A run as it stands."""
+    """A run as it stands. `model` is the one that it began with, its agent's or the one that was asked for."""
 
     run_id: str
     session_id: str
     agent_id: str
+    model: str | None = None
     status: RunStatus
     response: str | None = None
     output: Any = None

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:37cda01d05b889d288e62c0a660fc03a1bb40e4a562563049f32cd00ccd20b44"
+SCHEMA_HASH: Final = "sha256:3127a03ece56523b57a23049931a38076411a021190e778b4c953939d17ff72a"
 
 CAPABILITIES: Final = (
     "agent",

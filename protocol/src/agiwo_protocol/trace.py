@@ -90,11 +90,16 @@ class ListResult(Wire):
 
 
 class GetParams(Wire):
-    """A trace by its id, or by a run of it: then of that run and those below it. `content`: what was said, too."""
+    """A trace by its id, or by a run of it: then of that run and those below it. `content`: what was said, too.
+
+    With `seq`, of that run alone as it stood at that event of it: a first look at a long trace, which costs no more
+    than what there was by then.
+    """
 
     trace_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
     run_id: Name | None = None
     content: bool = False
+    seq: Annotated[int, Field(ge=1)] | None = None
     after: Count = 0
     limit: Limit = 1000
 

@@ -22,10 +22,10 @@ class Counted(MemoryJournal):
         super().__init__()
         self.loaded = Counter[str]()
 
-    async def load(self, run: str) -> list[Record]:
+    async def load(self, run: str, after: int = 0, limit: int | None = None) -> list[Record]:
         self.loaded[run] += 1
         await asyncio.sleep(0)
-        return await super().load(run)
+        return await super().load(run, after, limit)
 
 
 async def add(journal: MemoryJournal, run: str, after: str | None, *, is_over: bool = True) -> Point:

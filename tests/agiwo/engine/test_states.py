@@ -152,8 +152,11 @@ async def test_of_two_children_that_are_spawned_at_once_under_one_id_one_is_refu
         return [len(ids), *(str(error) for error in found if isinstance(error, EffectFailed))]
 
     lab.program(loop)
-    lab.program(answer, agent="child", echo=echo)
+    lab.program(wait, agent="child")
     await submit(lab, "run1", StateChange(root()))
+    await lab.settle()
+    (kid,) = [head.run for head in await lab.heads() if head.run != "run1"]
+    await lab.send(kid, "go", {}, "m1")
     assert (await lab.result("run1")).output == [1, "the agent 'kid' is still at work"]
     assert [head.status for head in await lab.heads()] == [RunStatus.COMPLETED] * 2
 

@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from agiwo.errors import ConfigError, Conflict, NotFound, StorageError
 from agiwo.journal import open_journal
 from agiwo.journal.base import Journal
+from agiwo.schema.event import Event
 from agiwo.schema.record import Batch, Entry, Point, Record, RunHead, Session, State, StateChange
 from agiwo.schema.run import RunStatus
 from hypothesis import HealthCheck, given, settings
@@ -111,6 +113,27 @@ async def test_reading_gives_public_records_in_pages_after_a_seq(any_journal: Jo
     assert texts(await any_journal.read("r", after=4)) == [(5, "4")]
     assert await any_journal.read("r", after=5) == []
     assert await any_journal.read("r", after=99) == []
+
+
+@pytest.mark.parametrize("type", ["item/completed", ',"data":', '"', ""])
+async def test_events_are_the_public_records_whatever_they_hold(any_journal: Journal, type: str) -> None:
+    awkward = {"data": {"blobs": [[["text"], "x"]]}, "text": ',"data":{}},"item":"x"}\n \\ \u2028 ä', "n": [1.5, None]}
+    entries = [Entry(type, awkward, 1.25, key=',"data":'), Entry(type, {}, 2.0, item=',"item":'), noted("k")]
+    await create(any_journal, "r", *entries, said("x" * 200_000), said("last"))
+    for after, limit in ((0, 10), (0, 2), (1, 2), (3, 10), (9, 10)):
+        events = await any_journal.events("r", after, limit)
+        assert events == [Event.of(record) for record in await any_journal.read("r", after, limit)]
+        assert all(event.raw is None or orjson.loads(event.raw) == event.data for event in events)
+
+
+async def test_all_records_of_a_run_are_read_in_pieces_too(any_journal: Journal) -> None:
+    made = await create(any_journal, "r", *[entry for n in range(5) for entry in (noted(f"k{n}"), said(str(n)))])
+
+    assert await any_journal.load("r", limit=3) == made[:3]
+    assert await any_journal.load("r", 3, 3) == made[3:6]
+    assert await any_journal.load("r", 8) == made[8:]
+    assert await any_journal.load("r", 10, 3) == []
+    assert await any_journal.load("nobody", 3, 3) == []
 
 
 async def test_an_unknown_run_has_no_records(any_journal: Journal) -> None:

@@ -1,6 +1,7 @@
 """What the runtime has, as the wire says it."""
 
 from datetime import datetime
+from typing import Any
 
 import orjson
 import pytest
@@ -9,7 +10,7 @@ from agiwo.schema.record import RunHead
 from agiwo.schema.run import RunResult, RunStatus, TerminationReason, Usage
 from agiwo_protocol.run import RunEvent
 from agiwod.face.rpc import encode
-from agiwod.face.rpc.moment import moment
+from agiwod.face.rpc.moment import moment, plain_moment
 from agiwod.runtime.runs import RunState
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,21 @@ def test_a_moment_is_iso_8601_in_utc_and_means_the_same(at: float) -> None:
     text = moment(at)
     assert text.endswith("Z")
     assert datetime.fromisoformat(text).timestamp() == pytest.approx(at, abs=1e-5)
+
+
+@given(st.floats(min_value=-1e6, max_value=4e9) | st.integers(0, 4 * 10**15).map(lambda micros: micros / 1e6))
+def test_a_moment_is_what_a_datetime_says(at: float) -> None:
+    assert moment(at) == plain_moment(at)
+
+
+@pytest.mark.parametrize("type", ["item/completed", "run/completed", "milestone"])
+@pytest.mark.parametrize("data", [{}, {"text": "ä\n", "n": [1.5, None]}, {"response": "yes"}])
+def test_an_event_that_a_store_has_as_json_goes_out_as_any_other(type: str, data: dict[str, Any]) -> None:
+    stored = Event.stored("r", 7, type, orjson.dumps(data), 1_700_000_000.5, "i")
+    read = Event("r", type, data, 1_700_000_000.5, seq=7, item="i")
+    assert encode.Frames().of(stored) == encode.Frames().of(read)
+    assert encode.run_event(stored) == encode.run_event(read)
+    assert stored == read
 
 
 def test_a_durable_event_has_a_seq_and_an_ephemeral_one_what_it_follows() -> None:
@@ -69,8 +85,8 @@ def test_a_run_says_how_it_ended_with_whole_values_and_leaves_out_what_it_has_no
     usage = Usage(1, 2, 3, 4, 0.5, "known")
     output = {"deep": {"none": None}}
     result = RunResult("r", "s", RunStatus.COMPLETED, "yes", output, TerminationReason.COMPLETED, usage)
-    wire = encode.run_object(RunState(head, None, 2.0, result)).to_wire()
-    assert wire["output"] == output
+    wire = encode.run_object(RunState(head, None, 2.0, result, "sonnet")).to_wire()
+    assert (wire["output"], wire["model"]) == (output, "sonnet")
     assert wire["usage"] == usage.to_json()
     assert "startedAt" not in wire
     assert "error" not in wire

@@ -38,9 +38,25 @@ async def test_a_page_of_spans_and_a_filter_leave_out_the_rest() -> None:
     assert failed["traces"] == []
 
 
+async def test_a_first_look_has_what_the_run_had_done_at_an_event_and_is_a_trace_that_goes_on() -> None:
+    async with running(scripted("echo", {"text": "Hi."})) as daemon, calling(daemon) as caller:
+        run = await caller.start("echo")
+        await caller.call("run/wait", runId=run)
+        before = await caller.call("trace/get", runId=run, seq=3)
+        answered = await caller.call("trace/get", runId=run, seq=4)
+        whole = await caller.call("trace/get", runId=run, seq=10_000)
+        same = await caller.call("trace/get", runId=run)
+
+    assert [span["kind"] for span in before["spans"]] == ["agent"]
+    assert (before["total"], before["trace"]["status"]) == (1, "running")
+    assert "endAt" not in before["trace"]
+    assert (answered["trace"]["status"], answered["trace"]["startAt"]) == ("running", same["trace"]["startAt"])
+    assert whole == same
+
+
 async def test_a_trace_that_nobody_has_is_not_found() -> None:
     async with running(scripted("echo")) as daemon, calling(daemon) as caller:
-        for params in ({"traceId": "0" * 31 + "1"}, {"runId": "run_nobody"}):
+        for params in ({"traceId": "0" * 31 + "1"}, {"runId": "run_nobody"}, {"runId": "run_nobody", "seq": 1}):
             with pytest.raises(NotFound):
                 await caller.call("trace/get", **params)
         with pytest.raises(InvalidParams):

@@ -1,7 +1,7 @@
 """A reader's position in a run. Holds no events: a slow reader costs this object and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -80,12 +80,11 @@ class Cursor(Reader):
             return []
         events: list[Event] = []
         if self.seq < self._feed.head:
-            for record, item in await self._records():
-                if item and not lagging and self.seq >= self._replay_until:
-                    self._read_item(item, merge, events)
-                if record.type == ITEM_COMPLETED:
-                    self._places.pop(record.item or "", None)
-                self._take(record, events)
+            near = self._feed.since(self.seq)
+            if near is None:
+                self._take(await self._stored(), events)
+            else:
+                self._read_near(near[:_PAGE], merge, lagging, events)
         if self.seq >= self._feed.head and not self.finished:
             if self.seq == self._feed.head:  # above it, what the reader has seen is still being published
                 self._read_open(merge, events)
@@ -98,18 +97,26 @@ class Cursor(Reader):
         for item in self._feed.items.values():
             self._read_item(item, merge, events)
 
-    async def _records(self) -> list[tuple[Record, OpenItem | None]]:
-        near = self._feed.since(self.seq)
-        if near is not None:
-            return near[:_PAGE]
-        records = await self._journal.read(self.run, self.seq, _PAGE)
+    async def _stored(self) -> list[Event]:
+        events = await self._journal.events(self.run, self.seq, _PAGE)
         # What the journal has but not yet published may still be open in the feed: it comes with the next pull.
-        return [(record, None) for record in records if (record.seq or 0) <= self._feed.head]
+        return [event for event in events if (event.seq or 0) <= self._feed.head]
 
-    def _take(self, record: Record, events: list[Event]) -> None:
-        self.seq = record.seq or self.seq
-        self.finished = record.type in TERMINAL_EVENTS
-        events.append(Event(self.run, record.type, record.data, record.at, seq=record.seq, item=record.item))
+    def _read_near(
+        self, near: Iterable[tuple[Record, OpenItem | None]], merge: bool, lagging: bool, events: list[Event]
+    ) -> None:
+        for record, item in near:
+            if item and not lagging and self.seq >= self._replay_until:
+                self._read_item(item, merge, events)
+            self._take([Event.of(record)], events)
+
+    def _take(self, durable: Sequence[Event], events: list[Event]) -> None:
+        for event in durable:
+            if event.type == ITEM_COMPLETED:
+                self._places.pop(event.item or "", None)
+            self.seq = event.seq or self.seq
+            self.finished = event.type in TERMINAL_EVENTS
+        events += durable
 
     def _read_notices(self, events: list[Event]) -> None:
         if self._noticed == self._feed.noticed:

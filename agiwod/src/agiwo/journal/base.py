@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from agiwo.schema.event import Event
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
@@ -48,8 +49,12 @@ class Journal(Protocol):
         """Public records with a seq above `after`, oldest first, at most `limit`. Empty for an unknown run."""
         ...
 
-    async def load(self, run: str) -> list[Record]:
-        """Every record of the run, internal ones too, in the order of their positions."""
+    async def events(self, run: str, after: int = 0, limit: int = 512) -> list[Event]:
+        """What `read` gives, as events: for whoever passes them on, since their data may be as the store has it."""
+        ...
+
+    async def load(self, run: str, after: int = 0, limit: int | None = None) -> list[Record]:
+        """Every record of the run behind that position, internal ones too, in their order; at most `limit`."""
         ...
 
     async def record(self, run: str, key: str) -> Record | None:

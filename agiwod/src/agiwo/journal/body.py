@@ -1,31 +1,39 @@
 """A record's body as bytes: how an entry is written down and read back, its large strings set aside. Knows no store."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from types import MappingProxyType
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, cast
 
 import orjson
 
 from agiwo.journal.blob import blob_name
+from agiwo.schema.event import Event
 from agiwo.schema.record import Batch, Change, Entry, Record, Session, StateChange
 
 _BLOB_ABOVE: Final = 128 * 1024
 """Bytes of a string above which it is kept once, by its hash, instead of in the body."""
 
+_IN_ORDER: Final = b'{"at":'
+"""How bodies begin whose data comes last, where it can be cut out; those of earlier versions begin with the type."""
+
+_BEFORE_DATA: Final = b',"data":'
+"""What cannot be inside a string: there its quotation marks are escaped."""
+
 _Place = tuple[str | int, ...]
 """The keys and indexes that lead from a record's data to a value inside it."""
 
 
-class Body(NamedTuple):
-    """An entry written down. `data` is the entry's data as a reader will get it, and belongs to nobody else.
+@dataclass(slots=True)
+class Bodies:
+    """Entries written down, in order, and the blobs that they name: what is written for some records."""
 
-    There is one for every record: a frozen dataclass would cost more than to write the entry as JSON.
-    """
+    raws: list[bytes] = field(default_factory=list[bytes])
+    blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
-    raw: bytes
-    data: dict[str, Any]
-    blobs: Mapping[str, bytes] = MappingProxyType({})
+    def add(self, later: "Bodies") -> None:
+        """Put these behind."""
+        self.raws += later.raws
+        self.blobs |= later.blobs
 
 
 def detached_session(session: Session) -> Session:
@@ -47,7 +55,7 @@ def detached_state(change: StateChange) -> StateChange:
     return StateChange(replace(change.state, meta=meta), change.expect)
 
 
-def detached_batch(batch: Batch, bodies: list[Body]) -> Batch:
+def detached_batch(batch: Batch, bodies: Bodies) -> Batch:
     """The batch with data of its own; its entries, written down, go to the end of `bodies`.
 
     Raises:
@@ -56,9 +64,8 @@ def detached_batch(batch: Batch, bodies: list[Body]) -> Batch:
     orjson.dumps((batch.run, batch.create, batch.wake))
     entries: list[Entry] = []
     for entry in batch.entries:
-        body = write_body(entry)
-        bodies.append(body)
-        entries.append(Entry(entry.type, body.data, entry.at, entry.key, entry.public, entry.item))
+        data = write_body(entry, bodies)
+        entries.append(Entry(entry.type, data, entry.at, entry.key, entry.public, entry.item))
     return Batch(batch.run, tuple(entries), batch.status, batch.expect, batch.create, batch.wake)
 
 
@@ -83,18 +90,30 @@ def copied(change: Change) -> Change:
     return Batch(change.run, tuple(own), change.status, change.expect, change.create, wake)
 
 
-def write_body(entry: Entry) -> Body:
-    """The entry as bytes.
+def write_body(entry: Entry, bodies: Bodies) -> dict[str, Any]:
+    """Write the entry down at the end of `bodies`; its data as a reader will get it, which belongs to nobody else.
 
     Raises:
         TypeError: its data is not JSON.
     """
     raw = orjson.dumps(_fields(entry, entry.data))
     data = orjson.loads(raw)["data"]
-    if len(raw) <= _BLOB_ABOVE:
-        return Body(raw, data)
-    large = {place: text.encode() for place, text in _strings(data) if _is_large(text)}
-    return _with_blobs(entry, data, large) if large else Body(raw, data)
+    if len(raw) > _BLOB_ABOVE:
+        large = {place: text.encode() for place, text in _strings(data) if _is_large(text)}
+        raw = _set_aside(entry, data, large, bodies.blobs) if large else raw
+    bodies.raws.append(raw)
+    return data
+
+
+def read_event(run: str, seq: int, raw: bytes, blob: Callable[[str], bytes]) -> Event:
+    """The event that a public record with this body is to readers; its data is not read, where it can stay as it is."""
+    # Most of what a reader gets of a long run, and of that most is passed on: reading it all cost as much as all else.
+    head, _, data = raw.partition(_BEFORE_DATA)
+    if raw.startswith(_IN_ORDER):
+        fields = orjson.loads(head + b"}")
+        if "blobs" not in fields:
+            return Event.stored(run, seq, fields["type"], data[:-1], fields["at"], fields.get("item"))
+    return Event.of(read_body(run, 0, seq, orjson.loads(raw), blob))
 
 
 def read_body(run: str, position: int, seq: int | None, body: dict[str, Any], blob: Callable[[str], bytes]) -> Record:
@@ -119,23 +138,28 @@ def _with_meta(session: Session, meta: dict[str, Any]) -> Session:
     )
 
 
-def _fields(entry: Entry, data: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = {"type": entry.type, "at": entry.at, "data": data}
+def _fields(entry: Entry, data: Any, blobs: list[tuple[_Place, str]] | None = None) -> dict[str, Any]:
+    fields: dict[str, Any] = {"at": entry.at, "type": entry.type}
     if entry.key is not None:
         fields["key"] = entry.key
     if entry.item is not None:
         fields["item"] = entry.item
+    if blobs:
+        fields["blobs"] = blobs
+    fields["data"] = data
     return fields
 
 
-def _with_blobs(entry: Entry, data: dict[str, Any], contents: dict[_Place, bytes]) -> Body:
+def _set_aside(entry: Entry, data: dict[str, Any], contents: dict[_Place, bytes], blobs: dict[str, bytes]) -> bytes:
+    """The entry as bytes without these strings, which become blobs."""
     names = {place: blob_name(content) for place, content in contents.items()}
     for place in contents:
         _put(data, place, "")
-    raw = orjson.dumps(_fields(entry, data) | {"blobs": list(names.items())})
+    raw = orjson.dumps(_fields(entry, data, list(names.items())))
     for place, content in contents.items():
         _put(data, place, content.decode())
-    return Body(raw, data, {names[place]: content for place, content in contents.items()})
+        blobs[names[place]] = content
+    return raw
 
 
 def _strings(value: Any, place: _Place = ()) -> Iterator[tuple[_Place, str]]:

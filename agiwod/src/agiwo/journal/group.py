@@ -9,7 +9,7 @@ from typing import Any, Final
 from agiwo.errors import AgiwoError, Conflict, NotFound
 from agiwo.failpoint import reach
 from agiwo.journal.base import Listener
-from agiwo.journal.body import Body, detached_batch, detached_session, detached_state
+from agiwo.journal.body import Bodies, detached_batch, detached_session, detached_state
 from agiwo.journal.ledger import Ledger, Written
 from agiwo.journal.listeners import Audience, call
 from agiwo.schema.record import Batch, Change, Record, Session, StateChange
@@ -29,7 +29,7 @@ class Append:
     """One caller's changes, written down, the future that the caller awaits, and who is told first."""
 
     changes: Sequence[Change]
-    bodies: Sequence[Body]
+    bodies: Bodies
     done: asyncio.Future[list[Record]]
     first: Listener | None = None
 
@@ -81,7 +81,7 @@ class Group:
         group, size = list[Append](), 0
         while len(group) < _GROUP and size < _GROUP_BYTES and not self._queue.empty():
             append = self._queue.get_nowait()
-            size += sum(len(body.raw) for body in append.bodies)
+            size += sum(map(len, append.bodies.raws))
             group.append(append)
         return group
 
@@ -150,12 +150,12 @@ class Decision:
 
     outcomes: list[Outcome]
     written: Written
-    bodies: list[Body]
+    bodies: Bodies
 
     @classmethod
     def of(cls, ledger: Ledger, group: Iterable[Append]) -> "Decision":
         """Let each append be taken or refused, in their order."""
-        decision = cls([], Written(), [])
+        decision = cls([], Written(), Bodies())
         for append in group:
             try:
                 written = ledger.append(append.changes)
@@ -164,17 +164,17 @@ class Decision:
             else:
                 decision.outcomes.append(written.records)
                 decision.written.add(written)
-                decision.bodies.extend(append.bodies)
+                decision.bodies.add(append.bodies)
         return decision
 
 
 def _written_down(changes: Iterable[Change], first: Listener | None) -> Append:
-    bodies: list[Body] = []
+    bodies = Bodies()
     kept = [_detached(change, bodies) for change in changes]
     return Append(kept, bodies, asyncio.get_running_loop().create_future(), first)
 
 
-def _detached(change: Change, bodies: list[Body]) -> Change:
+def _detached(change: Change, bodies: Bodies) -> Change:
     if isinstance(change, Batch):
         return detached_batch(change, bodies)
     return detached_session(change) if isinstance(change, Session) else detached_state(change)

@@ -17,6 +17,7 @@ from agiwo.journal.care import Measure
 from agiwo.journal.care_rows import BLOB_NAME
 from agiwo.journal.ledger import Ledger
 from agiwo.journal.listeners import Listeners, call
+from agiwo.schema.event import Event
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
@@ -61,9 +62,13 @@ class MemoryJournal:
         tail = islice(self._all(run), max(after, 0), None)
         return list(islice((record for record in tail if record.seq is not None and record.seq > after), limit))
 
-    async def load(self, run: str) -> list[Record]:
+    async def events(self, run: str, after: int = 0, limit: int = 512) -> list[Event]:
+        """As `Journal.events`."""
+        return [Event.of(record) for record in await self.read(run, after, limit)]
+
+    async def load(self, run: str, after: int = 0, limit: int | None = None) -> list[Record]:
         """As `Journal.load`."""
-        return list(self._all(run))
+        return self._all(run)[after : None if limit is None else after + limit]
 
     async def record(self, run: str, key: str) -> Record | None:
         """As `Journal.record`."""

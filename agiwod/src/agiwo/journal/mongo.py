@@ -12,6 +12,7 @@ from agiwo.journal.mongo_base import Address, MongoBase, bases_of_this_loop
 from agiwo.journal.mongo_documents import run_head, session_from, state_from
 from agiwo.journal.mongo_news import RunListener
 from agiwo.journal.mongo_server import Document
+from agiwo.schema.event import Event
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
@@ -33,9 +34,13 @@ class MongoJournal:
         """As `Journal.read`."""
         return await (await self._placed()).records.public(run, after, limit)
 
-    async def load(self, run: str) -> list[Record]:
+    async def events(self, run: str, after: int = 0, limit: int = 512) -> list[Event]:
+        """As `Journal.events`."""
+        return [Event.of(record) for record in await self.read(run, after, limit)]
+
+    async def load(self, run: str, after: int = 0, limit: int | None = None) -> list[Record]:
         """As `Journal.load`."""
-        return await (await self._placed()).records.all(run)
+        return await (await self._placed()).records.all(run, after, limit)
 
     async def record(self, run: str, key: str) -> Record | None:
         """As `Journal.record`."""

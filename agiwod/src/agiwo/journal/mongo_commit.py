@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from agiwo import ids
 from agiwo.errors import StorageError
 from agiwo.journal.blob import blob_name
-from agiwo.journal.body import Body
+from agiwo.journal.body import Bodies
 from agiwo.journal.group import Append, Decision, Group, Named, Outcome
 from agiwo.journal.ledger import Ledger, Standing, Written
 from agiwo.journal.listeners import Audience
@@ -181,8 +181,8 @@ class MongoCommits(Group):
         living = await self._owner.living(session, others)
         return living, [owner for owner in others if owner not in living]
 
-    async def _write(self, session: Any, written: Written, bodies: Sequence[Body]) -> None:
-        records = [record_document(r, body) for r, body in zip(written.records, bodies, strict=True)]
+    async def _write(self, session: Any, written: Written, bodies: Bodies) -> None:
+        records = [record_document(r, raw) for r, raw in zip(written.records, bodies.raws, strict=True)]
         taken = {"_id": {"$in": sorted(written.taken)}}
         # The runs first: they tell at once whether another process is about to write there, too.
         writes: dict[str, list[Any]] = {
@@ -213,12 +213,11 @@ def _contents(group: Sequence[Append]) -> dict[str, bytes]:
     """What is kept beside the documents of these appends."""
     found: dict[str, bytes] = {}
     for append in group:
-        raws = [body.raw for body in append.bodies]
+        raws = [*append.bodies.raws]
         raws += [session_body(change) for change in append.changes if isinstance(change, Session)]
         raws += [state_body(change.state) for change in append.changes if isinstance(change, StateChange)]
         found |= {blob_name(raw): raw for raw in raws if is_too_large(raw)}
-        for body in append.bodies:
-            found |= body.blobs
+        found |= append.bodies.blobs
     return found
 
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 import orjson
 from bson import ObjectId
 
-from agiwo.journal.body import Body
 from agiwo.journal.ledger import Standing
 from agiwo.journal.mongo_blobs import set_aside
 from agiwo.journal.mongo_server import Document
@@ -25,9 +24,9 @@ def record_id(run: str, position: int) -> Document:
     return {"run": run, "position": position}
 
 
-def record_document(record: Record, body: Body) -> Document:
+def record_document(record: Record, raw: bytes) -> Document:
     """The record, without its large contents."""
-    document = {"_id": record_id(record.run, record.position), "seq": record.seq, **set_aside(body.raw)}
+    document = {"_id": record_id(record.run, record.position), "seq": record.seq, **set_aside(raw)}
     return document if record.key is None else document | {"run": record.run, "key": record.key}
 
 

@@ -27,9 +27,9 @@ class MongoRecords:
         found = {"_id": _within(run, max(after, 0), _LAST), "seq": {"$gt": after}}
         return await self._found(found, limit) if limit > 0 else []
 
-    async def all(self, run: str) -> list[Record]:
+    async def all(self, run: str, after: int, limit: int | None) -> list[Record]:
         """As `Journal.load`."""
-        return await self._found({"_id": _within(run, 0, _LAST)})
+        return await self._found({"_id": _within(run, after, _LAST)}, limit or 0)
 
     async def keyed(self, run: str, key: str) -> Record | None:
         """As `Journal.record`."""

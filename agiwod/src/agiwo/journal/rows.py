@@ -2,15 +2,17 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import orjson
 
 from agiwo.errors import NotFound
 from agiwo.journal.blob import blob_name
-from agiwo.journal.body import Body, read_body
+from agiwo.journal.body import Bodies, read_body, read_event
 from agiwo.journal.ledger import Key, Ledger, Standing, Written
 from agiwo.journal.query import as_json, equal, newest, one_of, write_all
+from agiwo.schema.event import Event
 from agiwo.schema.record import Point, Record, RunHead, Session
 from agiwo.schema.run import RunStatus
 
@@ -20,6 +22,8 @@ _RUN: Final = (
     " run.wake"
 )
 _SESSION: Final = "session.id, session.agent, session.created_at, session.updated_at, session.owner, session.body"
+# A record's position is never below its seq, so the primary key skips most of what was read before.
+_PUBLIC: Final = "position > :after AND seq > :after"
 _UPSERT_RUN: Final = """
     INSERT INTO run (id, session, agent, status, created_at, updated_at, parent, head, owner, wake, length)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -52,11 +56,10 @@ def fill_keys(db: sqlite3.Connection, ledger: Ledger, keys: Sequence[Key]) -> No
     ledger.keys.update(found.fetchall())
 
 
-def write(db: sqlite3.Connection, written: Written, bodies: Sequence[Body], owner: str) -> None:
-    """Write what appends came to; `bodies` go with the records, one each. What changes hands becomes `owner`'s."""
-    blobs = [blob for body in bodies for blob in body.blobs.items()]
-    records = [(r.run, r.position, r.seq, r.key, b.raw) for r, b in zip(written.records, bodies, strict=True)]
-    write_all(db, "INSERT OR IGNORE INTO blob VALUES (?, ?)", blobs)
+def write(db: sqlite3.Connection, written: Written, bodies: Bodies, owner: str) -> None:
+    """Write what appends came to; `bodies` go with the records. What changes hands becomes `owner`'s."""
+    records = [(r.run, r.position, r.seq, r.key, raw) for r, raw in zip(written.records, bodies.raws, strict=True)]
+    write_all(db, "INSERT OR IGNORE INTO blob VALUES (?, ?)", list(bodies.blobs.items()))
     write_all(db, "INSERT INTO record VALUES (?, ?, ?, ?, CAST(? AS TEXT))", records)
     write_all(db, _UPSERT_RUN, [_run_row(standing) for standing in written.runs.values()])
     write_all(db, _UPSERT_SESSION, [_session_row(session) for session in written.sessions.values()])
@@ -65,13 +68,19 @@ def write(db: sqlite3.Connection, written: Written, bodies: Sequence[Body], owne
 
 def read_records(db: sqlite3.Connection, run: str, after: int, limit: int) -> list[Record]:
     """Public records with a seq above `after`, at most `limit`."""
-    # A record's position is never below its seq, so the primary key skips most of what was read before.
-    return _records(db, run, "position > :after AND seq > :after", {"after": after, "limit": limit})
+    return _records(db, run, _PUBLIC, {"after": after, "limit": limit})
 
 
-def load_records(db: sqlite3.Connection, run: str) -> list[Record]:
-    """Every record of the run."""
-    return _records(db, run, "TRUE", {"limit": -1})
+def read_events(db: sqlite3.Connection, run: str, after: int, limit: int) -> list[Event]:
+    """What `read_records` gives, as events."""
+    _, seqs, bodies = _columns(db, run, _PUBLIC, {"after": after, "limit": limit}, between="\n")
+    blob = partial(_blob, db)
+    return [read_event(run, seq, raw, blob) for seq, raw in zip(orjson.loads(seqs), bodies.split(b"\n"), strict=False)]
+
+
+def load_records(db: sqlite3.Connection, run: str, after: int, limit: int | None) -> list[Record]:
+    """Every record of the run with a position above `after`, at most `limit`."""
+    return _records(db, run, "position > :after", {"after": after, "limit": -1 if limit is None else limit})
 
 
 def find_record(db: sqlite3.Connection, run: str, key: str) -> Record | None:
@@ -148,17 +157,29 @@ def probe(db: sqlite3.Connection, size: int) -> None:
 
 
 def _records(db: sqlite3.Connection, run: str, where: str, values: Mapping[str, Any]) -> list[Record]:
+    positions, seqs, bodies = _columns(db, run, where, values, between=",")
+    rows = zip(orjson.loads(positions), orjson.loads(seqs), orjson.loads(b"[%b]" % bodies), strict=True)
+    blob = partial(_blob, db)
+    return [read_body(run, position, seq, body, blob) for position, seq, body in rows]
+
+
+def _columns(
+    db: sqlite3.Connection, run: str, where: str, values: Mapping[str, Any], *, between: str
+) -> tuple[str, str, bytes]:
+    """Of these records of the run, in order, the positions and the seqs as JSON, and the bodies in one piece."""
     # One row for all: a thread that fetches row by row hands over the interpreter at each, and on a busy loop waits
-    # five milliseconds to get it back.
-    (joined,) = db.execute(
-        "SELECT CAST(group_concat('[' || position || ',' || coalesce(seq, 'null') || ',' || body || ']') AS BLOB) FROM"
-        f" (SELECT * FROM record WHERE run = :run AND {where} ORDER BY position LIMIT :limit)",
-        {"run": run, **values},
+    # five milliseconds to get it back. A column each: to put them together for each record costs as much as to read it.
+    return db.execute(
+        "SELECT '[' || coalesce(group_concat(position), '') || ']',"
+        " '[' || coalesce(group_concat(coalesce(seq, 'null')), '') || ']',"
+        " CAST(coalesce(group_concat(body, :between), '') AS BLOB)"
+        f" FROM (SELECT position, seq, body FROM record WHERE run = :run AND {where} ORDER BY position LIMIT :limit)",
+        {"run": run, "between": between, **values},
     ).fetchone()
-    if joined is None:
-        return []
-    rows: list[tuple[int, int | None, dict[str, Any]]] = orjson.loads(b"[" + joined + b"]")
-    return [read_body(run, *row, blob=lambda name: get_blob(db, name, 0, None)[0]) for row in rows]
+
+
+def _blob(db: sqlite3.Connection, name: str) -> bytes:
+    return get_blob(db, name, 0, None)[0]
 
 
 def _fill_standings(db: sqlite3.Connection, ledger: Ledger, runs: Sequence[str]) -> None:

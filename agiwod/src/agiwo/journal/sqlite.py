@@ -22,6 +22,7 @@ from agiwo.journal.listeners import Listeners
 from agiwo.journal.reader import Reader
 from agiwo.journal.schema import Durability
 from agiwo.journal.writer import Writer
+from agiwo.schema.event import Event
 from agiwo.schema.record import Change, Record, RunHead, Session, State
 from agiwo.schema.run import RunStatus
 
@@ -76,9 +77,13 @@ class SqliteJournal:
         """As `Journal.read`."""
         return await self._read(lambda db: rows.read_records(db, run, after, limit))
 
-    async def load(self, run: str) -> list[Record]:
+    async def events(self, run: str, after: int = 0, limit: int = 512) -> list[Event]:
+        """As `Journal.events`."""
+        return await self._read(lambda db: rows.read_events(db, run, after, limit))
+
+    async def load(self, run: str, after: int = 0, limit: int | None = None) -> list[Record]:
         """As `Journal.load`."""
-        return await self._read(lambda db: rows.load_records(db, run))
+        return await self._read(lambda db: rows.load_records(db, run, after, limit))
 
     async def record(self, run: str, key: str) -> Record | None:
         """As `Journal.record`."""

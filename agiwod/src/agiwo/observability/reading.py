@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from itertools import islice
+from itertools import takewhile
 from typing import Final
 
 from agiwo.journal.base import Journal
 from agiwo.observability.trace import Trace
 from agiwo.observability.tree import TraceFold
-from agiwo.schema.record import RunHead
+from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunStatus
 from agiwo.schema.trace_context import TraceContext, run_of
 
 _PAGE: Final = 100
-_AT_ONCE: Final = 500
-"""Records that are folded in one go: a long trace must not keep everybody else from going on."""
+_AT_ONCE: Final = 1000
+"""Records that are read and folded in one go: a long trace must not keep everybody else from going on."""
 
 _SEARCHED: Final = 1000
 """Runs that are looked through for those of somebody else's trace, the newest first."""
@@ -24,13 +24,32 @@ async def read_trace(journal: Journal, run: str, *, capture: bool = False) -> Tr
     """The trace of a run and of those below it; None when there is no such run."""
     fold = TraceFold(run, capture=capture)
     for each in fold.walk():
-        records = iter(await journal.load(each))
-        while some := list(islice(records, _AT_ONCE)):
-            fold.take(some)
-            await asyncio.sleep(0)
+        async for records in _records(journal, each):
+            fold.take(records)
         async for child in _below(journal, each):
             fold.add(child.run, each)
     return fold.trace()
+
+
+async def read_beginning(journal: Journal, run: str, seq: int, *, capture: bool = False) -> Trace | None:
+    """The trace of a run alone as it stood at that event of it, which costs what there was by then; None as above."""
+    fold = TraceFold(run, capture=capture)
+    async for records in _records(journal, run):
+        known = list(takewhile(lambda record: record.seq is None or record.seq <= seq, records))
+        fold.take(known)
+        if len(known) < len(records):
+            break
+    return fold.trace()
+
+
+async def _records(journal: Journal, run: str) -> AsyncGenerator[Sequence[Record]]:
+    """All records of a run, in pieces."""
+    records = await journal.load(run, 0, _AT_ONCE)
+    while records:
+        yield records
+        await asyncio.sleep(0)
+        is_more = len(records) == _AT_ONCE
+        records = await journal.load(run, records[-1].position, _AT_ONCE) if is_more else []
 
 
 async def _below(journal: Journal, run: str) -> AsyncGenerator[RunHead]:

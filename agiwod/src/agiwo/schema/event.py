@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from agiwo.schema.record import Record
 
 RUN_QUEUED: Final = "run/queued"
 RUN_STARTED: Final = "run/started"
@@ -35,6 +39,7 @@ class Event:
     seq that they follow. `at` is seconds since the epoch.
 
     Readers in the same place share one event. `form` is for whoever tells it to many: what it has made of the event.
+    `raw` is there when a store had the data as JSON: who passes it on as it is need not read it.
     """
 
     run: str
@@ -45,6 +50,28 @@ class Event:
     after: int | None = None
     item: str | None = None
     form: object = field(default=None, compare=False, repr=False)
+    raw: bytes | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, record: Record) -> "Event":
+        """A public record as readers get it."""
+        return cls(record.run, record.type, record.data, record.at, record.seq, None, record.item)
+
+    @classmethod
+    def stored(cls, run: str, seq: int, type: str, raw: bytes, at: float, item: str | None) -> "Event":
+        """A public record as a store has it, whose data is read by the first who looks at it."""
+        event = cls(run, type, {}, at, seq, None, item, None, raw)
+        del event.data
+        return event
+
+    if not TYPE_CHECKING:  # which would take it for a word on every name
+
+        def __getattr__(self, name: str) -> Any:
+            """The data of a stored event. Called for what is not there, which is asked for once."""
+            if name != "data":
+                raise AttributeError(name)
+            self.data = orjson.loads(self.raw)
+            return self.data
 
     @property
     def is_terminal(self) -> bool:

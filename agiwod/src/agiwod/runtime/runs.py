@@ -70,12 +70,13 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run as it stands; `result` is there once it has ended."""
+    """A run as it stands: begun at `started_at` with `model`; `result` is there once it has ended."""
 
     head: RunHead
     started_at: float | None = None
     ended_at: float | None = None
     result: RunResult | None = None
+    model: str | None = None
 
 
 class Runs:
@@ -171,8 +172,8 @@ class Runs:
         return await self._state(await self._engine.head(run))
 
     async def _state(self, head: RunHead) -> RunState:
-        started = [record.at for record in await self._read(head, 2) if record.type == RUN_STARTED]
-        state = RunState(head, started[0] if started else None)
+        started = [record for record in await self._read(head, 2) if record.type == RUN_STARTED]
+        state = RunState(head, started[0].at, model=started[0].data.get("model")) if started else RunState(head)
         if not head.status.is_terminal:
             return state
         last = await self._read(head, head.head)
@@ -256,8 +257,7 @@ class Runs:
         head = await self._engine.head(run)
         if after > head.head:
             raise CursorExpired(run, after, head.head)
-        records = await self._engine.journal.read(run, after, limit)
-        return [event_of(record) for record in records], head
+        return await self._engine.journal.events(run, after, limit), head
 
     async def list(
         self,
@@ -286,8 +286,3 @@ def _not_replaced(agent: Agent, hosted: Iterable[HostedTool]) -> frozenset[str]:
     """The names of the agent's own tools that no tool of the client may take the place of."""
     on_files = {tool.name for tool in agent.tools if isinstance(tool, WorkspaceTool)}
     return agent.tool_names.difference(each.name for each in hosted if each.stands_in and each.name in on_files)
-
-
-def event_of(record: Record) -> Event:
-    """A public record as readers get it."""
-    return Event(record.run, record.type, record.data, record.at, seq=record.seq, item=record.item)

@@ -8,7 +8,7 @@ from agiwo.errors import NotFound
 from agiwo.journal.base import Journal
 from agiwo.observability import Span, SpanStatus, Trace, TraceCollector, TraceQuery
 from agiwo.observability.collector import Export, Keeping
-from agiwo.observability.reading import first_runs, read_trace, runs_of
+from agiwo.observability.reading import first_runs, read_beginning, read_trace, runs_of
 from agiwo.observability.tree import merged
 from agiwo.schema.record import RunHead
 from agiwo.schema.run import TERMINAL, RunStatus
@@ -26,11 +26,15 @@ _STATUSES: Final[Mapping[str, frozenset[RunStatus]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A trace by its id, or what one run and those below it did of it; with what was said, or without."""
+    """A trace by its id, or what one run and those below it did of it; with what was said, or without.
+
+    With `seq`, what the run alone had done of it at that event.
+    """
 
     trace: str | None = None
     run: str | None = None
     content: bool = False
+    seq: int | None = None
 
 
 class Traces:
@@ -92,11 +96,16 @@ class Traces:
 
     async def _read(self, asked: Asked) -> Trace:
         runs = [asked.run] if asked.run else await runs_of(self._journal, asked.trace or "")
-        read = [await read_trace(self._journal, each, capture=asked.content) for each in runs]
+        read = [await self._read_run(each, asked) for each in runs]
         found = merged([each for each in read if each])
         if found is None:
             raise NotFound("run", asked.run) if asked.run else NotFound("trace", asked.trace or "")
         return found
+
+    async def _read_run(self, run: str, asked: Asked) -> Trace | None:
+        if asked.seq is None:
+            return await read_trace(self._journal, run, capture=asked.content)
+        return await read_beginning(self._journal, run, asked.seq, capture=asked.content)
 
     async def close(self) -> None:
         """Save what is to be kept, and follow no more."""

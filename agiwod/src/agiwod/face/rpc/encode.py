@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from agiwo.engine.approvals import Resolution
 from agiwo.mcp.state import ServerState
 from agiwo.schema.approval import Approval as OpenApproval
@@ -89,11 +90,23 @@ def _of_shared(event: Event) -> bytes:
 
 
 def _encoded(event: Event) -> bytes:
-    return jsonrpc.notification(run.EVENT.name, run_event(event))
+    # What a store had as JSON goes out as it is; only the end of a run may have to be looked at.
+    if event.raw is None or event.type == RUN_COMPLETED:
+        return jsonrpc.notification(run.EVENT.name, run_event(event))
+    return jsonrpc.notification(run.EVENT.name, _params(event, orjson.Fragment(event.raw)))
 
 
 def run_event(event: Event) -> dict[str, Any]:
     """An event as the params of `run/event`."""
+    return _params(event, _told(event))
+
+
+def _told(event: Event) -> Mapping[str, Any]:
+    is_silent = event.type == RUN_COMPLETED and event.data.get("response") is None
+    return {**event.data, "response": ""} if is_silent else event.data
+
+
+def _params(event: Event, data: object) -> dict[str, Any]:
     params: dict[str, Any] = {"runId": event.run, "at": moment(event.at), "type": event.type}
     if event.seq is not None:
         params["seq"] = event.seq
@@ -101,8 +114,7 @@ def run_event(event: Event) -> dict[str, Any]:
         params["after"] = event.after
     if event.item is not None:
         params["itemId"] = event.item
-    is_silent = event.type == RUN_COMPLETED and event.data.get("response") is None
-    params["data"] = {**event.data, "response": ""} if is_silent else event.data
+    params["data"] = data
     return params
 
 
@@ -139,6 +151,7 @@ def run_object(state: RunState) -> run.Run:
         run_id=head.run,
         session_id=head.session,
         agent_id=head.agent,
+        model=state.model,
         status=status(head.status),
         usage=WireUsage(),
         head_seq=head.head,

@@ -45,7 +45,7 @@ def _seconds(moment: str | None, grain: float) -> float | None:
 @methods.on(trace.GET)
 async def get_trace(connection: Connection, params: trace.GetParams) -> trace.GetResult:
     """One trace, with a page of its spans."""
-    asked = Asked(params.trace_id, params.run_id, params.content)
+    asked = Asked(params.trace_id, params.run_id, params.content, params.seq)
     found, page = await connection.daemon.traces.get(asked, params.after, params.limit)
     return trace.GetResult(trace=spans.trace_object(found), spans=_told(page), total=len(found.spans))
 
