@@ -49,8 +49,14 @@ def run(name: str, options: Sequence[str]) -> Report:
         sys.exit(f"{name} has not ended within {PATIENCE:g} s")
     if not done.stdout.strip():
         sys.exit(f"{name} has told nothing and ended with {done.returncode}")
-    print(f"{monotonic() - began:5.0f} s  {name}", file=sys.stderr)
-    return Report.from_json(done.stdout.splitlines()[-1])
+    report = Report.from_json(done.stdout.splitlines()[-1])
+    print(f"{monotonic() - began:5.0f} s  {name}{beside(report)}", file=sys.stderr)
+    return report
+
+
+def beside(report: Report) -> str:
+    """Which peers were found."""
+    return f", beside {', '.join(map(' '.join, report.versions.items()))}" if report.versions else ""
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from interpreter import COMPILED
+from interpreter import AGIWO, COMPILED, FRAMEWORKS
 from worker import Done, Work
 
 HERE = Path(__file__).parent
@@ -34,6 +34,13 @@ SILENT = {
     "AGIWO_LOG_LEVEL": "ERROR",
 }
 """Nobody is measured while phoning home, or while telling every step to stdout, as agiwo 0.1.0 does."""
+
+
+def python_of(name: str) -> Path | None:
+    """The interpreter that has what a driver drives; None when it is not installed."""
+    if name in (FLOOR, OURS):
+        return Path(sys.executable)
+    return AGIWO.python if name == PEER else FRAMEWORKS.python
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ class Interpreter:
         """Its program; None when it is not installed."""
         return self.home / "bin" / "python" if (self.home / "installed").exists() else None
 
+    @property
+    def found(self) -> Mapping[str, str]:
+        """The packages at their versions, or none when it is not installed."""
+        return self.versions if self.python else {}
+
     def install(self) -> bool:
         """Install it unless it is there; gives whether it is there now."""
         if self.python:

@@ -23,10 +23,15 @@ class NodePackages:
         """Where they are, once they are installed."""
         return user_cache_path("agiwod-bench") / self.name
 
+    @property
+    def found(self) -> Mapping[str, str]:
+        """The packages at their versions, or none when they are not installed."""
+        return self.versions if (self.home / "installed").exists() else {}
+
     def program(self, script: Path) -> Sequence[str] | None:
         """The command that runs a copy of the script beside them, where Node finds them; None without them."""
         node = shutil.which("node")
-        if node is None or not (self.home / "installed").exists():
+        if node is None or not self.found:
             return None
         copy = self.home / script.name
         copy.write_bytes(script.read_bytes())
@@ -34,7 +39,7 @@ class NodePackages:
 
     def install(self) -> bool:
         """Install them unless they are there; gives whether they are there now."""
-        if (self.home / "installed").exists():
+        if self.found:
             return True
         self.home.mkdir(parents=True, exist_ok=True)
         packages = [f"{name}@{version}" for name, version in self.versions.items()]

@@ -32,10 +32,16 @@ ROWS = (
     Row("construct an agent with a tool", "µs", 1e4, Work("construct", times=100), limit=0),
     Row("import, and a first agent with a model", "ms", 1e3, None),
     Row("one run, one answer", "ms", 50, Work("run", "text3", times=20)),
-    Row("a delta of 10,000 in a stream", "µs", 100, Work("stream", "text10000"), without=PEER),
+    Row("a delta of 10,000 in a stream", "µs", 100, Work("stream", "text10000"), 1.5, Work("stream", "text100"), PEER),
     Row(FEW, "ms", 1e3 / 3, Work("run", "tools20", times=3)),
     Row(MANY, "ms", 1e3, Work("run", "tools200"), warm_up=Work("run", "tools20")),
-    Row("100 runs at once", "ms", 500, Work("run", "text3", times=2, at_once=100)),
-    Row("100 streams of 100 deltas at once", "ms", 1e3, Work("stream", "text100", 1, 100)),
+    Row("100 runs at once", "ms", 500, Work("run", "text3", 2, 100), warm_up=Work("run", "text3", 1, 100)),
+    Row(
+        "100 streams of 100 deltas at once",
+        "ms",
+        1e3,
+        Work("stream", "text100", 1, 100),
+        warm_up=Work("stream", "text3", 1, 100),
+    ),
 )
 """What is measured."""

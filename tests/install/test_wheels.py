@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 from agiwo.llm.weights import SMOLLM2
 
 ROOT = Path(__file__).parents[2]
+CONSOLE = ROOT / "agiwod" / "src" / "agiwod" / "face" / "console"
 UV = shutil.which("uv") or "uv"
 PATIENCE = 600.0
 """Seconds that an installation may take; it may have to load packages."""
@@ -97,6 +99,20 @@ def answers(agiwod: Path, folder: Path) -> None:
         assert plugin is not None
         assert (Path(plugin[1]) / "lua" / "agiwod.lua").is_file()
         assert f"pid {(folder / 'data' / 'daemon.lock').read_text()}," in done(str(agiwod), "start", **environ)
+        shows_the_console(agiwod, environ)
+
+
+def shows_the_console(agiwod: Path, environ: Mapping[str, str]) -> None:
+    """An installed `agiwod` serves the page with every file that the page loads."""
+    found = json.loads(done(str(agiwod), "console", "--json", **environ))
+    browser = build_opener(HTTPCookieProcessor())
+    with browser.open(found["url"]) as entered, browser.open(found["address"]) as page:
+        assert entered.status == 200
+        loaded = set(re.findall(r'(?:href|src)="/console/static/([^"]+)"', page.read().decode()))
+    assert loaded == {each.relative_to(CONSOLE / "static").as_posix() for each in CONSOLE.glob("static/**/*.*")}
+    for name in loaded:
+        with browser.open(f"{found['address']}/static/{name}") as file:
+            assert file.read() == (CONSOLE / "static" / name).read_bytes()
 
 
 def pulls(agiwod: Path, folder: Path) -> None:

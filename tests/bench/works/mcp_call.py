@@ -80,7 +80,7 @@ def measure(rounds: int) -> Report:
             servers |= {each.name: stack.enter_context(speaking(kind("mcp", each.command), {})) for each in bare}
             native = stack.enter_context(speaking(Server(OURS, (SCRIPT, "stdio")), env, [pid]))
             lines += measured(era, servers, native, rounds)
-    return Report("Calls over MCP", lines, (), NOTES, SERVERS.versions, [name for name in absent if name == "mcp"])
+    return Report("Calls over MCP", lines, (), NOTES, SERVERS.found, [name for name in absent if name == "mcp"])
 
 
 def measured(era: str, servers: Mapping[str, Speaking], native: Speaking, rounds: int) -> list[Line]:

@@ -41,7 +41,7 @@ def measure(rounds: int) -> Report:
         Line("an idle client", "KiB", client, {}, [Check("KiB", client, 50)]),
         Line("a run that has ended", "KiB", run, {}, [Check("KiB", run, 2)]),
     ]
-    return Report("Memory", lines, (), NOTES, SERVERS.versions, [name for name in absent if name == "mcp"])
+    return Report("Memory", lines, (), NOTES, SERVERS.found, [name for name in absent if name == "mcp"])
 
 
 def in_daemon(beside: list[Server]) -> tuple[float, float, float, float]:

@@ -120,7 +120,7 @@ def report(taken: Taken, names: Sequence[str], absent: Sequence[str]) -> Report:
     points = [(float(clients), median(taken.cpu[str(clients)])) for clients in CROWDS]
     flat = {name: [(float(clients), value) for clients in CROWDS] for name, value in others.items()}
     curve = Curve("notifications", "A piece of text to each client", "clients", "µs of CPU", {"agiwod": points, **flat})
-    return Report("Notifications", lines, [curve], NOTES, SERVERS.versions, absent)
+    return Report("Notifications", lines, [curve], NOTES, SERVERS.found, absent)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def measure(rounds: int) -> Report:
         ours = stack.enter_context(speaking(Server(OURS, (SCRIPT, "stdio")), env, [pid]))
         servers = [ours, *(stack.enter_context(speaking(each, {})) for each in found)]
         lines = [measured(servers, at_once, rounds) for at_once in (1, 64)]
-    return Report("Requests", lines, (), NOTES, {**SERVERS.versions, **VSCODE.versions}, absent)
+    return Report("Requests", lines, (), NOTES, {**SERVERS.found, **VSCODE.found}, absent)
 
 
 def measured(servers: Sequence[Speaking], at_once: int, rounds: int) -> Line:

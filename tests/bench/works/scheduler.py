@@ -182,7 +182,7 @@ def measure(rounds: int) -> Report:
         for field in fields():
             if field.tells in work.fields:
                 lines += measured(work, field, min(rounds, work.rounds))
-    versions = {**AGIWO.versions, **DBOS.versions, "temporalio": version("temporalio")}
+    versions = {**AGIWO.found, **DBOS.found, "temporalio": version("temporalio")}
     absent = [each.name for field in fields() for each in field.peers if not each.python]
     return Report("The scheduler", lines, [sleepers()], NOTES, versions, absent)
 

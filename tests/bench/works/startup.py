@@ -87,7 +87,7 @@ def report(taken: Mapping[str, Sequence[float]], names: Sequence[str], absent: S
     lines = [line_of(name, taken, others) for name in (PUMP, STANDALONE)]
     floor = FLOORS[PUMP]
     lines += [Line(name, "ms", median(taken[name]), {floor: median(taken[floor])}, floor=floor) for name in WHOLE]
-    return Report("From spawn to the first answer", lines, (), NOTES, SERVERS.versions, absent)
+    return Report("From spawn to the first answer", lines, (), NOTES, SERVERS.found, absent)
 
 
 def line_of(name: str, taken: Mapping[str, Sequence[float]], others: Mapping[str, float]) -> Line:

@@ -1,9 +1,10 @@
-"""CPU per piece of text, from provider to client through the daemon, beside our SDK in-process and a bare loop.
+"""CPU per piece of text, from provider to client through the daemon, beside frameworks in-process, ours and others.
 
     uv run python -m tests.bench streaming
 
 One run of 10,000 pieces, and 50 runs of 200 at once. The provider runs in a process of its own, and so does the daemon,
-whose CPU is counted with its client's. The cases take turns in every round. Linux only: CPU is read from /proc.
+whose CPU is counted with its client's. The cases take turns in every round; other frameworks, which take many times as
+much, stream once. Linux only: CPU is read from /proc.
 """
 
 import asyncio
@@ -22,18 +23,27 @@ from agiwo.llm.openai import OpenAIModel
 from agiwo.schema.stream import EventType
 from agiwo_client import connect
 from command import command
-from driven import FLOOR
+from driven import FLOOR, MODULES, PEER, driven, python_of
+from driven import OURS as OUR_SDK
 from driven import provider as serving
+from interpreter import FRAMEWORKS
 from measured import Check, Line, Report
 from process import cpu
 from spoken import OURS, daemon
+from worker import Work
+
+PEERS = [name for name in MODULES if name not in (FLOOR, OUR_SDK, PEER)]
+"""Other frameworks."""
 
 SDK = "Agent.run_stream"
 LIMIT = 2.0
 """How many times our SDK's CPU a piece may cost through the daemon."""
 
 PIECES = 10_000
-NOTES = ["CPU of a piece of text from the provider to the reader; through the daemon also its client"]
+NOTES = [
+    "CPU of a piece of text from the provider to the reader; through the daemon also its client. The frameworks stream "
+    "it in-process, once; agiwo 0.1.0 is left out, since it loses the end of a stream that it cannot keep up with."
+]
 
 CONFIG = """\
 [models.bench]
@@ -105,8 +115,8 @@ CASES: Mapping[str, Callable[[Provider], Awaitable[int]]] = {FLOOR: bare, SDK: a
 """What is measured."""
 
 
-async def measured(provider: Provider, runs: int, rounds: int) -> Line:
-    """Microseconds of CPU for a piece, with so many runs at once."""
+async def measured(provider: Provider, runs: int, rounds: int) -> Mapping[str, Sequence[float]]:
+    """Of each case, microseconds of CPU for a piece, with so many runs at once."""
     spent: dict[str, list[float]] = {name: [] for name in CASES}
     for number in range(rounds + 1):
         lengths = set[int]()
@@ -116,13 +126,24 @@ async def measured(provider: Provider, runs: int, rounds: int) -> Line:
             if number:  # the first round only warms up
                 spent[name].append((provider.cpu() - before) / PIECES * 1e6)
         assert len(lengths - {0}) == 1, f"the cases read different texts: {lengths}"
-    return line_of(runs, spent)
+    return spent
 
 
-def line_of(runs: int, spent: Mapping[str, Sequence[float]]) -> Line:
-    """The medians."""
+def frameworks(base_url: str, model: str, runs: int) -> dict[str, float]:
+    """Microseconds of CPU for a piece in each other framework that is installed."""
+    taken = dict[str, float]()
+    for name in PEERS:
+        if python := python_of(name):
+            with driven(name, python, base_url) as driver:
+                driver.do(Work("stream", "text100"))
+                taken[name] = driver.do(Work("stream", model, at_once=runs)).cpu / PIECES * 1e6
+    return taken
+
+
+def line_of(runs: int, spent: Mapping[str, Sequence[float]], peers: Mapping[str, float]) -> Line:
+    """The medians, beside the peers."""
     ratio = median(own / other for own, other in zip(spent[OURS], spent[SDK], strict=True))
-    others = {name: median(spent[name]) for name in (SDK, FLOOR)}
+    others = {name: median(spent[name]) for name in (SDK, FLOOR)} | dict(peers)
     work = f"a piece to a client, {runs} {'run' if runs == 1 else 'runs'}"
     return Line(work, "µs", median(spent[OURS]), others, [Check(f"of {SDK}", ratio, LIMIT)], FLOOR)
 
@@ -134,14 +155,16 @@ async def one_line(base_url: str, runs: int, rounds: int) -> Line:
         home = Path(stack.enter_context(TemporaryDirectory()))
         pid = stack.enter_context(daemon(home, CONFIG.format(model=model, base_url=base_url)))
         async with httpx2.AsyncClient(timeout=60) as client:
-            return await measured(Provider(base_url, model, client, home, pid), runs, rounds)
+            spent = await measured(Provider(base_url, model, client, home, pid), runs, rounds)
+    return line_of(runs, spent, frameworks(base_url, model, runs))
 
 
 def measure(rounds: int) -> Report:
     """One run, and 50 at once."""
     with serving() as base_url:
         lines = [asyncio.run(one_line(base_url, runs, rounds)) for runs in (1, 50)]
-    return Report("From the provider to the client", lines, (), NOTES)
+    absent = [name for name in PEERS if not python_of(name)]
+    return Report("From the provider to the client", lines, (), NOTES, FRAMEWORKS.found, absent)
 
 
 if __name__ == "__main__":
