@@ -1,11 +1,12 @@
-"""Pages in a real browser: the machine's own Chromium. Fetches none."""
+"""Pages in a real browser: the machine's own Chromium, or else Debian's, unpacked without root. Never Playwright's."""
 
 import asyncio
+import os
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-import pytest
+from debian import libraries, unpacked
 from playwright.async_api import Browser, Page, async_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -31,18 +32,32 @@ async def page_at(url: str, html: str | None = None) -> AsyncGenerator[Page]:
 
 @asynccontextmanager
 async def chromium() -> AsyncGenerator[Browser]:
-    """The browser. Where there is none, the test is skipped."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
-    if program is None:
-        pytest.skip("there is no Chromium on this machine; on Debian: apt-get install chromium")
+    """The browser. Where there is none to be had, the test is skipped."""
+    program, variables = _installed() or _unpacked()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"], timeout=_PATIENCE * 1000
+            executable_path=program,
+            args=["--no-sandbox"],
+            env={**os.environ, **variables},
+            timeout=_PATIENCE * 1000,
         )
         try:
             yield browser
         finally:
             await browser.close()
+
+
+def _installed() -> tuple[str, Mapping[str, str]] | None:
+    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    return (program, {}) if program else None
+
+
+def _unpacked() -> tuple[str, Mapping[str, str]]:
+    """Debian's, and what it needs to find its libraries and fonts where they were unpacked."""
+    home = unpacked("chromium")
+    fonts = home / "fonts.conf"
+    fonts.write_text(f"<fontconfig><dir>{home}/usr/share/fonts</dir><dir>/usr/share/fonts</dir></fontconfig>")
+    return str(home / "usr/lib/chromium/chromium"), {"LD_LIBRARY_PATH": libraries(home), "FONTCONFIG_FILE": str(fonts)}
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from agiwo_client import Client, connect
 from browser import chromium
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 from terminal_lab import Home, home_at
@@ -46,6 +47,10 @@ class Desk:
     def address(self) -> str:
         """Where the console is."""
         return self.home.json("console")["address"]
+
+    def client(self) -> Client:
+        """Another client of the daemon, which sees what has become of what was done in the page."""
+        return connect(home=self.home.path, autostart=False, name="beside")
 
     @asynccontextmanager
     async def page(self, view: str = "", width: Width = 1400, *, dark: bool = False) -> AsyncGenerator[Page]:

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import logging
-import os
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from agiwo_protocol.paths import Paths
 
 from agiwod.entrance import HttpWay
 from agiwod.face import ENDPOINTS
-from agiwod.in_place import put_in_place
+from agiwod.in_place import write_in_place
 from agiwod.runtime.daemon import Daemon
 from agiwod.token import take_token
 from agiwod.web import serve_web
@@ -81,7 +80,11 @@ class ConsoleDoor:
                 self._daemon.learn({"AGIWOD_TOKEN": token})
                 self._daemon.console.key = hmac.new(token.encode(), b"console", hashlib.sha256).digest()
                 self._address = self._http.transport.address if self._http else self._serve(token)
-                await self._keep(self._address)
+                try:
+                    await self._keep(self._address)
+                except StorageError:
+                    await self.leave()
+                    raise
                 log.info("the console is at %s", self._address)
             return self._address
 
@@ -144,8 +147,4 @@ def _write(file: Path, address: str | None) -> None:
     if address is None:
         file.unlink(missing_ok=True)
         return
-    draft = file.with_name(f"{file.name}.new")
-    draft.unlink(missing_ok=True)
-    with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as written:
-        written.write(orjson.dumps({"address": address}))
-        put_in_place(written, file)  # so that a file that is there is whole
+    write_in_place(file, orjson.dumps({"address": address}))

@@ -25,10 +25,10 @@ T = TypeVar("T")
 async def answer_call(request: HttpRequest, streams: Streams) -> Response:
     """What the request comes to. A page that goes away meanwhile cancels it."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return _refused(415, "invalid_request", "send JSON, and say so in Content-Type")
+        return refused(415, "invalid_request", "send JSON, and say so in Content-Type")
     tab = streams.find(request.headers.get(TAB, ""))
     if tab is None:
-        return _refused(409, "no_tab", "there is no such tab; open its stream first")
+        return refused(409, "no_tab", "there is no such tab; open its stream first")
     try:
         asked = jsonrpc.read(await _body(request))
     except RpcError as error:
@@ -41,7 +41,7 @@ async def answer_call(request: HttpRequest, streams: Streams) -> Response:
     except RpcError as error:
         return _failed(asked.id, error)
     except ChannelClosed:
-        return _refused(409, "no_tab", "the tab's stream has ended; open it again")
+        return refused(409, "no_tab", "the tab's stream has ended; open it again")
     return Response(body, media_type="application/json")
 
 
@@ -81,5 +81,6 @@ def _failed(id: RequestId | None, error: RpcError) -> Response:
     return Response(jsonrpc.failure(id, error), media_type="application/json")
 
 
-def _refused(status: int, kind: str, message: str) -> Response:
+def refused(status: int, kind: str, message: str) -> Response:
+    """An answer of HTTP's own, for what never becomes a request of the protocol."""
     return JSONResponse({"error": {"kind": kind, "message": message}}, status)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 from agiwo.tool.thread import in_thread
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from agiwod.face.console import places
-from agiwod.face.console.call import answer_call
+from agiwod.face.console.call import answer_call, refused
 from agiwod.face.console.pass_card import PassCards
 from agiwod.face.console.stream import Streams
 from agiwod.runtime.daemon import Daemon
@@ -91,13 +91,13 @@ class ConsoleEndpoint:
         if request.scope["path"] in _FREE:
             return None
         if self._daemon.console.address is None:
-            return _told(404, "not_found", "the console is off; `agiwod console` turns it on")
+            return refused(404, "not_found", "the console is off; `agiwod console` turns it on")
         origin = request.headers.get("origin")
         if origin is not None and origin.lower() != f"http://{request.headers.get('host', '')}".lower():
-            return _told(403, "forbidden", "pages of other places may not ask the console")
+            return refused(403, "forbidden", "pages of other places may not ask the console")
         is_entering = request.scope["path"] == "/console" and "code" in request.query_params
         if not is_entering and request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return _told(403, "forbidden", "pages of other places may not ask the console")
+            return refused(403, "forbidden", "pages of other places may not ask the console")
         return None
 
     async def _answer(self, request: Request) -> Response:
@@ -137,7 +137,7 @@ class ConsoleEndpoint:
         try:
             await self._streams.serve(place, request.receive, safely)
         except TooMuch as error:
-            return _told(503, "overloaded", str(error))
+            return refused(503, "overloaded", str(error))
         return None
 
     @property
@@ -157,10 +157,6 @@ def _encoded() -> list[tuple[bytes, bytes]]:
 def _safe(answer: Response) -> Response:
     answer.headers.update(_HEADERS)
     return answer
-
-
-def _told(status: int, kind: str, message: str) -> Response:
-    return JSONResponse({"error": {"kind": kind, "message": message}}, status)
 
 
 def _load(version: str) -> "Pages":

@@ -47,7 +47,7 @@ async function show() {
   page?.leave();
   page = new Page(main, parts.slice(1), query);
   shows(page);
-  drawNav(parts[0] ?? "");
+  drawNav();
   const mine = page;
   if (!route) return mine.show("Nothing here", h("h1", null, "There is no such view"), h("p", null, h("a", { href: "#/" }, "To the overview")));
   try {
@@ -58,7 +58,9 @@ async function show() {
   }
 }
 
-function drawNav(open) {
+function drawNav() {
+  const { parts } = address();
+  const open = routeOf(parts)?.[3] ?? parts[0] ?? "";
   const items = ROUTES.filter(([, , name]) => name).map(([path, , name]) => {
     const isHere = path === open;
     const waiting = path === "approvals" && openApprovals > 0 && h("b", { class: "count", title: "open questions" }, openApprovals);
@@ -72,7 +74,7 @@ function drawNav(open) {
 async function countApprovals() {
   const { approvals } = await link.call("approval/list");
   openApprovals = approvals.length;
-  drawNav(address().parts[0] ?? "");
+  drawNav();
 }
 
 function drawState(state) {

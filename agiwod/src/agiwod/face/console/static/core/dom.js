@@ -14,7 +14,8 @@ export function safeHref(address) {
 }
 
 // An element. `props`: attributes; `class`; `onclick` and others of that kind; `style`, a table of properties; `key`, by
-// which `render` finds it again; `own`, when this very element is meant, whose children are not `render`'s to touch.
+// which `render` finds it again; `own`, when this very element is meant, whose children are not `render`'s to touch;
+// `kept`, when what comes into it later is not.
 export function h(tag, props, ...children) {
   return made(document.createElement(tag), props, children);
 }
@@ -32,7 +33,7 @@ function made(element, props, children) {
 function set(element, name, value) {
   if (value === undefined || value === null || value === false) return;
   if (name.startsWith("on")) element[name] = value;
-  else if (name === "key" || name === "own") element[name] = value;
+  else if (name === "key" || name === "own" || name === "kept") element[name] = value;
   else if (name === "style") Object.assign(element.style, value);
   else if (name === "value") element.value = value;
   else if (name === "href") {
@@ -56,29 +57,59 @@ function nodes(children) {
 // Have the element show these children. What is there already stays the same element, with its focus, what is typed
 // into it and whether it is unfolded; elements with a key are found again wherever they stand.
 export function render(element, ...children) {
+  const held = document.activeElement;
   patchChildren(element, nodes(children));
+  if (held === document.activeElement) return;
+  // An element that was moved has lost the focus, and one that is gone has taken it along.
+  (held.isConnected ? held : element.closest("[tabindex]"))?.focus({ preventScroll: true });
 }
 
 function patchChildren(element, fresh) {
-  const keyed = new Map();
-  for (const child of element.childNodes) if (child.key !== undefined) keyed.set(child.key, child);
+  const paired = pairs([...element.childNodes], fresh);
+  const kept = new Set(paired.values());
+  for (const child of [...element.childNodes]) if (!kept.has(child)) child.remove();
   let place = element.firstChild;
   for (const next of fresh) {
-    let old = next.parentNode === element ? next : next.key === undefined ? place : keyed.get(next.key);
-    while (old && next.key === undefined && old.key !== undefined) old = old.nextSibling;
-    if (!old || !isAlike(old, next)) {
-      element.insertBefore(next, place);
-      continue;
-    }
-    keyed.delete(next.key);
-    if (old === place) place = place.nextSibling;
-    else element.insertBefore(old, place);
-    if (old !== next) patch(old, next);
+    const old = paired.get(next);
+    if (old === undefined || old !== place) element.insertBefore(old ?? next, place);
+    else place = place.nextSibling;
+    if (old && old !== next) patch(old, next);
   }
-  while (place) {
-    const after = place.nextSibling;
-    place.remove();
-    place = after;
+}
+
+// For each fresh child the one that is there and goes on as it: itself, the one of its key, or one of its kind.
+function pairs(old, fresh) {
+  const there = new Set(old);
+  const keyed = new Map(old.filter((child) => child.key !== undefined).map((child) => [child.key, child]));
+  const paired = new Map();
+  for (const next of fresh) {
+    const found = there.has(next) ? next : keyed.get(next.key);
+    if (found && isAlike(found, next)) paired.set(next, found);
+  }
+  const isPlain = (child) => child.key === undefined && !child.own;
+  match(old.filter(isPlain), fresh.filter((next) => isPlain(next) && !paired.has(next)), paired);
+  return paired;
+}
+
+// Pair the longest rows of children of the same kind that stand in the same order in both: what is put in between or
+// taken away from there costs those around it nothing.
+function match(old, fresh, paired) {
+  let first = 0;
+  while (first < old.length && first < fresh.length && isAlike(old[first], fresh[first])) paired.set(fresh[first], old[first++]);
+  let [oldEnd, freshEnd] = [old.length, fresh.length];
+  while (oldEnd > first && freshEnd > first && isAlike(old[oldEnd - 1], fresh[freshEnd - 1])) paired.set(fresh[--freshEnd], old[--oldEnd]);
+  const [rows, columns] = [oldEnd - first, freshEnd - first];
+  if (rows === 0 || columns === 0 || rows * columns > 10_000) return;
+  const longest = Array.from({ length: rows + 1 }, () => new Uint16Array(columns + 1));
+  for (let row = rows - 1; row >= 0; row -= 1) {
+    for (let column = columns - 1; column >= 0; column -= 1) {
+      longest[row][column] = isAlike(old[first + row], fresh[first + column]) ? longest[row + 1][column + 1] + 1 : Math.max(longest[row + 1][column], longest[row][column + 1]);
+    }
+  }
+  for (let [row, column] = [0, 0]; row < rows && column < columns; ) {
+    if (isAlike(old[first + row], fresh[first + column])) paired.set(fresh[first + column++], old[first + row++]);
+    else if (longest[row + 1][column] >= longest[row][column + 1]) row += 1;
+    else column += 1;
   }
 }
 
@@ -94,6 +125,7 @@ function patch(old, next) {
     if (old.data !== next.data) old.data = next.data;
     return;
   }
+  if (old.kept) return;
   for (const { name } of [...old.attributes]) {
     if (!KEPT.has(name) && !next.hasAttribute(name)) old.removeAttribute(name);
   }

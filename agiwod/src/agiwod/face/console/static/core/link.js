@@ -66,15 +66,16 @@ class Link {
     }
   }
 
-  // Hear of each event of a run behind `after`, and of those that are missed meanwhile. Returns what ends it.
+  // Hear of each event of a run behind `after`, and of those that are missed meanwhile. Returns what ends it, and gives
+  // when it is known to the daemon.
   follow(run, after, hear) {
     const following = { after, hear };
     this.#runs.set(run, following);
     this.#attach(run, following);
     return () => {
-      if (this.#runs.get(run) !== following) return;
+      if (this.#runs.get(run) !== following) return undefined;
       this.#runs.delete(run);
-      if (!following.isOver) this.call("run/detach", { runId: run }).catch(() => null);
+      return following.isOver ? undefined : this.call("run/detach", { runId: run }).catch(() => null);
     };
   }
 
@@ -155,10 +156,9 @@ class Link {
   #hearRun(event) {
     const following = this.#runs.get(event.runId);
     if (!following) return;
-    if (event.seq !== undefined) {
-      if (event.seq <= following.after) return; // what broke off within a piece of the stream comes twice
-      following.after = event.seq;
-    }
+    // What broke off within a piece of the stream comes twice; what is further ahead is of an earlier following.
+    if (event.seq === undefined ? event.after > following.after : event.seq !== following.after + 1) return;
+    following.after = event.seq ?? following.after;
     following.isOver = ["run/completed", "run/failed", "run/cancelled"].includes(event.type);
     following.hear(event);
   }

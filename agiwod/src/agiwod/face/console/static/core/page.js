@@ -2,7 +2,8 @@
 
 import { h, render } from "./dom.js";
 import { link } from "./link.js";
-import { failure, skeleton } from "./parts.js";
+import { skeleton } from "./parts.js";
+import { failure } from "./trouble.js";
 
 const CALM = 250; // milliseconds between two looks at what is new: many events make one look
 
@@ -20,6 +21,13 @@ export class Page {
   // The result of a request of the protocol.
   call(method, params = {}) {
     return link.call(method, params, { signal: this.signal });
+  }
+
+  // The address of this view with other things asked for; what is empty is not.
+  with(changes) {
+    const asked = new URLSearchParams(this.query);
+    for (const [name, value] of Object.entries(changes)) value ? asked.set(name, value) : asked.delete(name);
+    return this.address.split("?")[0] + (asked.size > 0 ? `?${asked}` : "");
   }
 
   // Show this, under a title: in the heading of the window, too.

@@ -1,9 +1,10 @@
 // What screens are made of: headings, badges, ids, tables, states of emptiness, questions. Asks the daemon nothing.
 
-import { h, render, svg } from "./dom.js";
+import { h, svg } from "./dom.js";
 import { link } from "./link.js";
+import { tellTrouble, trouble } from "./trouble.js";
 
-const PLACES = { run: "runs", ses: "sessions", session: "sessions", agent: "agents", state: "scheduler", trace: "traces", skill: "skills" };
+const PLACES = { run: "runs", ses: "sessions", session: "sessions", agent: "agents", state: "scheduler", cron: "schedules", trace: "traces", skill: "skills" };
 
 // An address within the console.
 export function to(screen, ...rest) {
@@ -16,13 +17,19 @@ export function to(screen, ...rest) {
 export function idLink(kind, id, label) {
   if (!id) return "";
   const short = label ?? (id.length > 22 ? `${id.slice(0, 14)}…${id.slice(-4)}` : id);
-  return h("a", { class: label ? "" : "id", href: to(PLACES[kind], id), title: id }, short);
+  return h("a", { class: !label ? "id" : short.length < 24 ? "short" : "", href: to(PLACES[kind], id), title: id }, short);
+}
+
+// The same with all of the id, where a view tells whose it is.
+export function wholeId(kind, id) {
+  return h("a", { class: "id", href: to(PLACES[kind], id) }, id);
 }
 
 const TONES = {
   running: "go", ready: "good", ok: "good", completed: "good", sleeping: "calm", waiting: "ask", queued: "still", pending: "still",
   suspended: "ask", failed: "bad", error: "bad", parked: "bad", cancelled: "still", stopped: "still", starting: "go",
   degraded: "bad", draining: "ask", warning: "ask", unset: "still",
+  allowed: "good", "allowed for the session": "good", denied: "bad", "not answered in time": "bad",
 };
 
 // A state in a word, in its colour.
@@ -32,7 +39,7 @@ export function badge(status, more = "") {
 
 // The heading of a view, with what can be done there.
 export function heading(title, ...actions) {
-  return h("div", { class: "heading" }, h("h1", null, title), h("div", { class: "actions" }, actions, copyButton()));
+  return h("div", { class: "heading" }, h("h1", null, title), h("div", { class: "actions" }, actions, copyButton()), trouble());
 }
 
 let current = null; // the page that is shown
@@ -59,16 +66,18 @@ export function button(words, onclick, kind = "") {
   return h("button", { class: kind, type: "button", onclick: busy(onclick) }, words);
 }
 
-// A handler that is not called again while it is at work; what goes wrong is told.
+// A handler that is not called again while it is at work; what goes wrong is told beside it. It is given the element.
 export function busy(work) {
   return async (event) => {
     const element = event.currentTarget;
+    if (event.type === "submit") event.preventDefault();
     if (element.getAttribute("aria-busy") === "true") return;
     element.setAttribute("aria-busy", "true");
     try {
-      await work(event);
+      await work(element);
+      tellTrouble(element, null);
     } catch (error) {
-      if (error.name !== "AbortError") tell(error.message, "bad");
+      if (error.name !== "AbortError") tellTrouble(element, error);
     } finally {
       element.removeAttribute("aria-busy");
     }
@@ -96,11 +105,6 @@ export function skeleton() {
   return h("div", { class: "skeleton", "aria-busy": "true", "aria-label": "Loading" }, [1, 2, 3].map(() => h("div")));
 }
 
-export function failure(error) {
-  const more = (error.data?.errors ?? []).map((each) => h("li", null, `${each.path}: ${each.message}`));
-  return h("div", { class: "failure", role: "alert" }, h("p", null, error.message), more.length > 0 && h("ul", null, more));
-}
-
 // A number with its name, as on the overview.
 export function figure(name, value, more) {
   return h("div", { class: "figure" }, h("dt", null, name), h("dd", null, value, more && h("small", null, more)));
@@ -112,7 +116,7 @@ export function facts(...pairs) {
 }
 
 export function section(title, ...children) {
-  return h("section", null, h("h2", null, title), children);
+  return h("section", null, h("h2", null, title), trouble(), children);
 }
 
 // Something long, folded.
@@ -140,22 +144,19 @@ export function tell(words, kind = "") {
 // A dialog with a form, which is over when `submit` has done its work with what was filled in, or when it is closed.
 export function ask(title, content, submit, words = "OK") {
   const dialog = h("dialog", { "aria-label": title });
-  const trouble = h("div");
   const done = () => dialog.close();
-  const send = async (event) => {
-    event.preventDefault();
-    if (!submit) return done();
-    try {
-      await submit(new FormData(event.target));
-      done();
-    } catch (error) {
-      render(trouble, failure(error));
-    }
-  };
-  const form = h("form", { onsubmit: send }, h("h2", null, title), content, trouble,
+  const send = busy(async (filled) => {
+    await submit?.(new FormData(filled));
+    done();
+  });
+  const form = h("form", { onsubmit: send }, h("h2", null, title), content, trouble(),
     h("div", { class: "actions" }, h("button", { type: "button", class: "plain", onclick: done }, submit ? "Cancel" : "Close"), submit && h("button", { class: "main" }, words)));
   dialog.append(form);
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+  });
+  current?.ends(done);
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
@@ -170,7 +171,7 @@ export function field(name, label, { kind = "text", value = "", hint = "", ...mo
     input = h("select", props, kind.map((each) => option(each)));
     if (value) input.value = value;
   } else if (kind === "textarea") input = h("textarea", { rows: 4, ...props, value });
-  else if (kind === "checkbox") input = h("input", { type: kind, ...props, checked: value });
+  else if (kind === "checkbox") input = h("input", { type: kind, ...props, checked: Boolean(value) });
   else input = h("input", { type: kind, ...props, value });
   return h("p", { class: `field ${kind === "checkbox" ? "check" : ""}` }, h("label", { for: id }, label), input, hint && h("small", null, hint));
 }

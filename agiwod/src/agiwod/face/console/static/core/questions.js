@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { shown } from "./format.js";
 import { link } from "./link.js";
 import { busy, code, tell } from "./parts.js";
+import { trouble } from "./trouble.js";
 
 const KINDS = { allow_once: "main", allow_session: "", deny: "danger" };
 
@@ -20,5 +21,5 @@ export function question(approval) {
     h("p", null, h("b", null, approval.title), approval.reason && h("span", { class: "quiet" }, ` ${approval.reason}`)),
     h("p", { class: "quiet" }, "calls ", h("code", null, approval.subject.name)),
     code(shown(approval.subject.arguments), `Arguments of ${approval.subject.name}`),
-    h("div", { class: "actions" }, buttons, reason));
+    h("div", { class: "actions" }, buttons, reason), trouble());
 }

@@ -2,6 +2,7 @@
 
 import { h, render } from "./dom.js";
 import { cost, duration, modelName, plural, shorten, shown, tokens, when } from "./format.js";
+import { GrowingText, filled } from "./growing.js";
 import { badge, folded, idLink } from "./parts.js";
 
 const MOST = 800; // blocks that are kept: what is above them is read again when somebody wants it
@@ -10,7 +11,8 @@ const NAMES = { userMessage: "user", agentMessage: "agent", reasoning: "reasonin
 
 export class Transcript {
   element = h("div", { class: "transcript", own: true });
-  first = Infinity; // the seq of the first event that is shown
+  first = Infinity; // the seqs of the first and the last event that are shown
+  last = 0;
   #open = new Map(); // items that are not completed, by id
   #blocks = new Map(); // blocks of items, by id
   #waiting = [];
@@ -31,6 +33,11 @@ export class Transcript {
     else requestAnimationFrame(draw);
   }
 
+  // Events from behind all others.
+  append(events) {
+    for (const event of events) this.#place(event);
+  }
+
   // Events from before all others.
   prepend(events) {
     const made = new Transcript({ acts: this.acts, asks: this.asks });
@@ -38,6 +45,51 @@ export class Transcript {
     this.element.prepend(...made.element.childNodes);
     for (const [id, block] of made.#blocks) if (!this.#blocks.has(id)) this.#blocks.set(id, block);
     this.first = Math.min(this.first, made.first);
+    this.last = Math.max(this.last, made.last);
+  }
+
+  get isTooLong() {
+    return this.element.childElementCount > MOST;
+  }
+
+  get isMuchTooLong() {
+    return this.element.childElementCount > 2 * MOST;
+  }
+
+  // Keep so many blocks as a page can hold, and of more the last ones.
+  trimStart() {
+    if (!this.isTooLong) return;
+    while (this.isTooLong) this.#drop(this.element.firstElementChild);
+    this.first = Number(seen(this.element.children)?.dataset.seq ?? this.first);
+  }
+
+  // As above, the first ones.
+  trimEnd() {
+    if (!this.isTooLong) return;
+    while (this.isTooLong) this.#drop(this.element.lastElementChild);
+    this.last = Number(seen([...this.element.children].reverse())?.dataset.seq ?? this.last);
+  }
+
+  // Let go of what is not over.
+  settle() {
+    this.#waiting = [];
+    for (const { block } of this.#open.values()) this.#drop(block);
+  }
+
+  clear() {
+    this.settle();
+    this.element.replaceChildren();
+    this.#blocks.clear();
+    this.first = Infinity;
+    this.last = 0;
+  }
+
+  #drop(block) {
+    if (block.item) {
+      this.#blocks.delete(block.item);
+      this.#open.delete(block.item);
+    }
+    block.remove();
   }
 
   #draw() {
@@ -46,22 +98,14 @@ export class Transcript {
     const events = this.#waiting;
     this.#waiting = [];
     for (const event of joined(events)) this.#place(event);
-    if (isAtEnd) this.#trim();
     this.changed(events, isAtEnd);
   }
 
-  #trim() {
-    while (this.element.childElementCount > MOST) {
-      const gone = this.element.firstElementChild;
-      if (gone.item) this.#blocks.delete(gone.item);
-      gone.remove();
-      const seq = Number(this.element.firstElementChild.dataset.seq);
-      if (seq) this.first = seq;
-    }
-  }
-
   #place(event) {
-    if (event.seq !== undefined) this.first = Math.min(this.first, event.seq);
+    if (event.seq !== undefined) {
+      this.first = Math.min(this.first, event.seq);
+      this.last = Math.max(this.last, event.seq);
+    }
     const { type, data, itemId } = event;
     if (type === "item/started") this.#start(event);
     else if (type === "item/delta") this.#grow(itemId, data);
@@ -82,12 +126,11 @@ export class Transcript {
   #start({ itemId, data, at }) {
     const known = this.#open.get(itemId);
     if (known) return; // told once more to a tab that came back: its text begins anew with the first piece
-    const text = document.createTextNode("");
-    const output = document.createTextNode("");
+    const isCall = data.kind === "toolCall";
+    const text = new GrowingText(isCall ? h("pre", { class: "said args" }) : h("div", { class: "said" }));
+    const output = new GrowingText(h("pre", { class: "said output" }));
     const isThought = data.kind === "reasoning";
-    const body = data.kind === "toolCall"
-      ? [h("pre", { class: "said args" }, text), h("pre", { class: "said output" }, output)]
-      : h("div", { class: "said" }, text);
+    const body = isCall ? [text.element, output.element] : text.element;
     const block = this.#block(itemId, data.kind, data.name ?? "", at,
       isThought ? folded("thinking…", body, { open: true }) : body);
     block.classList.add("open");
@@ -100,20 +143,24 @@ export class Transcript {
     if (!item || attempt < item.attempt) return;
     if (attempt > item.attempt || offset === 0) {
       Object.assign(item, { attempt, length: 0 });
-      item.text.data = item.output.data = "";
+      item.text.clear();
+      item.output.clear();
     }
-    const node = kind === "toolOutput" ? item.output : item.text;
+    const into = kind === "toolOutput" ? item.output : item.text;
     const missing = offset - item.length;
     const isNew = missing === 0 ? text : [...text].slice(Math.max(0, item.length - offset)).join("");
     if (missing > 0 || !isNew) return;
-    node.appendData(isNew);
+    into.append(isNew);
     item.length += points(isNew);
   }
 
   #complete(event) {
     const { itemId, data, at, seq } = event;
+    const streamed = this.#open.get(itemId)?.text.element;
     this.#open.delete(itemId);
-    const block = this.#block(itemId, data.kind, data.name ?? "", at, BODIES[data.kind]?.(data) ?? h("pre", { class: "code" }, shown(data)), seq);
+    const isThere = data.kind === "agentMessage" && data.text && streamed?.textContent === data.text; // long ones are slow to draw
+    const body = isThere ? streamed : BODIES[data.kind]?.(data) ?? h("pre", { class: "code" }, shown(data));
+    const block = this.#block(itemId, data.kind, data.name ?? "", at, body);
     block.classList.remove("open");
     block.classList.toggle("wrong", data.output?.isError === true);
     const side = [data.durationMs !== undefined && duration(data.durationMs), data.usage?.outputTokens > 0 && `${tokens(data.usage.outputTokens)} tokens`, data.usage?.costUsd > 0 && cost(data.usage.costUsd, data.usage.costBasis)];
@@ -136,13 +183,14 @@ export class Transcript {
       block.item = id;
       if (id) this.#blocks.set(id, block);
     }
-    block.body.replaceChildren(...[body].flat());
+    if (block.body.firstChild !== body) block.body.replaceChildren(...[body].flat());
     return block;
   }
 
   #question(event) {
     const { itemId, data } = event;
     const block = this.#blocks.get(itemId) ?? this.#asked(event);
+    if (block.querySelector(`[data-approval="${CSS.escape(data.approvalId)}"]`)) return; // told a second time
     const question = h("div", { class: "question", "data-approval": data.approvalId });
     question.append(this.asks({ ...data, runId: event.runId }) ?? "");
     block.questions.append(question);
@@ -157,9 +205,12 @@ export class Transcript {
   #answer(event) {
     const { data } = event;
     const question = this.element.querySelector(`[data-approval="${CSS.escape(data.approvalId)}"]`);
-    const words = h("p", { class: "answer" }, badge(data.outcome.startsWith("allow") ? "ok" : "cancelled", ""), ` ${OUTCOMES[data.outcome] ?? data.outcome}`, data.by && ` by ${data.by}`, data.reason && `: ${data.reason}`);
-    if (question) question.replaceChildren(words);
-    else this.element.append(this.#note(event, [`${data.name}: ${OUTCOMES[data.outcome] ?? data.outcome}`]));
+    const words = h("p", { class: "answer", tabindex: "-1" }, badge(OUTCOMES[data.outcome] ?? data.outcome), data.by && ` by ${data.by}`, data.reason && `: ${data.reason}`);
+    if (question) {
+      const isHeld = question.contains(document.activeElement);
+      question.replaceChildren(words);
+      if (isHeld) words.focus({ preventScroll: true }); // who has pressed a button goes on from here
+    } else this.element.append(this.#note(event, [`${data.name}: ${OUTCOMES[data.outcome] ?? data.outcome}`]));
   }
 
   #retry(event) {
@@ -172,12 +223,18 @@ export class Transcript {
   }
 }
 
+// The first of these blocks that is of an event.
+function seen(blocks) {
+  for (const block of blocks) if (block.dataset.seq) return block;
+  return undefined;
+}
+
 const OUTCOMES = { allow_once: "allowed", allow_session: "allowed for the session", deny: "denied", cancelled: "withdrawn", expired: "not answered in time" };
 
 const BODIES = {
-  userMessage: ({ content }) => content.map((part) => h("div", { class: "said" }, part.text ?? `[${part.type} ${part.mimeType ?? ""} ${part.url ?? ""}]`)),
-  agentMessage: ({ text }) => h("div", { class: "said" }, text || h("i", { class: "quiet" }, "no words")),
-  reasoning: ({ text }) => folded(shorten(text, 90) || "thoughts", h("div", { class: "said" }, text)),
+  userMessage: ({ content }) => content.map((part) => filled(h("div", { class: "said" }), part.text ?? `[${part.type} ${part.mimeType ?? ""} ${part.url ?? ""}]`)),
+  agentMessage: ({ text }) => text ? filled(h("div", { class: "said" }), text) : h("div", { class: "said" }, h("i", { class: "quiet" }, "no words")),
+  reasoning: ({ text }) => folded(shorten(text, 90) || "thoughts", filled(h("div", { class: "said" }), text)),
   toolCall: (data) => [args(data.arguments), result(data.output)],
   childRun: (data) => h("p", null, idLink("run", data.runId), " of ", idLink("agent", data.agentId, data.agentId), " ", badge(data.status), data.response && h("span", { class: "said" }, ` ${shorten(data.response, 300)}`)),
   plan: ({ steps }) => h("ol", { class: "plan" }, steps.map((step) => h("li", null, badge(step.status), ` ${step.text}`))),
@@ -192,7 +249,7 @@ function args(value) {
 
 function result(output) {
   const text = shown(output.contentForUser ?? output.content ?? output.value);
-  const body = h("pre", { class: `said output ${output.isError ? "wrong" : ""}` }, text || "nothing");
+  const body = filled(h("pre", { class: `said output ${output.isError ? "wrong" : ""}` }), text || "nothing");
   return text.length > 600 || text.split("\n").length > 12 ? folded(`result: ${shorten(text, 90)}`, body) : body;
 }
 

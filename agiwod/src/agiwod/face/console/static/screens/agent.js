@@ -1,16 +1,18 @@
 // One agent: what it is made of, a word with it, and its definition if a client has made it.
 
 import { modelField } from "../core/choices.js";
+import { composer } from "../core/composer.js";
 import { h } from "../core/dom.js";
 import { modelName } from "../core/format.js";
-import { ask, button, code, empty, facts, field, heading, section, table, tell, to } from "../core/parts.js";
-import { row } from "./runs.js";
+import { ask, button, code, empty, facts, field, heading, section, to } from "../core/parts.js";
+import { runTable } from "./runs.js";
 
 export async function show(page) {
   const [agentId] = page.path;
 
   async function load() {
-    const [agent, runs] = await Promise.all([page.call("agent/get", { agentId }), page.call("run/list", { agentId, limit: 15 })]);
+    const [agent, runs] = await Promise.all([found(page, agentId), page.call("run/list", { agentId, limit: 15 })]);
+    if (!agent) return gone(page, agentId, runs);
     page.copies(() => agent);
     const isOurs = agent.source === "client";
     page.show(agent.agentId, heading(agent.agentId, isOurs && button("Edit", () => define(page, agent)), !isOurs && button("Define one like it", () => define(page, { ...agent, agentId: "", definition: undefined })), isOurs && button("Remove", () => remove(page, agentId), "danger")),
@@ -19,9 +21,26 @@ export async function show(page) {
       section("Talk to it", talk(page, agentId)),
       section("What it may use", names("tools", agent.tools), names("skills", agent.skills)),
       agent.systemPrompt && section("Its instructions", code(agent.systemPrompt, "Instructions")),
-      section("Its latest runs", runs.runs.length > 0 ? table(["run", "agent", "state", "what came out", "tokens", "cost", "took", "begun"], runs.runs.map(row), "Runs") : empty("It has not run yet.")));
+      section("Its latest runs", runs.runs.length > 0 ? runTable(runs.runs, "Runs") : empty("It has not run yet.")));
   }
   page.loads(load, ["agent", "run"], { wants: (event) => event.topic === "agent" || event.data.agentId === agentId });
+}
+
+// The agent of that id, if there is one.
+async function found(page, agentId) {
+  try {
+    return await page.call("agent/get", { agentId });
+  } catch (error) {
+    if (error.kind === "not_found") return undefined;
+    throw error;
+  }
+}
+
+function gone(page, agentId, { runs }) {
+  page.copies(() => ({ agentId, runs }));
+  page.show(agentId, heading(agentId, button("Define it", () => define(page, { agentId, tools: [], skills: [], description: "" }))),
+    empty("There is no agent of this name.", h("p", { class: "quiet" }, "It may have been removed, be part of a project, or be the daemon's own. ", h("a", { href: to("agents") }, "To the agents"))),
+    section("Its latest runs", runs.length > 0 ? runTable(runs, "Runs") : empty("It has not run.")));
 }
 
 function names(kind, list) {
@@ -29,18 +48,10 @@ function names(kind, list) {
 }
 
 function talk(page, agentId) {
-  const send = async (event) => {
-    event.preventDefault();
-    const { input } = event.target.elements;
-    if (!input.value.trim()) return;
-    try {
-      const begun = await page.call("run/start", { agent: agentId, input: input.value, attach: false, idempotencyKey: crypto.randomUUID() });
-      location.hash = to("runs", begun.runId);
-    } catch (error) {
-      tell(error.message, "bad");
-    }
-  };
-  return h("form", { class: "composer", onsubmit: send }, h("textarea", { name: "input", rows: 2, "aria-label": `Say something to ${agentId}`, placeholder: `Say something to ${agentId}` }), h("button", { class: "main" }, "Send"));
+  return composer(`Say something to ${agentId}`, { send: async (input) => {
+    const begun = await page.call("run/start", { agent: agentId, input, attach: false, idempotencyKey: crypto.randomUUID() });
+    location.hash = to("runs", begun.runId);
+  } });
 }
 
 function remove(page, agentId) {

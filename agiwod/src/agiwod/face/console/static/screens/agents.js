@@ -2,14 +2,19 @@
 
 import { h } from "../core/dom.js";
 import { modelName, plural, shorten } from "../core/format.js";
+import { pageOf, turning } from "../core/paged.js";
 import { button, empty, heading, idLink, table } from "../core/parts.js";
 import { define } from "./agent.js";
 
+const PAGE = 100;
+
 export async function show(page) {
   async function load() {
-    const { agents, defaultAgent } = await page.call("agent/list", { limit: 500 });
+    const { agents, defaultAgent, nextCursor } = await pageOf(page, "agent/list", { limit: PAGE });
     page.copies(() => agents);
-    page.show("Agents", heading("Agents", button("Define an agent", () => define(page), "main")), agents.length > 0 ? list(agents, defaultAgent) : empty("There are no agents.", h("p", { class: "quiet" }, "Define one here, or in config.toml.")));
+    page.show("Agents", heading("Agents", button("Define an agent", () => define(page), "main")),
+      agents.length > 0 ? list(agents, defaultAgent) : empty("There are no agents.", h("p", { class: "quiet" }, "Define one here, or in config.toml.")),
+      turning(page, nextCursor, { first: "To the first ones", next: "More" }));
   }
 
   function list(agents, usual) {

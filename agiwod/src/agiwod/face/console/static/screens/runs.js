@@ -1,10 +1,12 @@
 // All runs, the newest first, of one state or agent or session if that is asked for.
 
 import { h } from "../core/dom.js";
-import { cost, duration, shorten, tokens, when } from "../core/format.js";
-import { badge, empty, heading, idLink, more, table, to } from "../core/parts.js";
+import { cost, duration, modelName, shorten, tokens, when } from "../core/format.js";
+import { pageOf, turning } from "../core/paged.js";
+import { badge, empty, heading, idLink, table, to } from "../core/parts.js";
 
 const STATES = ["queued", "running", "waiting", "sleeping", "suspended", "completed", "failed", "cancelled"];
+const OVER = ["completed", "failed", "cancelled"];
 const PAGE = 50;
 
 export async function show(page) {
@@ -12,17 +14,13 @@ export async function show(page) {
   const agentId = page.query.get("agent") ?? undefined;
   const sessionId = page.query.get("session") ?? undefined;
   const asked = { agentId, sessionId, ...(state && { statuses: [state] }) };
-  let limit = PAGE;
 
   async function load() {
-    const found = await page.call("run/list", { ...asked, limit });
-    page.copies(() => found.runs);
-    page.show("Runs", heading("Runs"), filters(state, agentId, sessionId), list(found.runs), more(found.nextCursor && limit < 1000, () => {
-      limit = Math.min(limit + PAGE, 1000);
-      look();
-    }));
+    const { runs, nextCursor } = await pageOf(page, "run/list", { ...asked, limit: PAGE });
+    page.copies(() => runs);
+    page.show("Runs", heading("Runs"), filters(state, agentId, sessionId), list(runs), turning(page, nextCursor));
   }
-  const look = page.loads(load, ["run"]);
+  page.loads(load, ["run"]);
 }
 
 function filters(state, agent, session) {
@@ -34,12 +32,18 @@ function filters(state, agent, session) {
 
 function list(runs) {
   if (runs.length === 0) return empty("There is no such run.", h("p", { class: "quiet" }, "Start one with ", h("code", null, "agiwod ask"), ", or from ", h("a", { href: to("agents") }, "an agent"), "."));
-  return table(["run", "agent", "state", "what came out", "tokens", "cost", "took", "begun"], runs.map(row), "Runs");
+  return runTable(runs, "Runs");
 }
 
-export function row(run) {
+// Runs as a table; what one has used is known once it is over.
+export function runTable(runs, label) {
+  return table(["run", "agent", "state", "what came out", "model", "tokens", "cost", "took", "begun"], runs.map(row), label);
+}
+
+function row(run) {
   const { usage } = run;
+  const isOver = OVER.includes(run.status);
   const took = run.startedAt && Date.parse(run.endedAt ?? new Date().toISOString()) - Date.parse(run.startedAt);
-  return [run.runId, idLink("run", run.runId), idLink("agent", run.agentId, run.agentId), badge(run.status), shorten(run.error?.message ?? run.response ?? "", 90),
-    tokens(usage.inputTokens + usage.outputTokens), cost(usage.costUsd, usage.costBasis), duration(took), when(run.createdAt)];
+  return [run.runId, idLink("run", run.runId), idLink("agent", run.agentId, run.agentId), badge(run.status), shorten(run.error?.message ?? run.response ?? "", 90), run.model && modelName(run.model),
+    isOver && tokens(usage.inputTokens + usage.outputTokens), isOver && cost(usage.costUsd, usage.costBasis), duration(took), when(run.createdAt)];
 }

@@ -3,10 +3,12 @@
 import { agentField } from "../core/choices.js";
 import { h } from "../core/dom.js";
 import { cost, duration, plural, shorten, tokens, when, words } from "../core/format.js";
+import { pageOf, turning } from "../core/paged.js";
 import { ask, badge, button, empty, field, heading, idLink, section, table, tell, to } from "../core/parts.js";
 import { until, waits } from "../core/waits.js";
 
 const PAGE = 200;
+const CRON = "agiwod:cron"; // the daemon's own agent, whose runs are the schedules
 
 export async function show(page) {
   const folded = new Set(); // states whose children are not shown
@@ -18,8 +20,8 @@ export async function show(page) {
   async function load() {
     [tree, ended, crons] = await Promise.all([
       page.call("scheduler/tree", { limit: 1000 }),
-      page.call("scheduler/list", { roots: true, statuses: ["completed", "failed", "cancelled"], limit: 20 }),
-      page.call("scheduler/listCrons", { limit: 100 }),
+      pageOf(page, "scheduler/list", { roots: true, statuses: ["completed", "failed", "cancelled"], limit: 20 }),
+      page.call("scheduler/listCrons", { limit: 500 }),
     ]);
     page.copies(() => ({ ...tree, ended: ended.states, crons: crons.crons }));
     draw();
@@ -29,8 +31,8 @@ export async function show(page) {
     page.show("Scheduler",
       heading("Scheduler", button("Submit a task", () => submit(page), "main"), button("Add a schedule", () => addCron(page))),
       section(`At work: ${plural(tree.states.length, "agent")}`, forest()),
-      section("Ended lately", done(ended.states)),
-      section("Schedules", schedules(page, crons.crons)));
+      section(page.query.has("from") ? "Ended before" : "Ended lately", done(ended.states), turning(page, ended.nextCursor)),
+      section("Schedules", schedules(page, crons.crons), crons.nextCursor && h("p", { class: "quiet" }, "There are more than these.")));
   }
 
   function forest() {
@@ -67,17 +69,23 @@ export async function show(page) {
       tokens(each.tokens), cost(each.costUsd), duration(each.elapsedMs), ends(page, each)];
   }
 
-  page.loads(load, ["scheduler"]);
+  page.loads(load, ["scheduler", "run"], { wants: isScheduled });
 }
 
-export function ends(page, state) {
+// Whether an event is of the scheduler: of a state, or of a schedule.
+export function isScheduled(event) {
+  return event.topic === "scheduler" || event.data.agentId === CRON;
+}
+
+// The ways to end a state, each a button of that kind.
+export function ends(page, state, kind = "plain") {
   if (["completed", "failed", "cancelled"].includes(state.status)) return "";
   return h("span", { class: "row-acts" },
     button("Shut down", async () => {
       await page.call("scheduler/shutdown", { stateId: state.stateId });
       tell("It sums up, and ends.");
-    }, "plain"),
-    button("Cancel", () => ask("End it and all below it, for good?", field("reason", "Reason"), (form) => page.call("scheduler/cancel", { stateId: state.stateId, ...(form.get("reason") && { reason: form.get("reason") }) }), "Cancel the agent"), "plain danger"));
+    }, kind),
+    button("Cancel", () => ask("End it and all below it, for good?", field("reason", "Reason"), (form) => page.call("scheduler/cancel", { stateId: state.stateId, ...(form.get("reason") && { reason: form.get("reason") }) }), "Cancel the agent"), `${kind} danger`));
 }
 
 function done(states) {
@@ -88,13 +96,20 @@ function done(states) {
 
 function schedules(page, crons) {
   if (crons.length === 0) return empty("Nothing begins by itself.", h("p", { class: "quiet" }, "A schedule has an agent begin a task again and again, such as every morning at eight."));
-  const rows = crons.map((each) => [each.cronId, each.cronId, idLink("agent", each.agentId, each.agentId), [h("code", null, each.cron), ` ${each.timezone}`], shorten(words(each.input), 60),
-    each.nextAt ? when(each.nextAt) : "", last(each.last), plural(each.fired, "time"),
-    button("Remove", () => ask("Remove this schedule?", h("p", null, "What it has begun goes on."), () => page.call("scheduler/removeCron", { cronId: each.cronId }), "Remove"), "plain danger")]);
+  const rows = crons.map((each) => [each.cronId, idLink("cron", each.cronId), idLink("agent", each.agentId, each.agentId), [h("code", null, each.cron), ` ${each.timezone}`], shorten(words(each.input), 60),
+    each.nextAt ? when(each.nextAt) : "", last(each.last), plural(each.fired, "time"), button("Remove", () => removeCron(page, each.cronId), "plain danger")]);
   return table(["schedule", "agent", "when", "task", "next", "last", "began", ""], rows, "Schedules");
 }
 
-function last(firing) {
+export function removeCron(page, cronId, removed = () => null) {
+  ask("Remove this schedule?", h("p", null, "What it has begun goes on."), async () => {
+    await page.call("scheduler/removeCron", { cronId });
+    removed();
+  }, "Remove");
+}
+
+// What became of the last time that a schedule named.
+export function last(firing) {
   if (!firing) return "not yet";
   if (firing.error) return h("span", { class: "bad" }, firing.error);
   if (firing.skipped) return ["skipped ", when(firing.dueAt)];
@@ -112,10 +127,11 @@ async function submit(page) {
 async function addCron(page) {
   const fields = [await agentField(page), field("input", "Task", { kind: "textarea", required: true }),
     field("cron", "When", { required: true, placeholder: "0 8 * * 1-5", hint: "Minute, hour, day of the month, month, day of the week." }),
+    field("cronId", "Name", { hint: "Left empty, it gets one." }),
     field("timezone", "Time zone", { placeholder: "Europe/Berlin", hint: "Left empty, that of the daemon's machine." }),
     field("overlap", "While the one before is at work", { kind: [["skip", "skip it"], ["queue", "begin when that has ended"]] })];
   ask("Add a schedule", fields, async (form) => {
-    const { agent, input, cron, timezone, overlap } = Object.fromEntries(form);
-    await page.call("scheduler/addCron", { agent, input, cron, overlap, ...(timezone && { timezone }) });
+    const { agent, input, cron, cronId, timezone, overlap } = Object.fromEntries(form);
+    await page.call("scheduler/addCron", { agent, input, cron, overlap, ...(cronId && { cronId }), ...(timezone && { timezone }) });
   }, "Add");
 }

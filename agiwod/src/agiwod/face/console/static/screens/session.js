@@ -1,8 +1,10 @@
 // One session: its history, from which one can go on, fork and go back; or beside another one, to see where they part.
 
+import { composer } from "../core/composer.js";
 import { h } from "../core/dom.js";
 import { shown, when, words } from "../core/format.js";
-import { ask, badge, button, empty, facts, field, heading, idLink, more, section, tell, to } from "../core/parts.js";
+import { pageOf, turning } from "../core/paged.js";
+import { ask, badge, busy, button, empty, facts, field, heading, idLink, section, to, wholeId } from "../core/parts.js";
 import { Transcript } from "../core/transcript.js";
 
 const PAGE = 200;
@@ -11,18 +13,19 @@ export async function show(page) {
   const [sessionId] = page.path;
   const other = page.query.get("beside");
   if (other) return compare(page, sessionId, other);
-  let limit = PAGE;
   let drawn = "";
   let transcript;
 
   async function load() {
     const [session, past, runs, sessions] = await Promise.all([
       page.call("session/get", { sessionId }),
-      page.call("session/history", { sessionId, limit }),
+      pageOf(page, "session/history", { sessionId, limit: PAGE }),
       page.call("run/list", { sessionId, limit: 20 }),
-      page.call("session/list", { limit: 300 }),
+      page.call("session/list", { limit: 500 }),
     ]);
-    const forks = sessions.sessions.filter((each) => each.forkedFrom === sessionId);
+    const spoken = new Set([...past.items, ...runs.runs].map((each) => each.runId));
+    const forks = sessions.sessions.filter((each) => spoken.has(each.forkedFrom) && each.sessionId !== sessionId);
+    const origin = session.forkedFrom && (await page.call("run/get", { runId: session.forkedFrom }).catch(() => null));
     page.copies(() => ({ session, history: past.items }));
     const live = runs.runs.find((each) => !["completed", "failed", "cancelled"].includes(each.status));
     const mark = `${past.items.length} ${past.items.at(-1)?.seq} ${session.head} ${session.headSeq}`;
@@ -31,14 +34,11 @@ export async function show(page) {
       transcript = told(past.items);
     }
     page.show(`Session of ${session.agentId}`, heading(["Session of ", idLink("agent", session.agentId, session.agentId)], button("Delete", remove, "danger")),
-      facts(["session", h("span", { class: "id" }, session.sessionId)], ["forked from", idLink("session", session.forkedFrom)], ["begun", when(session.createdAt)], ["used", when(session.updatedAt)],
+      facts(["session", wholeId("session", session.sessionId)], ["forked from", origin && idLink("session", origin.sessionId)], ["forked in", idLink("run", session.forkedFrom)], ["begun", when(session.createdAt)], ["used", when(session.updatedAt)],
         ["runs", h("a", { href: to("runs", { session: sessionId }) }, "all of them")], ["at work", live && [badge(live.status), " ", idLink("run", live.runId)]]),
-      branches(session, forks),
+      branches(origin, forks),
       past.items.length > 0 ? transcript.element : empty("Nothing has been said here yet."),
-      more(past.nextCursor && limit < 1000, () => {
-        limit = Math.min(limit + PAGE, 1000);
-        look();
-      }),
+      turning(page, past.nextCursor, { first: "To the beginning", next: "What was said later" }),
       goOn(session));
   }
 
@@ -51,7 +51,7 @@ export async function show(page) {
   function acts({ runId, seq }) {
     return h("span", { class: "acts" },
       h("a", { class: "quiet", href: to("runs", runId) }, "its run"),
-      h("button", { type: "button", class: "plain", onclick: () => change("session/fork", { at: runId, seq }) }, "fork here"),
+      h("button", { type: "button", class: "plain", onclick: busy(() => change("session/fork", { at: runId, seq })) }, "fork here"),
       h("button", { type: "button", class: "plain", onclick: () => rewind(runId, seq) }, "go back to here"));
   }
 
@@ -60,13 +60,9 @@ export async function show(page) {
   }
 
   async function change(method, params) {
-    try {
-      const session = await page.call(method, { sessionId, ...params });
-      if (session.sessionId !== sessionId) location.hash = to("sessions", session.sessionId);
-      else look();
-    } catch (error) {
-      tell(error.message, "bad");
-    }
+    const session = await page.call(method, { sessionId, ...params });
+    if (session.sessionId !== sessionId) location.hash = to("sessions", session.sessionId);
+    else look();
   }
 
   function remove() {
@@ -76,27 +72,19 @@ export async function show(page) {
     }, "Forget them");
   }
 
-  function branches(session, forks) {
-    const near = [...(session.forkedFrom ? [session.forkedFrom] : []), ...forks.map((each) => each.sessionId)];
+  function branches(origin, forks) {
+    const near = [...new Set([origin?.sessionId, ...forks.map((each) => each.sessionId)])].filter((each) => each && each !== sessionId);
     const compareTo = () => ask("Compare with another branch", field("other", "Session", { kind: near.length > 0 ? near : "text", required: true }), (form) => {
       location.hash = to("sessions", sessionId, { beside: form.get("other") });
     }, "Compare");
-    return h("p", { class: "filters" }, forks.length > 0 && h("span", null, "Forks: ", forks.map((each) => [idLink("session", each.sessionId), " "])), button("Compare with another branch", compareTo, "plain"));
+    return h("p", { class: "filters" }, forks.length > 0 && h("span", null, "Other branches: ", forks.map((each) => [idLink("session", each.sessionId), " "])), button("Compare with another branch", compareTo, "plain"));
   }
 
   function goOn(session) {
-    const send = async (event) => {
-      event.preventDefault();
-      const { input } = event.target.elements;
-      if (!input.value.trim()) return;
-      try {
-        const begun = await page.call("run/start", { agent: session.agentId, sessionId, input: input.value, attach: false, idempotencyKey: crypto.randomUUID() });
-        location.hash = to("runs", begun.runId);
-      } catch (error) {
-        tell(error.message, "bad");
-      }
-    };
-    return h("form", { class: "composer", onsubmit: send }, h("textarea", { name: "input", rows: 2, "aria-label": "Say something more", placeholder: "Go on in this session" }), h("button", { class: "main" }, "Send"));
+    return composer("Say something more", { placeholder: "Go on in this session", send: async (input) => {
+      const begun = await page.call("run/start", { agent: session.agentId, sessionId, input, attach: false, idempotencyKey: crypto.randomUUID() });
+      location.hash = to("runs", begun.runId);
+    } });
   }
 
   const look = page.loads(load, ["run"], { wants: (event) => event.data.sessionId === sessionId });

@@ -2,7 +2,8 @@
 
 import { h } from "../core/dom.js";
 import { shorten, when, words } from "../core/format.js";
-import { empty, heading, idLink, more, table, to } from "../core/parts.js";
+import { pageOf, turning } from "../core/paged.js";
+import { empty, heading, idLink, table, to } from "../core/parts.js";
 
 const PAGE = 40;
 const SEARCHED = 400; // sessions that are looked through at once
@@ -11,11 +12,10 @@ export async function show(page) {
   const agentId = page.query.get("agent") ?? undefined;
   const wanted = page.query.get("words") ?? "";
   const began = new Map(); // what was said first, by session
-  let limit = PAGE;
   let isLooking = false;
 
   async function load() {
-    const found = await page.call("session/list", { agentId, limit: wanted ? SEARCHED : limit });
+    const found = await pageOf(page, "session/list", { agentId, limit: wanted ? SEARCHED : PAGE });
     let { sessions } = found;
     page.copies(() => sessions);
     if (wanted) {
@@ -29,10 +29,7 @@ export async function show(page) {
 
   function draw(sessions, found) {
     page.show("Sessions", heading("Sessions"), search(), agentId && h("p", null, "Only of ", idLink("agent", agentId, agentId), " · ", h("a", { href: to("sessions") }, "show all")),
-      list(sessions), !wanted && more(found.nextCursor && limit < 500, () => {
-        limit = Math.min(limit + PAGE, 500);
-        look();
-      }));
+      list(sessions, found.nextCursor), turning(page, found.nextCursor, wanted ? { first: "In the newest", next: "Search in older ones" } : undefined));
   }
 
   function search() {
@@ -45,10 +42,10 @@ export async function show(page) {
       wanted && h("a", { href: to("sessions", { agent: agentId }) }, "show all"));
   }
 
-  function list(sessions) {
+  function list(sessions, isMore) {
     if (isLooking) return h("p", { class: "quiet", role: "status" }, "Looking through what was said…");
-    if (sessions.length === 0) return wanted ? empty(`“${wanted}” was said in none of the latest ${SEARCHED} sessions.`) : empty("There is no session yet.", h("p", { class: "quiet" }, "Each conversation with an agent is one: begin with ", h("code", null, "agiwod chat"), "."));
-    const rows = sessions.map((each) => [each.sessionId, idLink("session", each.sessionId), idLink("agent", each.agentId, each.agentId), shorten(began.get(each.sessionId) ?? "", 110), idLink("session", each.forkedFrom), when(each.updatedAt), when(each.createdAt)]);
+    if (sessions.length === 0) return wanted ? empty(isMore || page.query.has("from") ? `“${wanted}” was said in none of these ${SEARCHED} sessions.` : `“${wanted}” was said in no session.`) : empty("There is no session yet.", h("p", { class: "quiet" }, "Each conversation with an agent is one: begin with ", h("code", null, "agiwod chat"), "."));
+    const rows = sessions.map((each) => [each.sessionId, idLink("session", each.sessionId), idLink("agent", each.agentId, each.agentId), shorten(began.get(each.sessionId) ?? "", 110), idLink("run", each.forkedFrom), when(each.updatedAt), when(each.createdAt)]);
     return table(["session", "agent", wanted ? "where it was said" : "began with", "forked from", "used", "begun"], rows, "Sessions");
   }
 
@@ -83,7 +80,7 @@ export async function show(page) {
     return isNamed;
   }
 
-  const look = page.loads(load, wanted ? [] : ["run"]);
+  page.loads(load, wanted ? [] : ["run"]);
 }
 
 function said(item) {

@@ -2,10 +2,13 @@
 
 import { h } from "../core/dom.js";
 import { bytes, count, duration, plural, when } from "../core/format.js";
-import { ask, badge, button, facts, field, figure, heading, section, table, tell } from "../core/parts.js";
+import { ask, badge, button, empty, facts, field, figure, heading, section, table, tell } from "../core/parts.js";
+
+const PAGE = 100;
 
 export async function show(page) {
-  let sought = "";
+  let sought = page.query.get("find") ?? "";
+  let most = PAGE;
   let found = null;
 
   async function load() {
@@ -25,17 +28,30 @@ export async function show(page) {
       h("p", { class: "more" }, button("Forget old runs", prune))),
       section("The daemon", facts(["state", badge(status.state)], ["up", duration(status.uptimeSeconds * 1000)], ["version", status.version], ["pid", status.pid], ["socket", h("code", null, status.socket ?? "")], ["data", h("code", null, status.dataDir ?? "")], ["HTTP", status.http], ["TCP", status.tcp],
         ["store", [badge(status.storage.state), status.storage.error && ` ${status.storage.error}`]], ["durability", status.storage.durability], ["settings", [badge(status.config.state), status.config.error && ` ${status.config.error}`]], ["read", when(status.config.readAt)], ["wait for a restart", status.config.afterRestart.join(", ")])),
-      section("Settings", h("div", { class: "filters" }, h("input", { type: "search", "aria-label": "Name of a setting", placeholder: "name of a setting", oninput: search }), h("span", { class: "quiet" }, "Changed in config.toml: ", h("code", null, "agiwod config edit"))), list(settings)));
+      section("Settings", h("div", { class: "filters" }, h("input", { type: "search", "aria-label": "Name of a setting", placeholder: "name of a setting", value: sought, oninput: search }), which(), h("span", { class: "quiet" }, "Changed in config.toml: ", h("code", null, "agiwod config edit"))), list(settings)));
   }
 
   function search(event) {
-    sought = event.target.value.toLowerCase();
+    sought = event.target.value;
+    history.replaceState(null, "", page.with({ find: sought }));
     draw();
   }
 
+  function which() {
+    const own = page.query.get("own");
+    return h("div", { class: "tabs" }, [["", "all"], ["yes", "not the default"]].map(([value, words]) => h("a", { href: page.with({ own: value, find: sought }), "aria-current": value === (own ?? "") && "true" }, words)));
+  }
+
   function list(settings) {
-    const shown = settings.filter((each) => each.key.toLowerCase().includes(sought));
-    return table(["setting", "value", "from"], shown.map((each) => [each.key, h("code", null, each.key), each.value === undefined ? h("span", { class: "quiet" }, "not set") : h("code", null, JSON.stringify(each.value)), h("span", { class: each.source === "default" ? "quiet" : "" }, each.where ?? each.source)]), "Settings");
+    const isOwn = page.query.has("own");
+    const fit = settings.filter((each) => each.key.toLowerCase().includes(sought.toLowerCase()) && !(isOwn && each.source === "default"));
+    if (fit.length === 0) return empty(sought ? `No setting has “${sought}” in its name.` : "Every setting is the default.");
+    const rest = fit.length - most;
+    return [table(["setting", "value", "from"], fit.slice(0, most).map((each) => [each.key, h("code", null, each.key), each.value === undefined ? h("span", { class: "quiet" }, "not set") : h("code", null, JSON.stringify(each.value)), h("span", { class: each.source === "default" ? "quiet" : "" }, each.where ?? each.source)]), "Settings"),
+      rest > 0 && h("p", { class: "more" }, button(`Show more: ${plural(rest, "setting")}`, () => {
+        most += PAGE;
+        draw();
+      }))];
   }
 
   function prune() {

@@ -2,14 +2,18 @@
 
 import { h } from "../core/dom.js";
 import { plural, shorten } from "../core/format.js";
+import { pageOf, turning } from "../core/paged.js";
 import { badge, button, empty, heading, section, table, tell, to } from "../core/parts.js";
+
+const PAGE = 100;
 
 export async function show(page) {
   async function load() {
-    const { skills, skipped } = await page.call("skill/list", { limit: 500 });
+    const { skills, skipped, nextCursor } = await pageOf(page, "skill/list", { limit: PAGE });
     page.copies(() => ({ skills, skipped }));
     page.show("Skills", heading("Skills", button("Look again", reload)),
       skills.length > 0 ? list(skills) : empty("There are no skills.", h("p", { class: "quiet" }, "A skill is a directory with a SKILL.md in it; ", h("code", null, "agiwod skills"), " says where they are looked for.")),
+      turning(page, nextCursor, { first: "To the first ones", next: "More" }),
       skipped.length > 0 && section("Left out", table(["file", "line", "why"], skipped.map((each) => [each.path, h("code", null, each.path), each.line ?? "", each.reason]), "Left out")));
   }
 

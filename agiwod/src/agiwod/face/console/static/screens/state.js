@@ -1,10 +1,11 @@
 // One scheduled agent: how it stands, what it waits for, who works for it, what it has done.
 
+import { composer } from "../core/composer.js";
 import { h } from "../core/dom.js";
 import { cost, duration, plural, tokens, when } from "../core/format.js";
 import { badge, empty, facts, heading, idLink, section, table, tell } from "../core/parts.js";
 import { until, waits } from "../core/waits.js";
-import { row } from "./runs.js";
+import { runTable } from "./runs.js";
 import { ends } from "./scheduler.js";
 
 export async function show(page) {
@@ -17,10 +18,10 @@ export async function show(page) {
       page.call("run/list", { sessionId: state.sessionId, limit: 20 }),
     ]);
     page.copies(() => ({ state, below: below.states, runs: runs.runs }));
-    page.show(state.stateId, heading(state.stateId, ends(page, state)), about(state), task(page, state),
+    page.show(state.stateId, heading(state.stateId, ends(page, state, "")), about(state), task(page, state),
       state.result && section("What came out", h("div", { class: "card said" }, state.result)),
       section("Those that it started", children(below.states)),
-      section("Its runs", table(["run", "agent", "state", "what came out", "tokens", "cost", "took", "begun"], runs.runs.map(row), "Runs")));
+      section("Its runs", runTable(runs.runs, "Runs")));
   }
   page.loads(load, ["scheduler", "run"]);
 }
@@ -35,19 +36,11 @@ function about(state) {
 function task(page, state) {
   const said = h("div", { class: "card said" }, state.task);
   if (!state.persistent || state.closing || ["completed", "failed", "cancelled"].includes(state.status)) return section("Its task", said);
-  const give = async (event) => {
-    event.preventDefault();
-    const { input } = event.target.elements;
-    if (!input.value.trim()) return;
-    try {
-      await page.call("scheduler/submitTask", { stateId: state.stateId, input: input.value, idempotencyKey: crypto.randomUUID() });
-      input.value = "";
-      tell("Given. Its tasks are done one after the other.");
-    } catch (error) {
-      tell(error.message, "bad");
-    }
+  const give = async (input) => {
+    await page.call("scheduler/submitTask", { stateId: state.stateId, input, idempotencyKey: crypto.randomUUID() });
+    tell("Given. Its tasks are done one after the other.");
   };
-  return section("Its task", said, h("form", { class: "composer", onsubmit: give }, h("textarea", { name: "input", rows: 2, "aria-label": "Its next task", placeholder: "Its next task" }), h("button", { class: "main" }, "Give")));
+  return section("Its task", said, composer("Its next task", { words: "Give", send: give }));
 }
 
 function children(states) {

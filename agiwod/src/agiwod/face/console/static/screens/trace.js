@@ -2,15 +2,18 @@
 
 import { h, render } from "../core/dom.js";
 import { cost, count, duration, plural, shown, tokens, when } from "../core/format.js";
-import { badge, code, empty, facts, heading, idLink } from "../core/parts.js";
+import { badge, code, empty, facts, heading, idLink, wholeId } from "../core/parts.js";
 import { Waterfall } from "../core/waterfall.js";
 
 const PAGE = 1000;
 const MOST = 100_000;
+const LONG = 2000; // events of a run from which on its beginning is shown while the rest is being read
+const BEGINNING = 200; // events that the beginning has
 
 export async function show(page) {
   const [id] = page.path;
   const asked = /^[0-9a-f]{32}$/.test(id) ? { traceId: id } : { runId: (await page.call("run/find", { id })).runId };
+  const isLong = !asked.runId || (await page.call("run/get", asked)).headSeq > LONG;
   const detail = h("aside", { class: "detail", own: true, "aria-live": "polite" }, empty("Choose a span to see what it was."));
   const waterfall = new Waterfall(describe);
   let spans = [];
@@ -18,6 +21,7 @@ export async function show(page) {
 
   async function load() {
     if (isWhole) return;
+    if (isLong && spans.length === 0) await glance();
     const found = await page.call("trace/get", { ...asked, limit: PAGE });
     let all = found.spans;
     draw(found.trace, all, found.total);
@@ -30,16 +34,27 @@ export async function show(page) {
     isWhole = found.trace.status !== "running";
   }
 
+  // Show how it began: a long trace takes long to read.
+  async function glance() {
+    const begun = await page.call("trace/get", { ...asked, seq: BEGINNING, limit: PAGE });
+    spans = begun.spans;
+    page.copies(() => ({ trace: begun.trace, spans }));
+    page.show("Trace", heading("Trace"), facts(...origin(begun.trace)),
+      h("div", { class: "filters" }, search(), h("span", { class: "quiet" }, `the first ${count(spans.length, "spans")}; the rest is being read…`)),
+      h("div", { class: "trace" }, waterfall.element, detail));
+    waterfall.show(spans, Date.parse(begun.trace.startAt), latest(spans));
+  }
+
   function draw(trace, all, total) {
     spans = all;
     page.copies(() => ({ trace, spans }));
     const failed = spans.filter((each) => each.status === "error").length;
     page.show("Trace", heading("Trace"),
-      facts(["state", badge(trace.status)], ["run", idLink("run", trace.runId)], ["agent", idLink("agent", trace.agentId, trace.agentId)], ["session", idLink("session", trace.sessionId)], ["took", duration(trace.durationMs)],
-        ["tokens", `${tokens(trace.inputTokens)} in · ${tokens(trace.outputTokens)} out`], ["cost", cost(trace.costUsd, trace.costBasis)], ["calls", `${plural(trace.llmCalls, "model call")}, ${plural(trace.toolCalls, "tool call")}`], ["begun", when(trace.startAt)], ["trace", h("span", { class: "id" }, trace.traceId)]),
+      facts(["state", badge(trace.status)], ...origin(trace), ["took", duration(trace.durationMs)],
+        ["tokens", `${tokens(trace.inputTokens)} in · ${tokens(trace.outputTokens)} out`], ["cost", cost(trace.costUsd, trace.costBasis)], ["calls", `${plural(trace.llmCalls, "model call")}, ${plural(trace.toolCalls, "tool call")}`]),
       h("div", { class: "filters" }, search(), failed > 0 && h("button", { type: "button", onclick: () => waterfall.find((each) => each.status === "error") }, `Next of ${plural(failed, "error")}`), h("span", { class: "quiet" }, spans.length < total ? `${count(spans.length)} of ${count(total, "spans")}…` : count(total, "spans"))),
       h("div", { class: "trace" }, waterfall.element, detail));
-    waterfall.spans = spans;
+    waterfall.show(spans, Date.parse(trace.startAt), trace.endAt ? Math.max(Date.parse(trace.endAt), latest(spans)) : Date.now());
   }
 
   function search() {
@@ -71,4 +86,13 @@ export async function show(page) {
   }
 
   page.loads(load, ["run"]);
+}
+
+function origin(trace) {
+  return [["run", idLink("run", trace.runId)], ["agent", idLink("agent", trace.agentId, trace.agentId)], ["session", idLink("session", trace.sessionId)], ["begun", when(trace.startAt)], ["trace", wholeId("trace", trace.traceId)]];
+}
+
+// When the last of these spans ended that is over.
+function latest(spans) {
+  return spans.reduce((most, each) => (each.endAt ? Math.max(most, Date.parse(each.endAt)) : most), 0);
 }

@@ -1,4 +1,4 @@
-// Tokens, cost and latency over time, of each agent or each model. Counted by the page from the latest traces.
+// Tokens, cost and latency over time, of each agent, each model, or each agent with each model. Counted by the page.
 
 import { h } from "../core/dom.js";
 import { cost, count, duration, modelName, plural, tokens } from "../core/format.js";
@@ -6,19 +6,19 @@ import { empty, heading, idLink, section, table, to } from "../core/parts.js";
 import { bars, lines } from "../core/plot.js";
 
 const SPANS = [["1", "an hour"], ["24", "a day"], ["168", "a week"], ["720", "a month"]];
+const BY = [["agent", "by agent"], ["model", "by model"], ["both", "by agent and model"]];
 const BINS = 36;
+const SERIES = 6; // that are told apart in a plot; the rest are one
 const MOST = 3000; // runs that are counted; the newest
 const PAGE = 500;
 
 export async function show(page) {
   const hours = Number(page.query.get("hours") ?? 24) || 24;
-  const by = page.query.get("by") === "model" ? "model" : "agent";
-  const models = new Map();
+  const by = BY.map(([name]) => name).find((name) => name === page.query.get("by")) ?? "agent";
   let hasDrawn = false;
 
   async function load() {
     const begin = Date.now() - hours * 3_600_000;
-    if (by === "model") await learnModels();
     draw(begin, await latest(begin, (runs) => hasDrawn || draw(begin, { runs, isCut: true })));
     hasDrawn = true;
   }
@@ -43,19 +43,13 @@ export async function show(page) {
     return { runs, isCut: Boolean(cursor) };
   }
 
-  // Which model an agent has: what a run was told to use instead counts as its agent's.
-  async function learnModels() {
-    const { agents } = await page.call("agent/list", { limit: 500 });
-    for (const each of agents) models.set(each.agentId, modelName(each.model));
-  }
-
   function tally(runs, begin) {
     const wide = (hours * 3_600_000) / BINS;
     const times = Array.from({ length: BINS }, (_, bin) => begin + bin * wide);
     const series = new Map();
     for (const run of runs) {
-      const name = by === "model" ? models.get(run.agentId) ?? "no longer known" : run.agentId;
-      if (!series.has(name)) series.set(name, { name, runs: 0, failed: 0, tokens: Array(BINS).fill(0), cost: Array(BINS).fill(0), times: Array.from({ length: BINS }, () => []) });
+      const name = nameOf(run, by);
+      if (!series.has(name)) series.set(name, { name, agentId: by === "model" ? undefined : run.agentId, runs: 0, failed: 0, tokens: Array(BINS).fill(0), cost: Array(BINS).fill(0), times: Array.from({ length: BINS }, () => []) });
       const into = series.get(name);
       const bin = Math.min(BINS - 1, Math.max(0, Math.floor((Date.parse(run.createdAt) - begin) / wide)));
       into.runs += 1;
@@ -69,24 +63,39 @@ export async function show(page) {
 
   function choices() {
     const tabs = (list, value, make) => h("div", { class: "tabs" }, list.map(([each, words]) => h("a", { href: to("usage", make(each)), "aria-current": each === value && "true" }, words)));
-    return h("div", { class: "filters" }, tabs(SPANS, String(hours), (each) => ({ hours: each, by })), tabs([["agent", "by agent"], ["model", "by model"]], by, (each) => ({ hours, by: each })));
+    return h("div", { class: "filters" }, tabs(SPANS, String(hours), (each) => ({ hours: each, by })), tabs(BY, by, (each) => ({ hours, by: each })));
   }
 
   function plots({ times, series }) {
-    const of = (give) => series.map((each) => ({ name: each.name, values: give(each) }));
+    const told = merged(series);
+    const of = (give) => told.map((each) => ({ name: each.name, values: give(each) }));
     return [
       h("div", { class: "plots" },
         bars("tokens", times, of((each) => each.tokens), (value) => tokens(Math.round(value))),
         bars("cost", times, of((each) => each.cost), (value) => cost(value)),
         lines("latency of a run, median", times, of((each) => each.times.map(median)), (value) => duration(value))),
-      section("In sum", table([by, "runs", "failed", "tokens", "cost", "median", "slowest"], series.map((each) => {
+      section("In sum", table([by === "both" ? "agent and model" : by, "runs", "failed", "tokens", "cost", "median", "slowest"], series.map((each) => {
         const all = each.times.flat();
-        return [each.name, by === "agent" ? idLink("agent", each.name, each.name) : each.name, plural(each.runs, "run"), count(each.failed), tokens(total(each.tokens)), cost(total(each.cost)), duration(median(all)), all.length > 0 ? duration(Math.max(...all)) : ""];
+        return [each.name, each.agentId ? idLink("agent", each.agentId, each.name) : each.name, plural(each.runs, "run"), count(each.failed), tokens(total(each.tokens)), cost(total(each.cost)), duration(median(all)), all.length > 0 ? duration(Math.max(...all)) : ""];
       }), "In sum")),
     ];
   }
 
   page.loads(load, ["run"], { wants: (event) => ["run/completed", "run/failed", "run/cancelled"].includes(event.type) });
+}
+
+function nameOf(run, by) {
+  const model = run.model ? modelName(run.model) : "not begun";
+  return by === "agent" ? run.agentId : by === "model" ? model : `${run.agentId} · ${model}`;
+}
+
+// At most as many series as a plot tells apart, those of the fewest tokens in one.
+function merged(series) {
+  if (series.length <= SERIES) return series;
+  const rest = series.slice(SERIES - 1);
+  const sum = (give) => rest[0].tokens.map((_, bin) => rest.reduce((all, each) => all + give(each)[bin], 0));
+  const others = { name: `${rest.length} others`, tokens: sum((each) => each.tokens), cost: sum((each) => each.cost), times: rest[0].times.map((_, bin) => rest.flatMap((each) => each.times[bin])) };
+  return [...series.slice(0, SERIES - 1), others];
 }
 
 function total(numbers) {
