@@ -50,6 +50,7 @@ def views(at: Desk) -> Mapping[str, str]:
     runs: list[dict[str, Any]] = at.home.json("runs", "list")["runs"]
     of = {each["agentId"]: each for each in reversed(runs)}
     tree: list[dict[str, Any]] = at.home.json("schedule", "tree")["states"]
+    (cron,) = at.home.json("schedule", "cron", "list")["crons"]
     guide, careful = of["guide"], of["careful"]
     return {
         "overview": "",
@@ -59,6 +60,7 @@ def views(at: Desk) -> Mapping[str, str]:
         "approvals": "approvals",
         "scheduler": "scheduler",
         "state": f"scheduler/{tree[0]['stateId']}",
+        "schedule": f"schedules/{cron['cronId']}",
         "sessions": "sessions",
         "session": f"sessions/{guide['sessionId']}",
         "agents": "agents",

@@ -2,7 +2,9 @@
 
 import { h, svg } from "./dom.js";
 
-const WIDTH = 560;
+// At the width of a phone a plot has fewer units, so that its words stay as large as those around it.
+export const NARROW = matchMedia("(max-width: 760px)");
+
 const HEIGHT = 190;
 const LEFT = 62;
 const BOTTOM = 22;
@@ -10,9 +12,10 @@ const TONES = 6;
 
 // Bars that stand on each other. `times`: where each bin begins; `series`: `{name, values}`, a value a bin.
 export function bars(title, times, series, shown) {
+  const whole = width();
   const sums = times.map((_, bin) => series.reduce((sum, each) => sum + each.values[bin], 0));
   const scale = scaled(Math.max(...sums, 0));
-  const wide = (WIDTH - LEFT) / Math.max(times.length, 1);
+  const wide = (whole - LEFT) / Math.max(times.length, 1);
   const boxes = times.flatMap((time, bin) => {
     let top = HEIGHT - BOTTOM;
     return series.map((each, place) => {
@@ -22,13 +25,14 @@ export function bars(title, times, series, shown) {
         svg("title", null, `${label(time)} · ${each.name}: ${shown(each.values[bin])}`));
     });
   });
-  return frame(title, times, series, scale, shown, boxes);
+  return frame(title, whole, times, series, scale, shown, boxes);
 }
 
 // A line for each series; where there is no value, there is no line.
 export function lines(title, times, series, shown) {
+  const whole = width();
   const scale = scaled(Math.max(...series.flatMap((each) => each.values.filter((value) => value !== null)), 0));
-  const wide = (WIDTH - LEFT) / Math.max(times.length, 1);
+  const wide = (whole - LEFT) / Math.max(times.length, 1);
   const x = (bin) => LEFT + (bin + 0.5) * wide;
   const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - 10) * value) / scale.most;
   const drawn = series.flatMap((each, place) => {
@@ -39,17 +43,21 @@ export function lines(title, times, series, shown) {
       ...points.map((point, bin) => point && svg("circle", { class: `tone${place % TONES}`, cx: point[0], cy: point[1], r: 3 }, svg("title", null, `${label(times[bin])} · ${each.name}: ${shown(each.values[bin])}`))),
     ];
   });
-  return frame(title, times, series, scale, shown, drawn);
+  return frame(title, whole, times, series, scale, shown, drawn);
 }
 
-function frame(title, times, series, scale, shown, drawn) {
+function width() {
+  return NARROW.matches ? 320 : 560;
+}
+
+function frame(title, whole, times, series, scale, shown, drawn) {
   const heights = [0, 0.5, 1].map((part) => {
     const y = HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 10) * part;
-    return [svg("line", { class: "rule", x1: LEFT, x2: WIDTH, y1: y, y2: y }), svg("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, shown(scale.most * part))];
+    return [svg("line", { class: "rule", x1: LEFT, x2: whole, y1: y, y2: y }), svg("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, shown(scale.most * part))];
   });
-  const ends = [[0, "start"], [times.length - 1, "end"]].map(([bin, anchor]) => svg("text", { x: anchor === "start" ? LEFT : WIDTH, y: HEIGHT - 5, "text-anchor": anchor }, label(times[bin])));
+  const ends = [[0, "start"], [times.length - 1, "end"]].map(([bin, anchor]) => svg("text", { x: anchor === "start" ? LEFT : whole, y: HEIGHT - 5, "text-anchor": anchor }, label(times[bin])));
   const legend = series.map((each, place) => h("li", { key: each.name }, h("i", { class: `tone${place % TONES}` }), each.name));
-  return h("figure", { class: "plot" }, h("figcaption", null, title), svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}, over time` }, heights.flat(), ends, drawn), h("ul", { class: "legend" }, legend));
+  return h("figure", { class: "plot" }, h("figcaption", null, title), svg("svg", { viewBox: `0 0 ${whole} ${HEIGHT}`, role: "img", "aria-label": `${title}, over time` }, heights.flat(), ends, drawn), h("ul", { class: "legend" }, legend));
 }
 
 // A round number above the largest one.

@@ -3,7 +3,7 @@
 import { h } from "../core/dom.js";
 import { cost, count, duration, modelName, plural, tokens } from "../core/format.js";
 import { empty, heading, idLink, section, table, to } from "../core/parts.js";
-import { bars, lines } from "../core/plot.js";
+import { bars, lines, NARROW } from "../core/plot.js";
 
 const SPANS = [["1", "an hour"], ["24", "a day"], ["168", "a week"], ["720", "a month"]];
 const BY = [["agent", "by agent"], ["model", "by model"], ["both", "by agent and model"]];
@@ -81,7 +81,8 @@ export async function show(page) {
     ];
   }
 
-  page.loads(load, ["run"], { wants: (event) => ["run/completed", "run/failed", "run/cancelled"].includes(event.type) });
+  const look = page.loads(load, ["run"], { wants: (event) => ["run/completed", "run/failed", "run/cancelled"].includes(event.type) });
+  NARROW.addEventListener("change", look, { signal: page.signal });
 }
 
 function nameOf(run, by) {
