@@ -61,8 +61,8 @@ def _unpacked() -> tuple[str, Mapping[str, str]]:
 
 
 @asynccontextmanager
-async def serving_page(html: str) -> AsyncGenerator[str]:
-    """The port of a web server of somebody else's, which has one page, on every path."""
+async def serving_page(html: str, port: int = 0) -> AsyncGenerator[str]:
+    """The port of a web server of somebody else's, which has one page, on every path; any port, or that one."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -72,7 +72,7 @@ async def serving_page(html: str) -> AsyncGenerator[str]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", port)
     try:
         yield str(server.sockets[0].getsockname()[1])
     finally:

@@ -1,5 +1,5 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:3127a03ece56523b57a23049931a38076411a021190e778b4c953939d17ff72a
+// sha256:56325691502ffe60f29bea82890a1e931ccfe7cdf6a6d10026cff682802abbd5
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. `definition` is what a client said of it in `agent/define`, told with the system prompt. */
 export interface Agent {
@@ -368,9 +368,10 @@ export interface DaemonStatus {
   load?: DaemonLoad;
 }
 
-/** The store of runs. `error` says in one sentence why it refuses, when `state` is failed. */
+/** The store of runs. `error` says in one sentence why it refuses, when `state` is failed. `id` is another one when what was kept is gone and a new store has taken its place. */
 export interface DaemonStorage {
   kind: string;
+  id?: string;
   state: "ok" | "failed";
   durability?: string;
   error?: string;

@@ -10,9 +10,13 @@ from agiwo_protocol.run import RunStatus
 
 
 class Storage(Wire):
-    """The store of runs. `error` says in one sentence why it refuses, when `state` is failed."""
+    """The store of runs. `error` says in one sentence why it refuses, when `state` is failed.
+
+    `id` is another one when what was kept is gone and a new store has taken its place.
+    """
 
     kind: str
+    id: str | None = None
     state: Literal["ok", "failed"]
     durability: str | None = None
     error: str | None = None

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:3127a03ece56523b57a23049931a38076411a021190e778b4c953939d17ff72a"
+SCHEMA_HASH: Final = "sha256:56325691502ffe60f29bea82890a1e931ccfe7cdf6a6d10026cff682802abbd5"
 
 CAPABILITIES: Final = (
     "agent",

@@ -398,7 +398,7 @@ async def test_the_status_counts_clients_and_runs() -> None:
         status = await caller.call("daemon/status")
         assert (status["running"], status["state"], status["clients"]) == (True, "ready", 2)
         assert status["runs"] == {"queued": 0, "running": 1, "waiting": 0, "sleeping": 0, "suspended": 0}
-        assert status["storage"] == {"kind": "memory", "state": "ok"}
+        assert status["storage"] == {"kind": "memory", "id": daemon.journal.epoch, "state": "ok"}
 
 
 class FullDisk(MemoryJournal):

@@ -1,5 +1,6 @@
 // The page itself: navigation, which view is shown, and how the daemon is. Knows no view but by its route.
 
+import { keepBanner } from "./core/banner.js";
 import { h, render } from "./core/dom.js";
 import { keepTimes } from "./core/format.js";
 import { link } from "./core/link.js";
@@ -9,17 +10,11 @@ import { ROUTES } from "./routes.js";
 
 const main = document.getElementById("main");
 const nav = document.getElementById("nav");
-const banner = document.getElementById("banner");
 
 let page = null;
 let openApprovals = 0;
 
-const BANNERS = {
-  connecting: null,
-  live: null,
-  gone: "The daemon is not there. What is shown is from before; all of it goes on by itself once the daemon is back.",
-  stranger: "This browser is not let in any more, or the console was turned off. Run `agiwod console` in a terminal.",
-};
+const AGAIN = 250; // milliseconds after which a view is asked for again whose daemon went away meanwhile
 
 // The parts of the address behind the `#`, and what it asks for.
 function address() {
@@ -54,7 +49,9 @@ async function show() {
     const screen = await import(`./screens/${route[1]}.js`);
     await screen.show(mine);
   } catch (error) {
-    if (error.name !== "AbortError" && !mine.signal.aborted) mine.fail(error);
+    if (error.name === "AbortError" || mine.signal.aborted) return;
+    if (error.kind === "gone") setTimeout(() => mine === page && show(), AGAIN); // what it asks waits until it is back
+    else mine.fail(error);
   }
 }
 
@@ -78,9 +75,6 @@ async function countApprovals() {
 }
 
 function drawState(state) {
-  const words = BANNERS[state];
-  banner.hidden = !words;
-  banner.textContent = words ?? "";
   document.body.dataset.state = state;
   if (state !== "live") return;
   const { serverInfo, daemon } = link.server;
@@ -97,7 +91,9 @@ function onKey(event) {
   search.focus();
 }
 
+keepBanner(document.getElementById("banner"), show);
 link.watch(drawState);
+link.listen((event) => event === null && page.hasFailed && show());
 link.listen((event) => (event === null || event.topic === "approval" || event.topic === "run") && soon());
 let counting = 0;
 function soon() {

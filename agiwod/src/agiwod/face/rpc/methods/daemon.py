@@ -72,6 +72,7 @@ def _storage(own: Daemon) -> daemon.Storage:
     trouble = own.engine.storage.trouble
     return daemon.Storage(
         kind=own.facts.storage,
+        id=own.journal.epoch,
         state="ok" if trouble is None else "failed",
         durability=own.facts.durability,
         error=trouble,

@@ -1,6 +1,7 @@
 // The one link of a tab to the daemon: calls, and one stream of all that happens. Knows no screen and shows nothing.
 
 const PATIENCE = 30_000; // three beats of the daemon: who is silent for longer is gone
+const MISSING = ["event/lost", "daemon/recovered"]; // behind these everything is looked at again
 const PAUSES = [200, 500, 1000, 2000, 3000];
 
 export class CallFailed extends Error {
@@ -13,7 +14,7 @@ export class CallFailed extends Error {
 }
 
 class Link {
-  state = "connecting"; // connecting, live, gone, stranger
+  state = "connecting"; // connecting, live, gone, stranger, full
   server = null;
   #tab = null;
   #place = ""; // the id of the last event: where this tab is in everything that it reads
@@ -30,13 +31,14 @@ class Link {
     for (let failures = 0; ; failures += 1) {
       if (document.hidden) await this.#shown();
       const began = Date.now();
-      await this.#read().catch(() => null);
+      const refusal = await this.#read().catch(() => null);
       this.#tab = null;
       if (this.#whenLive.isSettled) this.#whenLive = withResolvers();
       if (Date.now() - began > 5000) failures = 0;
       if (document.hidden) continue;
-      if (this.state === "live") this.#say("connecting");
-      if (failures > 0 && this.state === "connecting") this.#say("gone");
+      if (refusal) this.#say(refusal);
+      else if (this.state === "live") this.#say("connecting");
+      else if (failures > 0) this.#say("gone");
       await new Promise((done) => setTimeout(done, PAUSES[Math.min(failures, PAUSES.length - 1)]));
     }
   }
@@ -101,24 +103,34 @@ class Link {
     }
   }
 
+  // Hear all that comes until it ends; the state that a refusal is.
   async #read() {
     this.#ending = new AbortController();
     const { signal } = this.#ending;
     const headers = this.#place ? { "Last-Event-ID": this.#place } : {};
-    const answer = await fetch("/console/events", { headers, signal });
-    if (answer.status === 401 || answer.status === 404) return this.#say("stranger");
-    if (!answer.ok) return this.#say("gone");
+    const answer = await this.#unlessSilent(fetch("/console/events", { headers, signal }));
+    if (answer.status === 401 || answer.status === 404) return "stranger";
+    if (answer.status === 503) return "full";
+    if (answer.headers.get("content-type") !== "text/event-stream") return null; // by now somebody else is there
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let held = "";
     let event = { type: "", data: "" };
     for (;;) {
-      const silence = setTimeout(() => this.#ending.abort(), PATIENCE);
-      const { value, done } = await reader.read().finally(() => clearTimeout(silence));
-      if (done) return;
+      const { value, done } = await this.#unlessSilent(reader.read());
+      if (done) return null;
       const lines = (held + value).split("\n");
       held = lines.pop();
       for (const line of lines) event = this.#take(line, event);
     }
+  }
+
+  // What the daemon answers; who is silent is there no more.
+  async #unlessSilent(answer) {
+    const silence = setTimeout(() => {
+      this.#say("gone");
+      this.#ending.abort();
+    }, PATIENCE);
+    return answer.finally(() => clearTimeout(silence));
   }
 
   // One line of the stream; an empty one ends an event.
@@ -164,7 +176,7 @@ class Link {
   }
 
   #tell(event) {
-    if (event?.type === "event/lost") event = null;
+    if (MISSING.includes(event?.type)) event = null;
     for (const hear of [...this.#listeners]) hear(event);
   }
 

@@ -1,5 +1,6 @@
 // One view while it is shown: what it asks, what it hears, what is copied of it. All of that ends when it is left.
 
+import { doubt } from "./banner.js";
 import { h, render } from "./dom.js";
 import { link } from "./link.js";
 import { skeleton } from "./parts.js";
@@ -33,6 +34,7 @@ export class Page {
   // Show this, under a title: in the heading of the window, too.
   show(title, ...children) {
     if (this.signal.aborted) return;
+    this.hasFailed = false;
     document.title = `${title} · agiwod`;
     this.root.dataset.view = this.address;
     render(this.root, ...children);
@@ -60,7 +62,8 @@ export class Page {
         await load();
         this.hasShown = true;
       } catch (error) {
-        if (!this.signal.aborted && error.kind !== "gone") this.fail(error);
+        if (error.kind === "gone") isDue = true; // what it asks then waits until the daemon is back
+        else if (!this.signal.aborted) this.fail(error);
       }
       setTimeout(() => {
         isBusy = false;
@@ -98,6 +101,8 @@ export class Page {
   // Show that it cannot be shown.
   fail(error) {
     this.show("Not shown", h("h1", null, "This cannot be shown"), failure(error));
+    this.hasFailed = true;
+    if (error.kind === "storage") doubt();
   }
 
   leave() {
