@@ -68,9 +68,9 @@ class Browser:
     client: httpx2.AsyncClient
 
     @asynccontextmanager
-    async def stream(self, place: str | None = None) -> AsyncGenerator[Stream]:
+    async def stream(self, place: str | None = None, **headers: str) -> AsyncGenerator[Stream]:
         """A tab."""
-        headers = {"Last-Event-ID": place} if place else {}
+        headers |= {"Last-Event-ID": place} if place else {}
         async with self.client.stream("GET", "/console/events", headers=headers) as answer:
             assert answer.status_code == 200, await answer.aread()
             told = _events(answer.aiter_lines())

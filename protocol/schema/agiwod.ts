@@ -1,5 +1,5 @@
 // The agiwod protocol, version 1. Generated; do not edit.
-// sha256:56325691502ffe60f29bea82890a1e931ccfe7cdf6a6d10026cff682802abbd5
+// sha256:3e3a41642b273ee2e4adef45ffe7a47a6a2163a68ced33d7f5ecc36711838805
 
 /** An agent as others see it. `source` says where it is defined: builtin, config, python, project, client. `definition` is what a client said of it in `agent/define`, told with the system prompt. */
 export interface Agent {
@@ -599,6 +599,20 @@ export interface Progress {
 export interface ProgressParams {
   token: string | number;
   value: Progress;
+}
+
+/** A directory that was trusted at `trustedAt`, by its path. One that is not `trusted` any more, because it wants something else by now or cannot be read, is left out; the `notice` says why. A client works in a project whose path, or one below it, is the `cwd` of its `workspace`. */
+export interface Project {
+  root: string;
+  trusted: boolean;
+  trustedAt?: string;
+  notice?: string;
+}
+
+/** A page of projects by path. */
+export interface ProjectListResult {
+  projects: Array<Project>;
+  nextCursor?: string;
 }
 
 /** What the model thought before it spoke. */
@@ -1410,6 +1424,7 @@ export interface Methods {
   "event/subscribe": { params: EventSubscribeParams; result: EventSubscribeResult };
   "event/unsubscribe": { params: Empty; result: Empty };
   "client/list": { params: Page; result: ClientListResult };
+  "project/list": { params: Page; result: ProjectListResult };
   "agent/list": { params: Page; result: AgentListResult };
   "agent/get": { params: AgentParams; result: Agent };
   "agent/define": { params: AgentDefineParams; result: Agent };

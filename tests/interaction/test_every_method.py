@@ -117,6 +117,7 @@ CALLS: Final[dict[str, Call]] = {
     "agent/list": listing(),
     "agent/get": Call({"agentId": "quick"}, {"agentId": 1}, "agentId"),
     "agent/define": Call({"agentId": "mine", "tools": ["calculator"]}, {"agentId": "mine", "maxSteps": 0}, "maxSteps"),
+    "project/list": listing(),
     "agent/remove": Call({"agentId": "<=agent>"}, {}, "agentId", AN_AGENT),
     "model/list": listing(),
     "tool/list": listing(),

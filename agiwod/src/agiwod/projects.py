@@ -1,5 +1,6 @@
 """Projects as the daemon has them: whether they are trusted, and their agents and skills. Keeps none open."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from agiwo_protocol.paths import Paths
 from agiwod.definer import DefinitionFile
 from agiwod.foreign import project_servers, server_secrets
 from agiwod.roster import build_agents
-from agiwod.runtime.projects import Found, Made
+from agiwod.runtime.projects import Found, Made, Trusted
 from agiwod.settings import Project, Settings, read_project
 from agiwod.shelf import skill_sources
 from agiwod.trust import TrustBook
@@ -48,6 +49,20 @@ class TrustedProjects:
             return None
         stamp = standing.project.digest if standing.verdict == "trusted" else None
         return Found(str(standing.project.root), stamp, standing.notice)
+
+    def trusted(self) -> Sequence[Trusted]:
+        """Those that stand in the book, by path, each with why it is left out, if it is.
+
+        Raises:
+            ConfigError: the book cannot be read.
+        """
+        return [Trusted(root, at, self._fault(root)) for root, at in self._book.trusted().items()]
+
+    def _fault(self, root: str) -> str | None:
+        try:
+            return self._book.standing_of(read_project(Path(root))).notice
+        except ConfigError as error:
+            return f"the project of {root} is left out: {error}"
 
     def make(self, root: str, servers: McpServers) -> Made:
         """The agents, skills and servers of a project that is trusted as it is now.

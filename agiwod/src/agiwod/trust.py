@@ -77,6 +77,14 @@ class TrustBook:
             return Standing(project, "unknown")
         return Standing(project, "trusted" if digest == project.digest else "changed")
 
+    def trusted(self) -> Mapping[str, float | None]:
+        """When each directory was trusted, in seconds since the epoch if that is known, by its path.
+
+        Raises:
+            ConfigError: the book cannot be read.
+        """
+        return {name: _seconds(told.get("at")) for name, told in sorted(self._read().items())}
+
     def trust(self, project: Project) -> None:
         """Trust it as it is now, and only so.
 
@@ -120,3 +128,10 @@ class TrustBook:
             write_in_place(self.file, json.dumps({"version": _VERSION, "directories": directories}, indent=1).encode())
         except OSError as error:
             raise ConfigError(f"{self.file} cannot be written: {error.strerror}") from error
+
+
+def _seconds(at: Any) -> float | None:
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (TypeError, ValueError):  # somebody wrote it by hand
+        return None

@@ -15,6 +15,7 @@ from agiwo_protocol import (
     daemon,
     mcp,
     model,
+    project,
     run,
     scheduler,
     session,
@@ -67,6 +68,12 @@ class Clients(Resource[C]):
     """Who is connected."""
 
     list = reads(client.LIST, Page)
+
+
+class Projects(Resource[C]):
+    """The projects that the user has trusted."""
+
+    list = reads(project.LIST, Page)
 
 
 class Agents(Resource[C]):
@@ -179,6 +186,7 @@ class Resources(Generic[C]):
         self.console: Console[C] = Console(ask)
         self.rpc: Rpc[C] = Rpc(ask)
         self.client: Clients[C] = Clients(ask)
+        self.project: Projects[C] = Projects(ask)
         self.agent: Agents[C] = Agents(ask)
         self.model: Models[C] = Models(ask)
         self.tool: Tools[C] = Tools(ask)

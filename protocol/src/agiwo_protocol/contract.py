@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -89,7 +89,9 @@ Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 """A span of time: at most some thirty years, so that what it leads to is a time."""
 
-Name = Annotated[str, Field(max_length=4096)]
+LONGEST_NAME: Final = 4096
+
+Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 """What a client names something by: an id, a model, a cursor."""
 
 Limit = Annotated[int, Field(ge=1, le=1000)]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCHEMA_HASH: Final = "sha256:56325691502ffe60f29bea82890a1e931ccfe7cdf6a6d10026cff682802abbd5"
+SCHEMA_HASH: Final = "sha256:3e3a41642b273ee2e4adef45ffe7a47a6a2163a68ced33d7f5ecc36711838805"
 
 CAPABILITIES: Final = (
     "agent",
@@ -16,6 +16,7 @@ CAPABILITIES: Final = (
     "mcp",
     "model",
     "peer",
+    "project",
     "rpc",
     "run",
     "scheduler",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from agiwo.journal.care import Store
 from agiwo.journal.memory import MemoryJournal
+from agiwo_client import connect
 from agiwo_protocol.errors import RpcError
 from agiwo_protocol.paths import locate
 from agiwod.projects import TrustedProjects
@@ -17,6 +18,7 @@ from agiwod.roster import build_agents
 from agiwod.runtime.daemon import Daemon
 from agiwod.settings import load_settings, read_project
 from agiwod.trust import TrustBook
+from client_stage import serving
 from daemon_lab import PATIENCE, Caller, KeptJournal, calling
 from skill_lab import write_skill
 
@@ -244,3 +246,49 @@ async def test_who_has_the_agent_that_comes_with_agiwod_has_it_in_a_project_too(
     async with ground.daemon() as daemon, ground.client(daemon) as caller:
         assert await agents(caller) == {"local": "project", "assistant": "builtin"}
         assert (await caller.call("agent/list"))["defaultAgent"] == "assistant"
+
+
+async def test_trusted_projects_are_listed_in_pages_with_why_one_of_them_is_left_out(ground: Ground) -> None:
+    others = [ground.root.with_name(name) for name in ("changed", "gone", "open")]
+    for other in others:
+        other.mkdir()
+        (other / ".agiwod.toml").write_text(LOCAL)
+        ground.book.trust(read_project(other))
+    ground.trust()
+    ground.book.trust(read_project(ground.home))
+    ground.book.revoke(ground.home)
+    (others[0] / ".agiwod.toml").write_text(LOCAL.replace("local]", "other]"))
+    (others[1] / ".agiwod.toml").unlink()
+    others[1].rmdir()
+    async with ground.daemon() as daemon, calling(daemon) as caller:
+        first = await caller.call("project/list", limit=2)
+        rest = await caller.call("project/list", cursor=first["nextCursor"])
+        told = [*first["projects"], *rest["projects"]]
+        assert [each["root"] for each in told] == [str(each) for each in (*others, ground.root)]
+        assert [each["trusted"] for each in told] == [False, False, True, True]
+        assert "something else" in told[0]["notice"]
+        assert "no directory" in told[1]["notice"]
+        assert all(each["trustedAt"].endswith("Z") for each in told)
+        assert "nextCursor" not in rest
+
+
+async def test_a_daemon_whose_book_of_trust_is_damaged_says_so_and_one_without_a_book_has_no_projects(
+    ground: Ground,
+) -> None:
+    async with ground.daemon() as daemon, calling(daemon) as caller:
+        assert await caller.call("project/list") == {"projects": []}
+        ground.trust()
+        ground.book.file.write_text("no")
+        with pytest.raises(RpcError, match="is damaged"):
+            await caller.call("project/list")
+
+
+async def test_the_python_client_lists_trusted_projects(ground: Ground) -> None:
+    ground.trust()
+    async with (
+        ground.daemon() as daemon,
+        serving(daemon, ground.home),
+        connect(home=ground.home, autostart=False) as client,
+    ):
+        (found,) = (await client.project.list()).projects
+        assert (found.root, found.trusted, found.notice) == (str(ground.root), True, None)

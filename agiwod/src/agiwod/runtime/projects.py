@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -38,6 +38,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Trusted:
+    """A project that the user has trusted, when if that is known; with a `notice` it is left out by now."""
+
+    root: str
+    at: float | None
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """The agents, skills and servers of a project, and of everybody, made of what `stamp` names."""
 
@@ -49,10 +58,18 @@ class Made:
 
 
 class Finder(Protocol):
-    """Who knows projects, and whom the user trusts. Both read files."""
+    """Who knows projects, and whom the user trusts. All of it reads files."""
 
     def find(self, place: str) -> Found | None:
         """The project that a place lies in, None when it lies in none."""
+        ...
+
+    def trusted(self) -> Sequence[Trusted]:
+        """The projects that the user has trusted, by path.
+
+        Raises:
+            ConfigError: they cannot be read.
+        """
         ...
 
     def make(self, root: str, servers: McpServers) -> Made:
@@ -125,6 +142,14 @@ class Projects:
                 notice = str(error)
         self._tell(found.root, notice or "")
         return Place(found.root, notice=notice)
+
+    async def trusted(self) -> Sequence[Trusted]:
+        """The projects that the user has trusted, by path; none of them is opened for it.
+
+        Raises:
+            ConfigError: they cannot be read.
+        """
+        return [] if self._finder is None else await in_thread(self._finder.trusted)
 
     def find(self, spec: RunSpec) -> Program | None:
         """The program of a run that was started in a project; None while that is not trusted."""

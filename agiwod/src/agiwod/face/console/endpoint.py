@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from agiwo.tool.thread import in_thread
+from agiwo_protocol.contract import LONGEST_NAME
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -11,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from agiwod.face.console import places
 from agiwod.face.console.call import answer_call, refused
 from agiwod.face.console.pass_card import PassCards
-from agiwod.face.console.stream import Streams
+from agiwod.face.console.stream import PROJECT, Streams
 from agiwod.runtime.daemon import Daemon
 from agiwod.runtime.errors import TooMuch
 
@@ -128,6 +130,9 @@ class ConsoleEndpoint:
     async def _stream(self, request: Request, send: Send) -> Response | None:
         """Serve a tab to its end; or tell why not."""
         place = places.read(request.headers.get("last-event-id", ""))
+        project = unquote(request.headers.get(PROJECT, ""))
+        if len(project) > LONGEST_NAME:
+            return refused(400, "invalid_request", f"a project's path has at most {LONGEST_NAME} characters")
 
         async def safely(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -135,7 +140,7 @@ class ConsoleEndpoint:
             await send(message)
 
         try:
-            await self._streams.serve(place, request.receive, safely)
+            await self._streams.serve(place, project, request.receive, safely)
         except TooMuch as error:
             return refused(503, "overloaded", str(error))
         return None

@@ -23,6 +23,10 @@ _BEAT: Final = 10.0
 _HEADERS: Final = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
 
 
+PROJECT: Final = "console-project"
+"""The header that says in which project a tab works: its path, percent-encoded."""
+
+
 class Streams:
     """The tabs that are open, by their ids."""
 
@@ -39,14 +43,14 @@ class Streams:
         for tab in list(self._tabs.values()):
             await tab.close()
 
-    async def serve(self, places: Places, receive: Receive, send: Send) -> None:
-        """Tell a tab what follows its places, until it goes or the daemon ends.
+    async def serve(self, places: Places, project: str, receive: Receive, send: Send) -> None:
+        """Tell a tab what follows its places, until it goes or the daemon ends. It works in that project, if any.
 
         Raises:
             TooMuch: there are too many connections; nothing was sent.
         """
         async with self._conversation(places) as tab, _ended_with(tab, receive):
-            hello = await self._greet(tab)
+            hello = await self._greet(tab, project)
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             body = b"event: hello\ndata: %b\n\n" % orjson.dumps(hello)
             while body:
@@ -70,13 +74,13 @@ class Streams:
             tab.end()
             await asyncio.gather(conversing, return_exceptions=True)
 
-    async def _greet(self, tab: Tab) -> dict[str, Any]:
+    async def _greet(self, tab: Tab, project: str) -> dict[str, Any]:
         """Shake hands in the name of the page, and go on where it was.
 
         `isResumed` tells it that no event of the daemon is missing.
         """
         places = tab.places
-        server = await _shake_hands(tab)
+        server = await _shake_hands(tab, project)
         for each in server["attached"]:
             if each.get("error"):
                 places.runs.pop(each["runId"], None)
@@ -86,10 +90,12 @@ class Streams:
         return {"tab": tab.id, "server": server, "isResumed": is_resumed}
 
 
-async def _shake_hands(tab: Tab) -> dict[str, Any]:
+async def _shake_hands(tab: Tab, project: str) -> dict[str, Any]:
     """The answer of `initialize`; when the places make no sense, it is that of a newcomer."""
     client = {"name": "console", "title": "Console"}
-    params = {"protocolVersion": PROTOCOL_VERSION, "clientInfo": client}
+    params: dict[str, Any] = {"protocolVersion": PROTOCOL_VERSION, "clientInfo": client}
+    if project:
+        params["workspace"] = {"cwd": project}
     attach = [{"runId": run, "after": after} for run, after in tab.places.runs.items()]
     try:
         return await _result(tab, INITIALIZE.name, {**params, "attach": attach})
