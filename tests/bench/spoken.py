@@ -79,6 +79,7 @@ class Speaking:
         if self.server.name in ("mcp", "pygls"):
             method = "notifications/initialized" if self.server.name == "mcp" else "initialized"
             self._send({"method": method, "params": {}})
+            self._stdin.flush()
 
     def ask(self, method: str, times: int = 1, **given: Any) -> int:
         """Ask so often at once, and read until all is answered; how many messages came."""
