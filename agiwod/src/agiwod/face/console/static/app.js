@@ -40,6 +40,8 @@ async function show() {
   const { parts, query } = address();
   const route = routeOf(parts);
   page?.leave();
+  // One run and one session go on where they were begun from; all else is of the project that its address names.
+  if (query.has("project") || !["run", "session"].includes(route?.[1])) link.workIn(query.get("project") ?? "");
   page = new Page(main, parts.slice(1), query);
   shows(page);
   drawNav();

@@ -2,6 +2,7 @@
 
 const PATIENCE = 30_000; // three beats of the daemon: who is silent for longer is gone
 const MISSING = ["event/lost", "daemon/recovered"]; // behind these everything is looked at again
+const LONGEST = 4096; // characters of a path
 const PAUSES = [200, 500, 1000, 2000, 3000];
 
 export class CallFailed extends Error {
@@ -24,6 +25,8 @@ class Link {
   #watchers = new Set();
   #whenLive = withResolvers();
   #ending = new AbortController();
+  #project = "";
+  #isMoving = false; // the stream ends because it is to come anew from somewhere else
 
   // Be connected from now on; a tab that nobody looks at lets its stream go, since a browser has only six for us.
   async start() {
@@ -36,11 +39,25 @@ class Link {
       if (this.#whenLive.isSettled) this.#whenLive = withResolvers();
       if (Date.now() - began > 5000) failures = 0;
       if (document.hidden) continue;
+      if (this.#isMoving) {
+        failures = -1;
+        continue;
+      }
       if (refusal) this.#say(refusal);
       else if (this.state === "live") this.#say("connecting");
       else if (failures > 0) this.#say("gone");
       await new Promise((done) => setTimeout(done, PAUSES[Math.min(failures, PAUSES.length - 1)]));
     }
+  }
+
+  // Work in the project of that path from now on, with its agents and skills beside everybody's; or in none.
+  workIn(project) {
+    if (project === this.#project) return;
+    this.#project = project;
+    this.#isMoving = true;
+    this.#tab = null;
+    if (this.#whenLive.isSettled) this.#whenLive = withResolvers();
+    this.#ending.abort();
   }
 
   // The result of a request, once there is a link to send it over.
@@ -106,8 +123,10 @@ class Link {
   // Hear all that comes until it ends; the state that a refusal is.
   async #read() {
     this.#ending = new AbortController();
+    this.#isMoving = false;
     const { signal } = this.#ending;
     const headers = this.#place ? { "Last-Event-ID": this.#place } : {};
+    if (this.#project) headers["Console-Project"] = encodeURIComponent(this.#project.slice(0, LONGEST));
     const answer = await this.#unlessSilent(fetch("/console/events", { headers, signal }));
     if (answer.status === 401 || answer.status === 404) return "stranger";
     if (answer.status === 503) return "full";

@@ -24,6 +24,11 @@ export class Page {
     return link.call(method, params, { signal: this.signal });
   }
 
+  // The path of the project that this view is of, if its address names one.
+  get project() {
+    return this.query.get("project") ?? "";
+  }
+
   // The address of this view with other things asked for; what is empty is not.
   with(changes) {
     const asked = new URLSearchParams(this.query);

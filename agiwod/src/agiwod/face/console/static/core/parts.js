@@ -13,11 +13,11 @@ export function to(screen, ...rest) {
   return `#/${[screen, ...rest].map(encodeURIComponent).join("/")}${asked && `?${asked}`}`;
 }
 
-// A link to the thing of that kind: its id, shortened where it is long.
-export function idLink(kind, id, label) {
+// A link to the thing of that kind: its id, shortened where it is long. `asked` is what its address asks for.
+export function idLink(kind, id, label, asked = {}) {
   if (!id) return "";
   const short = label ?? (id.length > 22 ? `${id.slice(0, 14)}…${id.slice(-4)}` : id);
-  return h("a", { class: !label ? "id" : short.length < 24 ? "short" : "", href: to(PLACES[kind], id), title: id }, short);
+  return h("a", { class: !label ? "id" : short.length < 24 ? "short" : "", href: to(PLACES[kind], id, asked), title: id }, short);
 }
 
 // The same with all of the id, where a view tells whose it is.

@@ -5,6 +5,7 @@ import { composer } from "../core/composer.js";
 import { h } from "../core/dom.js";
 import { modelName } from "../core/format.js";
 import { ask, button, code, empty, facts, field, heading, section, to } from "../core/parts.js";
+import { projectsOf } from "../core/projects.js";
 import { runTable } from "./runs.js";
 
 export async function show(page) {
@@ -12,14 +13,17 @@ export async function show(page) {
 
   async function load() {
     const [agent, runs] = await Promise.all([found(page, agentId), page.call("run/list", { agentId, limit: 15 })]);
-    if (!agent) return gone(page, agentId, runs);
+    const { project } = page;
+    const { bar, refusal } = project || !agent ? await projectsOf(page) : {};
+    if (refusal) return page.show(agentId, heading(agentId), bar, refusal);
+    if (!agent) return gone(page, agentId, runs, bar);
     page.copies(() => agent);
     const isOurs = agent.source === "client";
     page.show(agent.agentId, heading(agent.agentId, isOurs && button("Edit", () => define(page, agent)), !isOurs && button("Define one like it", () => define(page, { ...agent, agentId: "", definition: undefined })), isOurs && button("Remove", () => remove(page, agentId), "danger")),
       h("p", null, agent.description),
-      facts(["model", modelName(agent.model)], ["defined in", agent.source], ["most steps", agent.maxSteps], ["sessions", h("a", { href: to("sessions", { agent: agentId }) }, "all of them")], ["runs", h("a", { href: to("runs", { agent: agentId }) }, "all of them")]),
+      facts(["project", project && h("a", { href: to("agents", { project }) }, project)], ["model", modelName(agent.model)], ["defined in", agent.source], ["most steps", agent.maxSteps], ["sessions", h("a", { href: to("sessions", { agent: agentId }) }, "all of them")], ["runs", h("a", { href: to("runs", { agent: agentId }) }, "all of them")]),
       section("Talk to it", talk(page, agentId)),
-      section("What it may use", names("tools", agent.tools), names("skills", agent.skills)),
+      section("What it may use", names("tools", agent.tools), names("skills", agent.skills, project)),
       agent.systemPrompt && section("Its instructions", code(agent.systemPrompt, "Instructions")),
       section("Its latest runs", runs.runs.length > 0 ? runTable(runs.runs, "Runs") : empty("It has not run yet.")));
   }
@@ -36,21 +40,22 @@ async function found(page, agentId) {
   }
 }
 
-function gone(page, agentId, { runs }) {
+function gone(page, agentId, { runs }, bar) {
   page.copies(() => ({ agentId, runs }));
   page.show(agentId, heading(agentId, button("Define it", () => define(page, { agentId, tools: [], skills: [], description: "" }))),
-    empty("There is no agent of this name.", h("p", { class: "quiet" }, "It may have been removed, be part of a project, or be the daemon's own. ", h("a", { href: to("agents") }, "To the agents"))),
+    empty("There is no agent of this name.", h("p", { class: "quiet" }, "It may have been removed, be part of a project, or be the daemon's own. ", h("a", { href: to("agents", { project: page.project }) }, "To the agents"))),
+    bar && section("Where to look for it", bar),
     section("Its latest runs", runs.length > 0 ? runTable(runs, "Runs") : empty("It has not run.")));
 }
 
-function names(kind, list) {
-  return h("p", null, h("b", null, `${kind}: `), list.length > 0 ? list.map((each) => [kind === "skills" ? h("a", { href: to("skills", each) }, h("code", null, each)) : h("code", null, each), " "]) : h("span", { class: "quiet" }, "none"));
+function names(kind, list, project) {
+  return h("p", null, h("b", null, `${kind}: `), list.length > 0 ? list.map((each) => [kind === "skills" ? h("a", { href: to("skills", each, { project }) }, h("code", null, each)) : h("code", null, each), " "]) : h("span", { class: "quiet" }, "none"));
 }
 
 function talk(page, agentId) {
   return composer(`Say something to ${agentId}`, { send: async (input) => {
     const begun = await page.call("run/start", { agent: agentId, input, attach: false, idempotencyKey: crypto.randomUUID() });
-    location.hash = to("runs", begun.runId);
+    location.hash = to("runs", begun.runId, { project: page.project });
   } });
 }
 

@@ -4,15 +4,18 @@ import { h } from "../core/dom.js";
 import { plural, when } from "../core/format.js";
 import { pageOf, turning } from "../core/paged.js";
 import { badge, button, empty, facts, folded, heading, section, table, tell } from "../core/parts.js";
+import { projectsOf } from "../core/projects.js";
 import { trouble } from "../core/trouble.js";
 
 const PAGE = 50;
 
 export async function show(page) {
   async function load() {
+    const { bar, refusal } = await projectsOf(page);
+    if (refusal) return page.show("MCP servers", heading("MCP servers"), bar, refusal);
     const { servers, skipped, nextCursor } = await pageOf(page, "mcp/list", { limit: PAGE });
     page.copies(() => ({ servers, skipped }));
-    page.show("MCP servers", heading("MCP servers"),
+    page.show("MCP servers", heading("MCP servers"), bar,
       servers.length > 0 ? servers.map(card) : empty("There is no MCP server.", h("p", { class: "quiet" }, "Name one in config.toml, as ", h("code", null, "[mcp.servers.NAME]"), ".")),
       turning(page, nextCursor, { first: "To the first ones", next: "More" }),
       skipped.length > 0 && section("Left out", table(["where", "server", "why"], skipped.map((each) => [each.path + each.name, h("code", null, each.path), each.name ?? "", each.reason]), "Left out")));

@@ -83,7 +83,7 @@ export async function show(page) {
   function goOn(session) {
     return composer("Say something more", { placeholder: "Go on in this session", send: async (input) => {
       const begun = await page.call("run/start", { agent: session.agentId, sessionId, input, attach: false, idempotencyKey: crypto.randomUUID() });
-      location.hash = to("runs", begun.runId);
+      location.hash = to("runs", begun.runId, { project: page.project });
     } });
   }
 
