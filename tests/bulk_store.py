@@ -39,7 +39,11 @@ def stored(number: int) -> str:
 
 async def fill(home: Path, runs: int) -> None:
     """Bring the home's store to so many runs, each with a session of its own, like one that a daemon has made."""
-    first = await first_run(home)
+    await copy_run(home, await first_run(home), runs)
+
+
+async def copy_run(home: Path, first: str, runs: int) -> None:
+    """The same, out of a run that is there, while no daemon is."""
     journal = await SqliteJournal.open(home / "data" / "agiwod.db")
     try:
         head, records = await journal.run(first), await journal.load(first)

@@ -16,6 +16,7 @@ export async function show(page) {
   const isLong = !asked.runId || (await page.call("run/get", asked)).headSeq > LONG;
   const detail = h("aside", { class: "detail", own: true, "aria-live": "polite" }, empty("Choose a span to see what it was."));
   const waterfall = new Waterfall(describe);
+  const view = h("div", { class: "trace", own: true }, waterfall.element, detail); // one for all, or nobody could scroll while it grows
   let spans = [];
   let isWhole = false;
 
@@ -41,7 +42,7 @@ export async function show(page) {
     page.copies(() => ({ trace: begun.trace, spans }));
     page.show("Trace", heading("Trace"), facts(...origin(begun.trace)),
       h("div", { class: "filters" }, search(), h("span", { class: "quiet" }, `the first ${count(spans.length, "spans")}; the rest is being read…`)),
-      h("div", { class: "trace" }, waterfall.element, detail));
+      view);
     waterfall.show(spans, Date.parse(begun.trace.startAt), latest(spans));
   }
 
@@ -53,7 +54,7 @@ export async function show(page) {
       facts(["state", badge(trace.status)], ...origin(trace), ["took", duration(trace.durationMs)],
         ["tokens", `${tokens(trace.inputTokens)} in · ${tokens(trace.outputTokens)} out`], ["cost", cost(trace.costUsd, trace.costBasis)], ["calls", `${plural(trace.llmCalls, "model call")}, ${plural(trace.toolCalls, "tool call")}`]),
       h("div", { class: "filters" }, search(), failed > 0 && h("button", { type: "button", onclick: () => waterfall.find((each) => each.status === "error") }, `Next of ${plural(failed, "error")}`), h("span", { class: "quiet" }, spans.length < total ? `${count(spans.length)} of ${count(total, "spans")}…` : count(total, "spans"))),
-      h("div", { class: "trace" }, waterfall.element, detail));
+      view);
     waterfall.show(spans, Date.parse(trace.startAt), trace.endAt ? Math.max(Date.parse(trace.endAt), latest(spans)) : Date.now());
   }
 
