@@ -17,7 +17,6 @@ _GROUP = 500
 """Runs in one append."""
 
 _AGO = 3600.0
-"""Seconds by which the stored runs are older than those of the test."""
 
 
 async def first_run(home: Path) -> str:
@@ -37,12 +36,15 @@ def stored(number: int) -> str:
     return f"run_stored{number:07}"
 
 
-async def fill(home: Path, runs: int) -> None:
-    """Bring the home's store to so many runs, each with a session of its own, like one that a daemon has made."""
-    await copy_run(home, await first_run(home), runs)
+async def fill(home: Path, runs: int, ago: float = _AGO) -> None:
+    """Bring the home's store to so many runs, each with a session of its own, like one that a daemon has made.
+
+    All but one are so many seconds older than those of the test.
+    """
+    await copy_run(home, await first_run(home), runs, ago)
 
 
-async def copy_run(home: Path, first: str, runs: int) -> None:
+async def copy_run(home: Path, first: str, runs: int, ago: float = _AGO) -> None:
     """The same, out of a run that is there, while no daemon is."""
     journal = await SqliteJournal.open(home / "data" / "agiwod.db")
     try:
@@ -52,16 +54,16 @@ async def copy_run(home: Path, first: str, runs: int) -> None:
         assert session
         for start in range(1, runs, _GROUP):
             numbers = range(start, min(runs, start + _GROUP))
-            changes = [each for number in numbers for each in _copied(head, session, records, number)]
+            changes = [each for number in numbers for each in _copied(head, session, records, number, ago)]
             await journal.append(*changes)
     finally:
         await journal.close()
 
 
-def _copied(head: RunHead, session: Session, records: list[Record], number: int) -> tuple[Change, Change]:
+def _copied(head: RunHead, session: Session, records: list[Record], number: int, ago: float) -> tuple[Change, Change]:
     """The run once more, under another id."""
     run, of = stored(number), f"ses_stored{number:07}"
-    shift = number * 0.001 - _AGO
+    shift = number * 0.001 - ago
 
     def text(value: str) -> str:
         return value.replace(head.run, run).replace(head.session, of)

@@ -203,3 +203,33 @@ def fill_desk(home: Home) -> None:
     cron = ("schedule", "cron", "add", "0 8 * * 1-5", "Tell me what is on today", "--agent", "guide")
     added = home.run(*cron)
     assert added.code == 0, added.err
+
+
+def views(at: Desk) -> Mapping[str, str]:
+    """Each screen with something in it, by its name, where `fill_desk` has been."""
+    runs: list[dict[str, Any]] = at.home.json("runs", "list")["runs"]
+    of = {each["agentId"]: each for each in reversed(runs)}
+    tree: list[dict[str, Any]] = at.home.json("schedule", "tree")["states"]
+    (cron,) = at.home.json("schedule", "cron", "list")["crons"]
+    guide, careful = of["guide"], of["careful"]
+    return {
+        "overview": "",
+        "runs": "runs",
+        "run": f"runs/{guide['runId']}",
+        "approval": f"runs/{careful['runId']}",
+        "approvals": "approvals",
+        "scheduler": "scheduler",
+        "state": f"scheduler/{tree[0]['stateId']}",
+        "schedule": f"schedules/{cron['cronId']}",
+        "sessions": "sessions",
+        "session": f"sessions/{guide['sessionId']}",
+        "agents": "agents",
+        "agent": "agents/guide",
+        "traces": "traces",
+        "trace": f"traces/{guide['runId']}",
+        "skills": "skills",
+        "skill": "skills/review-diff",
+        "mcp": "mcp",
+        "usage": "usage?hours=1",
+        "settings": "settings",
+    }

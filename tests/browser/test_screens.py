@@ -5,12 +5,11 @@ With `AGIWOD_PICTURES` in the environment the pictures of the guide are made ane
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from console_stage import BUSY, SCRIPTS, WIDTHS, Desk, desk, fill_desk, show
+from console_stage import BUSY, SCRIPTS, WIDTHS, desk, fill_desk, show, views
 from node_tools import INSTALLING, node_tools
 from playwright.async_api import Page
 
@@ -43,36 +42,6 @@ _NAME_HOME = """
 """
 
 _TOO_WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
-
-
-def views(at: Desk) -> Mapping[str, str]:
-    """What is shown, by the name of its picture."""
-    runs: list[dict[str, Any]] = at.home.json("runs", "list")["runs"]
-    of = {each["agentId"]: each for each in reversed(runs)}
-    tree: list[dict[str, Any]] = at.home.json("schedule", "tree")["states"]
-    (cron,) = at.home.json("schedule", "cron", "list")["crons"]
-    guide, careful = of["guide"], of["careful"]
-    return {
-        "overview": "",
-        "runs": "runs",
-        "run": f"runs/{guide['runId']}",
-        "approval": f"runs/{careful['runId']}",
-        "approvals": "approvals",
-        "scheduler": "scheduler",
-        "state": f"scheduler/{tree[0]['stateId']}",
-        "schedule": f"schedules/{cron['cronId']}",
-        "sessions": "sessions",
-        "session": f"sessions/{guide['sessionId']}",
-        "agents": "agents",
-        "agent": "agents/guide",
-        "traces": "traces",
-        "trace": f"traces/{guide['runId']}",
-        "skills": "skills",
-        "skill": "skills/review-diff",
-        "mcp": "mcp",
-        "usage": "usage?hours=1",
-        "settings": "settings",
-    }
 
 
 async def test_every_screen_shows_what_there_is_at_a_desk_and_at_a_phone(tmp_path: Path):

@@ -46,9 +46,9 @@ function figures(now, rates) {
   const spent = perHour(now.costUsd);
   const used = perHour(now.inputTokens + now.outputTokens);
   return h("dl", { class: "figures" },
-    figure("at work", count(counts.running), counts.queued > 0 && `${count(counts.queued)} queued`),
-    figure("asking", count(counts.waiting), "for somebody's word"),
-    figure("asleep", count(counts.sleeping), counts.suspended > 0 && `${count(counts.suspended)} suspended`),
+    figure("at work", plural(counts.running, "run"), counts.queued > 0 && `${count(counts.queued)} queued`),
+    figure("asking", plural(counts.waiting, "run"), "for somebody's word"),
+    figure("asleep", plural(counts.sleeping, "run"), counts.suspended > 0 && `${count(counts.suspended)} suspended`),
     figure("tokens", tokens(now.inputTokens + now.outputTokens), used === undefined ? "since it began" : `${tokens(Math.round(used))} an hour`),
     figure("cost", cost(now.costUsd), spent === undefined ? "since it began" : `${cost(spent)} an hour`),
     h("div", { class: "figure wide" }, h("dt", null, "tokens a second, made"), h("dd", null, count(Math.round(rates.at(-1) ?? 0)), spark(rates.length > 1 ? rates : [0, 0], "tokens a second over the last looks"))));
