@@ -22,8 +22,8 @@ class Answer:
     """What a request is answered with. Every piece is an HTTP chunk of its own, and `burst` of them go in one write.
 
     At its end an answer is `clean`; or the connection is `cut` without the end of the body; or it stays open, and the
-    provider `stalls`, or sends nothing but `pings`. `gone` is none at all: the connection is reset. Before each write
-    it thinks for `pause` seconds.
+    provider `stalls`, or sends nothing but `pings`. `gone` is none at all: the connection is reset. Each write
+    is due `pause` seconds after the one before; what is late is made up for.
     """
 
     pieces: Sequence[bytes]
@@ -200,10 +200,13 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._transport.write(answer.head)
+        loop = asyncio.get_running_loop()
+        due = loop.time()
         for write in answer.writes:
             await self._may_write.wait()
             if answer.pause:
-                await asyncio.sleep(answer.pause)
+                due += answer.pause
+                await asyncio.sleep(due - loop.time())
             self._transport.write(write)
         if answer.end == "clean":
             self._transport.write(b"0\r\n\r\n")

@@ -1,5 +1,7 @@
 """As much as a console may come to: it shows what can be seen, all else can be reached, and nothing is there twice."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from bulk_run import AGENT, long_run
 from bulk_store import copy_run
 from console_hands import PATIENCE
 from console_stage import Desk, desk, show
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Request, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -99,6 +101,27 @@ async def lines(page: Page) -> list[int]:
     return seen
 
 
+@contextmanager
+def one_at_a_time(page: Page, words: str) -> Generator[None]:
+    """Of the requests that have these words no two may be under way at once meanwhile, and there must be some."""
+    going, most = set[Request](), list[int]()
+
+    def begun(request: Request) -> None:
+        if words in (request.post_data or ""):
+            going.add(request)
+            most.append(len(going))
+
+    def ended(request: Request) -> None:
+        going.discard(request)
+
+    page.on("request", begun)
+    page.on("requestfinished", ended)
+    yield
+    page.remove_listener("request", begun)
+    page.remove_listener("requestfinished", ended)
+    assert set(most) == {1}
+
+
 async def test_of_ten_thousand_spans_the_page_draws_those_that_can_be_seen_wherever_one_looks(tmp_path: Path):
     async with desk(tmp_path / "home", AGENT, {}) as at:
         run = await long_run(at.home, (SPANS - 2) // 2)
@@ -113,9 +136,12 @@ async def test_of_ten_thousand_spans_the_page_draws_those_that_can_be_seen_where
                 assert (await lines(page))[0] == place
             await page.evaluate(_SCROLL, SPANS)
             assert (await lines(page))[-1] == SPANS - 1
-            await page.locator(".waterfall").press("Home")
-            await page.locator(".waterfall").press("ArrowDown")
-            await expect(page.locator(".detail")).to_contain_text("Go", timeout=PATIENCE)
+            with one_at_a_time(page, '"content":true'):
+                await page.locator(".waterfall").press("Home")
+                for _ in range(20):
+                    await page.locator(".waterfall").press("ArrowDown")
+                await expect(page.locator(".detail h3").first).to_have_text("in", timeout=PATIENCE)
+                await expect(page.locator(".detail")).to_contain_text("6 * 7")
         assert at.seen.errors == []
 
 

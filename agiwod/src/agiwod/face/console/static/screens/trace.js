@@ -3,6 +3,7 @@
 import { h, render } from "../core/dom.js";
 import { cost, count, duration, plural, shown, tokens, when } from "../core/format.js";
 import { badge, code, empty, facts, heading, idLink, wholeId } from "../core/parts.js";
+import { failure } from "../core/trouble.js";
 import { Waterfall } from "../core/waterfall.js";
 
 const PAGE = 1000;
@@ -19,6 +20,8 @@ export async function show(page) {
   const view = h("div", { class: "trace", own: true }, waterfall.element, detail); // one for all, or nobody could scroll while it grows
   let spans = [];
   let isWhole = false;
+  let chosen = null;
+  let isReading = false;
 
   async function load() {
     if (isWhole) return;
@@ -67,19 +70,36 @@ export async function show(page) {
     return h("form", { role: "search", onsubmit: find }, h("input", { type: "search", name: "words", "aria-label": "Name of a span", placeholder: "name of a span" }), " ", h("button", null, "Next"));
   }
 
+  // Tell of a span, then what was said in it: read for one at a time, since for that the daemon reads the whole trace.
   async function describe(span) {
-    tellOf(span);
-    const place = spans.indexOf(span);
-    const { spans: [told] } = await page.call("trace/get", { ...asked, content: true, after: place, limit: 1 }).catch(() => ({ spans: [] }));
-    if (told?.spanId === span.spanId && detail.dataset.span === span.spanId) tellOf({ ...span, ...told });
+    chosen = span;
+    tellOf(span, h("p", { class: "quiet" }, "What was said in it is being read…"));
+    if (isReading) return;
+    isReading = true;
+    for (let read = null; read !== chosen; ) {
+      read = chosen;
+      const [told, more] = await said(read);
+      if (read === chosen) tellOf(told, more);
+    }
+    isReading = false;
   }
 
-  function tellOf(span) {
-    detail.dataset.span = span.spanId;
+  // The span with what was said in it; or without, and why.
+  async function said(span) {
+    try {
+      const { spans: [told] } = await page.call("trace/get", { ...asked, content: true, after: spans.indexOf(span), limit: 1 });
+      return [told?.spanId === span.spanId ? { ...span, ...told } : span];
+    } catch (error) {
+      return [span, failure(error)];
+    }
+  }
+
+  function tellOf(span, more = "") {
     const table = (values) => Object.entries(values).map(([name, value]) => [name, h("span", { class: "said" }, typeof value === "number" ? count(value) : shown(value))]);
     render(detail, h("h2", null, span.name),
       facts(["state", badge(span.status)], ["kind", span.kind.replace("_", " ")], ["took", duration(span.durationMs)], ["begun", when(span.startAt)], ["run", idLink("run", span.runId)], ["error", span.errorType], ["span", h("span", { class: "id" }, span.spanId)]),
       span.message && h("p", { class: "failure" }, span.message),
+      more,
       span.input && [h("h3", null, "in"), code(span.input, "What went in")],
       span.output && [h("h3", null, "out"), code(span.output, "What came out")],
       Object.keys(span.metrics).length > 0 && [h("h3", null, "numbers"), facts(...table(span.metrics))],
