@@ -50,11 +50,12 @@ async def test_every_screen_shows_what_there_is_at_a_desk_and_at_a_phone(tmp_pat
 
     axe = (node_tools("axe-1", "axe-core@4.14.1").home / "node_modules" / "axe-core" / "axe.min.js").read_text()
     faults: dict[str, Any] = {}
-    async with desk(tmp_path / "home", BUSY, SCRIPTS) as at:
+    async with desk(tmp_path / "home", BUSY, SCRIPTS) as at, at.client() as client:
         fill_desk(at.home)
         shown = views(at)
         for width in WIDTHS:
             for dark in (False, True):
+                await client.start_run("slow", "Tell me all that there is to see along the river")
                 async with at.page(width=width, dark=dark) as page:
                     await page.evaluate(axe)
                     for name, view in shown.items():
@@ -62,6 +63,8 @@ async def test_every_screen_shows_what_there_is_at_a_desk_and_at_a_phone(tmp_pat
                         found: list[str] = await page.evaluate(_FAULTS)
                         faults |= {f"{name} at {width}{' dark' if dark else ''}": found} if found else {}
                         assert not await page.evaluate(_TOO_WIDE), f"{name} is too wide at {width}"
+                        if name == "approval":
+                            await page.locator(".question").evaluate("each => each.scrollIntoView({ block: 'end' })")
                         if dark == (width == 390):
                             await picture(page, at.home.path, folder(name, width) / f"{name}-{width}.png")
         assert not faults, json.dumps(faults, indent=1)

@@ -56,8 +56,9 @@ function frame(title, whole, times, series, scale, shown, drawn) {
     return [svg("line", { class: "rule", x1: LEFT, x2: whole, y1: y, y2: y }), svg("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, shown(scale.most * part))];
   });
   const ends = [[0, "start"], [times.length - 1, "end"]].map(([bin, anchor]) => svg("text", { x: anchor === "start" ? LEFT : whole, y: HEIGHT - 5, "text-anchor": anchor }, label(times[bin])));
+  const isNone = series.every((each) => each.values.every((value) => !value));
   const legend = series.map((each, place) => h("li", { key: each.name }, h("i", { class: `tone${place % TONES}` }), each.name));
-  return h("figure", { class: "plot" }, h("figcaption", null, title), svg("svg", { viewBox: `0 0 ${whole} ${HEIGHT}`, role: "img", "aria-label": `${title}, over time` }, heights.flat(), ends, drawn), h("ul", { class: "legend" }, legend));
+  return h("figure", { class: "plot" }, h("figcaption", null, title, isNone && h("small", null, " none in this time")), svg("svg", { viewBox: `0 0 ${whole} ${HEIGHT}`, role: "img", "aria-label": `${title}, over time` }, heights.flat(), ends, drawn), h("ul", { class: "legend" }, legend));
 }
 
 // A round number above the largest one.

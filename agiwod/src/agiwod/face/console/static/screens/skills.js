@@ -3,7 +3,7 @@
 import { h } from "../core/dom.js";
 import { plural, shorten } from "../core/format.js";
 import { pageOf, turning } from "../core/paged.js";
-import { badge, button, empty, heading, section, table, tell, to } from "../core/parts.js";
+import { badge, button, empty, heading, idLink, section, table, tell } from "../core/parts.js";
 import { projectsOf } from "../core/projects.js";
 
 const PAGE = 100;
@@ -21,7 +21,7 @@ export async function show(page) {
   }
 
   function list(skills) {
-    const rows = skills.map((each) => [each.name, h("a", { href: to("skills", each.name, { project: page.project }) }, each.name), shorten(each.description, 140), each.source, worst(each.diagnostics)]);
+    const rows = skills.map((each) => [each.name, idLink("skill", each.name, each.name, { project: page.project }), shorten(each.description, 140), each.source, worst(each.diagnostics)]);
     return table(["skill", "what it is for", "from", "diagnostics"], rows, "Skills");
   }
 

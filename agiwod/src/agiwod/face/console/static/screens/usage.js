@@ -73,7 +73,7 @@ export async function show(page) {
       h("div", { class: "plots" },
         bars("tokens", times, of((each) => each.tokens), (value) => tokens(Math.round(value))),
         bars("cost", times, of((each) => each.cost), (value) => cost(value)),
-        lines("latency of a run, median", times, of((each) => each.times.map(median)), (value) => duration(value))),
+        lines("latency of a run, median", times, of((each) => each.times.map(median)), (value) => (value === 0 ? "0 ms" : duration(value)))),
       section("In sum", table([by === "both" ? "agent and model" : by, "runs", "failed", "tokens", "cost", "median", "slowest"], series.map((each) => {
         const all = each.times.flat();
         return [each.name, each.agentId ? idLink("agent", each.agentId, each.name) : each.name, plural(each.runs, "run"), count(each.failed), tokens(total(each.tokens)), cost(total(each.cost)), duration(median(all)), all.length > 0 ? duration(Math.max(...all)) : ""];
