@@ -99,6 +99,23 @@ async def test_a_full_disk_is_told_with_what_to_do_and_all_goes_on_by_itself_whe
         assert [each for each in at.seen.errors if "Failed to load" not in each] == []
 
 
+async def test_a_data_directory_that_was_taken_away_is_told_and_all_goes_on_once_it_is_back(tmp_path: Path):
+    data, away = tmp_path / "home" / "data", tmp_path / "away"
+    async with desk(tmp_path / "home", CONFIG, SAYS) as at, at.page() as page, at.page("runs") as other:
+        await thinking(page)
+        data.rename(away)
+        await tells(page, "The store refuses writes")
+        await tells(other, f"{data / 'agiwod.db'} cannot be used: the file was removed")
+        await expect(other.locator("tbody tr")).to_have_count(1)
+        await expect(page.locator(".note.run-completed")).to_have_count(0)
+        away.rename(data)
+        await is_well(other)
+        await ended(page)
+        await is_well(page)
+        assert Counter(await page.evaluate(_ITEMS)) == SAID
+        assert at.seen.errors == []
+
+
 async def test_a_daemon_that_is_about_to_end_says_so_and_is_awaited(tmp_path: Path):
     config = f"{CONFIG}\n[serve]\ndrain_seconds = 2\n"
     async with desk(tmp_path / "home", config, SAYS) as at, at.page() as page:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -298,6 +299,34 @@ async def test_of_many_reads_at_once_each_gets_its_own_answer_or_error(journal: 
         str(n) for n in range(200)
     ]
     assert isinstance(error, NotFound)
+
+
+def no_file(path: Path) -> None:
+    shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def an_empty_file(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("")
+
+
+async def test_nothing_is_acknowledged_whose_file_was_taken_away_until_it_is_back(
+    journal: SqliteJournal, path: Path, tmp_path: Path
+) -> None:
+    await journal.append(created("r", said("before")))
+    path.parent.rename(tmp_path / "away")
+    for put_there in (no_file, an_empty_file):
+        put_there(path)
+        with pytest.raises(StorageError, match=r"journal\.db cannot be used: the file was removed"):
+            await journal.append(Batch("r", (said("meanwhile"),)))
+        with pytest.raises(StorageError):
+            await journal.probe()
+    assert len(await journal.load("r")) == 1
+    no_file(path)
+    (tmp_path / "away").rename(path.parent)
+    await journal.probe()
+    await journal.append(Batch("r", (said("after"),)))
+    assert [record.data["text"] for record in await journal.load("r")] == ["before", "after"]
 
 
 async def test_a_read_that_sqlite_refuses_is_a_storage_error(journal: SqliteJournal, path: Path) -> None:

@@ -26,6 +26,7 @@ class Connection(aiosqlite.Connection):
         super().__init__(lambda: db, iter_chunk_size=64)
         self._connection = db
         self.path = path
+        self._file = _file_at(path)
         # A program that forgets to close its journal must still be able to end; what it was promised is on disk.
         self._thread.daemon = True
         self._thread.start()
@@ -40,6 +41,24 @@ class Connection(aiosqlite.Connection):
         queue = cast("SimpleQueue[Any]", self._tx)  # pyright: ignore[reportUnknownMemberType]: it is half annotated
         queue.put_nowait((future, partial(translated, self.path, work, self._conn)))
         return future
+
+    def write(self, work: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
+        """As `start`, and refused when the file was taken away: SQLite would go on in what nobody can open again."""
+        return self.start(partial(self._write, work))
+
+    def _write(self, work: Callable[[sqlite3.Connection], _T], db: sqlite3.Connection) -> _T:
+        if _file_at(self.path) != self._file:
+            raise OSError("the file was removed, or another one has taken its place")
+        return work(db)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file is there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def translated(path: Path, work: Callable[..., _T], *args: Any) -> _T:

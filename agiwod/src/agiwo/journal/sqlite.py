@@ -193,7 +193,7 @@ class SqliteJournal:
         return await self._file.reader.read(work)
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        return await self._file.connection.start(partial(_in_transaction, work))
+        return await self._file.connection.write(partial(_in_transaction, work))
 
 
 async def open_sqlite(db_path: str | PathLike[str], durability: Durability = "normal") -> SqliteJournal:

@@ -31,7 +31,7 @@ class Writer(Group):
     """Appends to one file."""
 
     def __init__(self, path: Path, connection: Connection, lease: Lease, listeners: Listeners) -> None:
-        super().__init__(lambda group: connection.start(partial(self._commit_rows, group)), listeners, self._emptied)
+        super().__init__(lambda group: connection.write(partial(self._commit_rows, group)), listeners, self._emptied)
         self._wal = path.with_name(path.name + "-wal")
         self._connection = connection
         self._lease = lease

@@ -64,6 +64,6 @@ function draw() {
 
 function trouble({ state, storage, dataDir }) {
   if (state === "draining") return "The daemon is about to end: it takes no new runs, and waits a while for those under way. What is not over by then goes on at its next start.";
-  if (storage.state === "failed") return `The store refuses writes: ${storage.error}. Make room on the disk${dataDir ? ` of ${dataDir}` : ""}, or see that it can be written; \`agiwod doctor\` tells more. What is under way waits, and goes on by itself then.`;
+  if (storage.state === "failed") return `The store refuses writes: ${storage.error}. Make room on the disk${dataDir ? ` of ${dataDir}` : ""}, or see that it is there and can be written; \`agiwod doctor\` tells more. What is under way waits, and goes on by itself then.`;
   return isOther ? OTHER : "";
 }
