@@ -345,13 +345,14 @@ OPEN = f"{sys.executable} -c 'x = [open(\"/dev/null\") for _ in range(100)]'"
     ("command", "reason", "mode"),
     [
         (FORK_BOMB, "more than 40 processes|Resource temporarily unavailable", "workspace-write"),
+        (FORK_BOMB, "more than 40 processes|Resource temporarily unavailable", "danger-full-access"),
         (HOGS, "more than 200 MiB of memory", "workspace-write"),
         (HOGS, "more than 200 MiB of memory", "danger-full-access"),
         (HOG, "MemoryError", "workspace-write"),
         (LARGE, "File size limit exceeded", "workspace-write"),
         (OPEN, "Too many open files", "danger-full-access"),
     ],
-    ids=["fork bomb", "hogs", "hogs without walls", "hog", "large file", "open files"],
+    ids=["fork bomb", "fork bomb without walls", "hogs", "hogs without walls", "hog", "large file", "open files"],
 )
 async def test_a_command_that_takes_too_much_is_an_error_and_harms_nobody(
     scene: Scene, command: str, reason: str, mode: str, figures: Figures
@@ -364,6 +365,13 @@ async def test_a_command_that_takes_too_much_is_an_error_and_harms_nobody(
     figures("processes left", len(processes_with(f"SCENE={scene.home}")), at_most=0)
     assert (await use(tool, "echo fine")).content == "fine\n"
     assert not [each for each in scene.workspace.iterdir() if each.name.startswith("core")]
+
+
+@pytest.mark.parametrize("mode", ["workspace-write", "danger-full-access"])
+async def test_a_command_stands_behind_whoever_has_it_run(scene: Scene, mode: str) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    said = (await use(scene.tool(mode=mode), "nice; (nice) & wait")).content
+    assert [int(each) > own for each in said.split()] == [True, True]
 
 
 async def test_a_command_gets_the_variables_that_are_named_and_no_others(

@@ -44,6 +44,7 @@ def main() -> int:
     # The command itself has nothing to say there.
     os.set_inheritable(plan["report"], bool(plan.get("hands_on")))
     kernel.control(kernel.ADOPTS_ORPHANS, 1)
+    rlimits.go_ahead()
     wake = _wake_by_signals()
     ours, theirs = os.pipe()
     try:
