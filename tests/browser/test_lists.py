@@ -87,8 +87,26 @@ async def test_old_runs_are_forgotten_through_the_page_and_a_client_finds_them_n
         assert at.seen.errors == []
 
 
+async def test_what_a_schedule_began_is_looked_for_page_by_page_among_many_tasks_of_its_agent(tmp_path: Path):
+    async with desk(tmp_path / "home", AGENTS, SCRIPTS) as at, at.client() as client:
+        await client.scheduler.add_cron(agent="guide", input="Happy new year", cron="0 0 1 1 *", cron_id="newyear")
+        async with at.page("schedules/newyear") as page:
+            await expect(page.get_by_text("It has begun nothing yet.")).to_be_visible()
+            for number in range(101):
+                await client.scheduler.submit(agent="guide", input=f"Task {number}")
+            await expect(page.get_by_text("Nothing on this page is of it.")).to_be_visible(timeout=PATIENCE)
+            await page.get_by_role("link", name="Older ones").press("Enter")
+            await expect(page.get_by_role("link", name="To the newest")).to_be_visible(timeout=PATIENCE)
+            await expect(page.get_by_role("link", name="Older ones")).to_have_count(0)
+            await page.reload()
+            await expect(page.get_by_text("Nothing on this page is of it.")).to_be_visible(timeout=PATIENCE)
+        assert at.seen.errors == []
+
+
 TYPED = {
+    "": None,
     "runs": None,
+    "traces": None,
     "sessions": "Words that were said",
     "agents/guide": "Say something to guide",
     "approvals": "Reason, told to the model when you deny",

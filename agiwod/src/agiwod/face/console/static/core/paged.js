@@ -2,9 +2,13 @@
 
 import { h } from "./dom.js";
 
-// A page of a list, the one that the address asks for; a smaller one where so many things are more than one answer holds.
-export async function pageOf(page, method, { limit, ...asked }) {
-  const cursor = page.query.get("from");
+// A page of a list, the one that the address asks for.
+export function pageOf(page, method, asked) {
+  return partOf(page, method, { ...asked, cursor: page.query.get("from") });
+}
+
+// A part of a list, behind the cursor if there is one; a smaller one where so many things are more than one answer holds.
+export async function partOf(page, method, { limit, cursor, ...asked }) {
   for (let most = limit; ; most = Math.floor(most / 4)) {
     try {
       return await page.call(method, { ...asked, limit: most, ...(cursor && { cursor }) });

@@ -2,10 +2,11 @@
 
 import { h } from "../core/dom.js";
 import { plural, shorten, tokens, when, words } from "../core/format.js";
+import { pageOf, turning } from "../core/paged.js";
 import { badge, button, empty, facts, heading, idLink, section, table, to } from "../core/parts.js";
 import { isScheduled, last, removeCron } from "./scheduler.js";
 
-const PAGE = 50;
+const PAGE = 100; // tasks of its agent that are looked through at once
 
 export async function show(page) {
   const [cronId] = page.path;
@@ -13,20 +14,21 @@ export async function show(page) {
   async function load() {
     const cron = await find(page, cronId);
     if (!cron) return page.show(cronId, heading(cronId), empty("There is no such schedule.", h("p", { class: "quiet" }, "It may have been removed; what it had begun goes on. ", h("a", { href: to("scheduler") }, "To the scheduler"))));
-    const begun = (await page.call("scheduler/list", { agentId: cron.agentId, roots: true, limit: 200 })).states.filter((each) => each.stateId.startsWith(`${cronId}@`));
+    const { states, nextCursor } = await pageOf(page, "scheduler/list", { agentId: cron.agentId, roots: true, limit: PAGE });
+    const begun = states.filter((each) => each.stateId.startsWith(`${cronId}@`));
     page.copies(() => ({ cron, begun }));
     page.show(cronId, heading(cronId, button("Remove", () => removeCron(page, cronId, () => { location.hash = to("scheduler"); }), "danger")),
       facts(["agent", idLink("agent", cron.agentId, cron.agentId)], ["when", [h("code", null, cron.cron), ` ${cron.timezone}`]], ["next", when(cron.nextAt)], ["last", last(cron.last)], ["began", plural(cron.fired, "time")],
         ["while the one before is at work", cron.overlap === "skip" ? "it is skipped" : "it waits"], ["kept by", idLink("run", cron.runId)], ["since", when(cron.createdAt)]),
       section("Its task", h("div", { class: "card said" }, words(cron.input))),
-      section("What it began", list(begun)));
+      section("What it began", list(begun, nextCursor || page.query.has("from")), turning(page, nextCursor)));
   }
   page.loads(load, ["scheduler", "run"], { wants: isScheduled });
 }
 
-function list(states) {
-  if (states.length === 0) return empty("It has begun nothing yet.");
-  const rows = states.slice(0, PAGE).map((each) => [each.stateId, idLink("state", each.stateId), badge(each.status), shorten(each.result ?? "", 120), tokens(each.tokens), when(each.createdAt)]);
+function list(states, isPart) {
+  if (states.length === 0) return empty(isPart ? "Nothing on this page is of it." : "It has begun nothing yet.");
+  const rows = states.map((each) => [each.stateId, idLink("state", each.stateId), badge(each.status), shorten(each.result ?? "", 120), tokens(each.tokens), when(each.createdAt)]);
   return table(["agent", "state", "what came out", "tokens", "begun"], rows, "What it began");
 }
 

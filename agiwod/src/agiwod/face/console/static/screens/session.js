@@ -2,12 +2,13 @@
 
 import { composer } from "../core/composer.js";
 import { h } from "../core/dom.js";
-import { shown, when, words } from "../core/format.js";
-import { pageOf, turning } from "../core/paged.js";
+import { count, plural, shown, when, words } from "../core/format.js";
+import { pageOf, partOf, turning } from "../core/paged.js";
 import { ask, badge, busy, button, empty, facts, field, heading, idLink, section, to, wholeId } from "../core/parts.js";
 import { Transcript } from "../core/transcript.js";
 
 const PAGE = 200;
+const COMPARED = 2000; // items of each of two branches
 
 export async function show(page) {
   const [sessionId] = page.path;
@@ -93,16 +94,29 @@ export async function show(page) {
 // Two branches side by side: what they share once, and what differs beside each other.
 async function compare(page, one, other) {
   async function load() {
-    const [left, right] = await Promise.all([one, other].map((sessionId) => page.call("session/history", { sessionId, limit: 500 })));
+    const [left, right] = await Promise.all([one, other].map((sessionId) => history(page, sessionId)));
     page.copies(() => ({ [one]: left.items, [other]: right.items }));
     const same = shared(left.items, right.items);
     page.show("Two branches", heading("Two branches"),
-      facts(["left", idLink("session", one)], ["right", idLink("session", other)], ["they share", `${same} items`]),
+      facts(["left", idLink("session", one)], ["right", idLink("session", other)], ["they share", plural(same, "item")]),
       same > 0 && section("What they share", h("ol", { class: "told" }, left.items.slice(0, same).map(line))),
       section("Where they part", h("div", { class: "branches" }, [[one, left], [other, right]].map(([id, past]) => h("div", null, h("h3", null, idLink("session", id)),
-        past.items.length > same ? h("ol", { class: "told" }, past.items.slice(same).map(line)) : empty("Nothing more was said."))))));
+        past.items.length > same ? h("ol", { class: "told" }, past.items.slice(same).map(line)) : empty("Nothing more was said."))))),
+      (left.isCut || right.isCut) && h("p", { class: "quiet" }, `Compared are the first ${count(COMPARED, "items")} of each.`));
   }
   page.loads(load, ["run"]);
+}
+
+// What was said in a session, as far as it is compared.
+async function history(page, sessionId) {
+  const items = [];
+  let cursor;
+  do {
+    const found = await partOf(page, "session/history", { sessionId, limit: 500, cursor });
+    items.push(...found.items);
+    cursor = found.nextCursor;
+  } while (cursor && items.length < COMPARED);
+  return { items: items.slice(0, COMPARED), isCut: Boolean(cursor) };
 }
 
 function shared(left, right) {

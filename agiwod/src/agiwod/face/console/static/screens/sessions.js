@@ -2,7 +2,7 @@
 
 import { h } from "../core/dom.js";
 import { shorten, when, words } from "../core/format.js";
-import { pageOf, turning } from "../core/paged.js";
+import { pageOf, partOf, turning } from "../core/paged.js";
 import { empty, heading, idLink, table, to } from "../core/parts.js";
 
 const PAGE = 40;
@@ -68,7 +68,7 @@ export async function show(page) {
     const isNamed = sessionId.toLowerCase().includes(sought);
     let cursor;
     do {
-      const { items, nextCursor } = await page.call("session/history", { sessionId, limit: 500, ...(cursor && { cursor }) });
+      const { items, nextCursor } = await partOf(page, "session/history", { sessionId, limit: 500, cursor });
       const hit = items.map((each) => said(each.item)).find((text) => isNamed || text.toLowerCase().includes(sought));
       if (hit !== undefined) {
         const at = Math.max(0, hit.toLowerCase().indexOf(sought) - 40);

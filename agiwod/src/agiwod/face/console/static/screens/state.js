@@ -3,10 +3,14 @@
 import { composer } from "../core/composer.js";
 import { h } from "../core/dom.js";
 import { cost, duration, plural, tokens, when } from "../core/format.js";
-import { badge, empty, facts, heading, idLink, section, table, tell } from "../core/parts.js";
+import { pageOf, turning } from "../core/paged.js";
+import { badge, empty, facts, heading, idLink, section, table, tell, to } from "../core/parts.js";
 import { until, waits } from "../core/waits.js";
 import { runTable } from "./runs.js";
 import { ends } from "./scheduler.js";
+
+const PAGE = 100;
+const LATEST = 20;
 
 export async function show(page) {
   const [stateId] = page.path;
@@ -14,14 +18,14 @@ export async function show(page) {
   async function load() {
     const state = await page.call("scheduler/get", { stateId });
     const [below, runs] = await Promise.all([
-      page.call("scheduler/list", { parentStateId: stateId, limit: 200 }),
-      page.call("run/list", { sessionId: state.sessionId, limit: 20 }),
+      pageOf(page, "scheduler/list", { parentStateId: stateId, limit: PAGE }),
+      page.call("run/list", { sessionId: state.sessionId, limit: LATEST }),
     ]);
     page.copies(() => ({ state, below: below.states, runs: runs.runs }));
     page.show(state.stateId, heading(state.stateId, ends(page, state, "")), about(state), task(page, state),
       state.result && section("What came out", h("div", { class: "card said" }, state.result)),
-      section("Those that it started", children(below.states)),
-      section("Its runs", runTable(runs.runs, "Runs")));
+      section("Those that it started", children(below.states), turning(page, below.nextCursor)),
+      section("Its runs", runTable(runs.runs, "Runs"), runs.nextCursor && h("p", null, h("a", { href: to("runs", { session: state.sessionId }) }, "all of them"))));
   }
   page.loads(load, ["scheduler", "run"]);
 }
