@@ -1,5 +1,7 @@
 """A daemon that goes while its page is open: a banner tells so, and then all is there again, once, without reload."""
 
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -51,6 +53,42 @@ async def test_a_page_goes_on_after_a_restart_in_good_order_too_and_hears_what_h
         assert at.home.run("ask", "--agent", "guide", "How long is the walk?").code == 0
         await expect(page.locator("tbody tr")).to_have_count(1, timeout=PATIENCE)
         await expect(page.locator("tbody tr")).to_contain_text("completed")
+
+
+async def test_views_that_are_asked_for_while_the_daemon_is_away_are_shown_once_it_is_back(tmp_path: Path):
+    async with desk(tmp_path / "home", BUSY, SCRIPTS) as at, at.page() as one, at.page() as other:
+        at.home.kill()
+        await go(one, "agents/guide")  # which the link has not noticed yet, or just has
+        await expect(other.locator("#banner")).to_contain_text("The daemon is not there", timeout=PATIENCE)
+        await go(other, "sessions")
+        assert at.home.run("start").code == 0
+        await expect(one.get_by_label("Say something to guide")).to_be_visible(timeout=PATIENCE)
+        await expect(other.get_by_role("heading", name="Sessions")).to_be_visible(timeout=PATIENCE)
+        for page in (one, other):
+            await expect(page.locator("#banner")).to_be_hidden(timeout=PATIENCE)
+
+
+@pytest.mark.soak  # the page has half a minute of patience
+async def test_a_daemon_that_stands_still_is_told_to_be_away_and_goes_on_where_it_was(tmp_path: Path):
+    async with desk(tmp_path / "home", BUSY, SCRIPTS) as at, at.page() as page:
+        await talk(page, "slow", "Think")
+        await expect(page.locator(".item.agentMessage.open")).to_contain_text("word20 ", timeout=PATIENCE)
+        pid = at.home.pid()
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await expect(page.locator("#banner")).to_contain_text("The daemon is not there", timeout=2 * PATIENCE)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await expect(page.locator("#banner")).to_be_hidden(timeout=PATIENCE)
+        await expect(page.locator(".note.run-completed")).to_have_count(1, timeout=PATIENCE)
+        items: list[str] = await page.evaluate(_ITEMS)
+        assert Counter(items) == {"Think": 1, " ".join(f"word{number}" for number in range(400)): 1}
+
+
+async def go(page: Page, view: str) -> None:
+    """Ask for a view, and wait for nothing."""
+    await page.evaluate("view => { location.hash = `#/${view}`; }", view)
 
 
 async def test_of_two_tabs_that_answer_one_question_the_first_counts_and_the_other_is_told(tmp_path: Path):
