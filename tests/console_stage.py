@@ -141,6 +141,8 @@ retries = 0
 """
 """Agents of many kinds, whose models are scripted."""
 
+_SAID: Final = {"inputTokens": 88, "outputTokens": 800}
+
 SCRIPTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "guide": _scripted(
         {
@@ -179,7 +181,9 @@ SCRIPTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
         {"toolCalls": [{"name": "sleep_and_wait", "arguments": {"wake_type": "timer", "delay_seconds": 86_400}}]},
         {"text": "Every hour."},
     ),
-    "slow": _scripted({"text": " ".join(f"word{number}" for number in range(400)), "deltas": 400, "delayMs": 40}),
+    "slow": _scripted(
+        {"text": " ".join(f"word{number}" for number in range(400)), "deltas": 400, "delayMs": 40, "usage": _SAID}
+    ),
 }
 
 _MCP: Final = f"""

@@ -21,7 +21,12 @@ CONFIG = """
 model = "scripted:brief.json"
 
 [agents.guide]
-model = "scripted:guide.json"
+model = "city"
+
+[models.city]
+provider = "scripted"
+id = "guide.json"
+price = { input = 3, output = 15 }
 """
 
 
@@ -41,7 +46,7 @@ async def points(page: Page, plot: str, shape: str) -> list[str]:
     return [each.partition(" · ")[2] for each in told]
 
 
-async def test_tokens_and_latency_are_told_over_time_by_agent_and_by_model(tmp_path: Path):
+async def test_tokens_cost_and_latency_are_told_over_time_by_agent_and_by_model(tmp_path: Path):
     async with desk(tmp_path / "home", CONFIG, SCRIPTS) as at:
         async with at.client() as client:
             first = await (await client.start_run("guide", "How far?")).wait()
@@ -62,10 +67,15 @@ async def test_tokens_and_latency_are_told_over_time_by_agent_and_by_model(tmp_p
             assert sorted(bars) == sorted([f"brief: {mine:,}", f"guide: {each:,}", f"guide: {each * OLD / 1000:.1f} k"])
             assert [point.partition(":")[0] for point in await points(page, "latency", "circle")].count("guide") == 2
 
+            cost = guide.usage.cost_usd
+            assert cost
+            assert told["guide"][3] == f"${cost * (OLD + 1):.2f}"
+            assert sorted(await points(page, "cost", "rect")) == [f"guide: ${cost:.4f}", f"guide: ${cost * OLD:.2f}"]
+
             await show(page, "usage?hours=1&by=both")
             await expect(page.get_by_role("table", name="In sum").locator("tbody tr")).to_have_count(2)
-            assert set(await sums(page)) == {"guide · guide.json", "brief · brief.json"}
+            assert set(await sums(page)) == {"guide · city", "brief · brief.json"}
             await page.get_by_role("link", name="by model", exact=True).press("Enter")
             await expect(page.get_by_role("columnheader", name="model", exact=True)).to_be_visible(timeout=PATIENCE)
-            assert set(await sums(page)) == {"guide.json", "brief.json"}
+            assert set(await sums(page)) == {"city", "brief.json"}
         assert at.seen.errors == []
