@@ -11,13 +11,16 @@ from typing import Any, Final, Literal
 
 from agiwo_client import Client, connect
 from browser import chromium
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 from terminal_lab import Home, home_at
 
 Width = Literal[1400, 390]
 
 WIDTHS: Final[tuple[Width, ...]] = (1400, 390)
 """A desk and a phone."""
+
+_PATIENCE: Final = 60_000
+"""Milliseconds after which something that should be seen is not."""
 
 _HEIGHTS: Final = {1400: 900, 390: 844}
 
@@ -69,7 +72,7 @@ class Desk:
     async def entered(self, context: BrowserContext) -> Page:
         """A new tab at the overview."""
         page = await context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(_PATIENCE)
         page.on("pageerror", lambda error: self.seen.errors.append(str(error)))
         page.on("console", lambda said: self.seen.errors.append(said.text) if said.type == "error" else None)
         page.on("request", lambda request: self.seen.asked.append(request.url))
@@ -89,6 +92,7 @@ async def show(page: Page, view: str) -> None:
 @asynccontextmanager
 async def desk(home: Path, config: str, scripts: Mapping[str, Sequence[Mapping[str, Any]]]) -> AsyncGenerator[Desk]:
     """A daemon with these settings, whose agents say what these scripts have, and a browser."""
+    expect.set_options(timeout=_PATIENCE)
     with home_at(home, config) as place:
         for name, turns in scripts.items():
             (home / f"{name}.json").write_text(json.dumps({"turns": turns, "repeat": True}))

@@ -95,3 +95,33 @@ async def test_a_project_that_is_not_trusted_or_not_there_is_refused_in_words_un
         await show(page, of(dock)["agents"])
         await expect(page.get_by_role("alert")).to_contain_text("wants something else than when it was trusted")
         assert at.seen.errors == []
+
+
+_WATCH = """
+() => {
+  globalThis.told = [];
+  new MutationObserver(() => banner.hidden || told.push(banner.textContent)).observe(banner, { attributes: true });
+}
+"""
+
+_HASTEN = """
+async (views) => {
+  for (const view of views) {
+    location.hash = `#/${view}`;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+"""
+
+
+async def test_who_hastens_from_project_to_project_comes_to_the_last_one_and_is_told_of_no_trouble(tmp_path: Path):
+    docks = [build(tmp_path / name, _DOCK.replace("sailor]", f"{name}]")) for name in ("north", "south")]
+    async with desk(tmp_path / "home", AGENTS, SCRIPTS) as at, at.page("agents") as page:
+        for dock in docks:
+            assert at.home.run("trust", str(dock), "--yes").code == 0
+        await page.evaluate(_WATCH)
+        await page.evaluate(_HASTEN, [*(of(dock)["agents"] for dock in docks * 5), "agents", of(docks[0])["agents"]])
+        await expect(page.get_by_role("link", name="north", exact=True)).to_have_count(2)
+        assert {"north", "south"} & set(await names(page)) == {"north"}
+        assert await page.evaluate("() => told") == []
+        assert [each for each in at.seen.errors if "409" not in each] == []
