@@ -1,6 +1,8 @@
 """A real daemon with the console on, and a browser that has come in: what the tests of the page begin with."""
 
 import json
+import random
+import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -96,10 +98,29 @@ async def desk(home: Path, config: str, scripts: Mapping[str, Sequence[Mapping[s
     with home_at(home, config) as place:
         for name, turns in scripts.items():
             (home / f"{name}.json").write_text(json.dumps({"turns": turns, "repeat": True}))
+        _keep_console(home / "data")
         started = place.run("start")
         assert started.code == 0, started.err
         async with chromium() as browser:
             yield Desk(place, browser)
+
+
+def _keep_console(data: Path) -> None:
+    """Have the console where no other daemon looks for a place, so that none is there while this one is away."""
+    data.mkdir(mode=0o700, exist_ok=True)
+    (data / "console.json").write_text(json.dumps({"address": f"127.0.0.1:{_quiet_port()}"}))
+
+
+def _quiet_port() -> int:
+    """A free port below those that the system gives to whoever asks for any."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as taken:
+            try:
+                taken.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 def _scripted(*turns: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
