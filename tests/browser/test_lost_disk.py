@@ -169,7 +169,7 @@ async def test_a_page_whose_daemon_is_elsewhere_by_now_says_what_to_do_and_shows
             new = urlsplit(address)
             assert new.port != old.port
             await page.evaluate("() => { location.hash = '#/sessions'; }")
-            await tells(page, "run `agiwod console`")
+            await tells(page, "run agiwod console")
             await expect(page.locator("main")).not_to_contain_text("Somebody else")
             async with at.page("runs") as there:
                 await is_well(there)

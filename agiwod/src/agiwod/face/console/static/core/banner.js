@@ -1,5 +1,6 @@
 // What is wrong with the daemon, in a line over every view for as long as it is so. Mends nothing.
 
+import { h } from "./dom.js";
 import { link } from "./link.js";
 
 const AWAY = {
@@ -12,6 +13,7 @@ const OTHER = "The daemon has another store than before: what this page has show
 
 let element = null;
 let replaced = null;
+let told = "";
 let status = null; // as the daemon told it last
 let store = null; // the name of the one that it had then
 let isOther = false; // another one than the one before, since somebody has come to this view
@@ -58,12 +60,14 @@ function compare(id) {
 
 function draw() {
   const words = AWAY[link.state] ?? (status ? trouble(status) : "");
-  if (element.textContent !== words) element.textContent = words; // what is read out is read once
+  if (words === told) return; // what is read out is read once
+  told = words;
+  element.replaceChildren(...words.split("`").map((part, place) => (place % 2 ? h("code", null, part) : part)));
   element.hidden = !words;
 }
 
-function trouble({ state, storage, dataDir }) {
+function trouble({ state, storage }) {
   if (state === "draining") return "The daemon is about to end: it takes no new runs, and waits a while for those under way. What is not over by then goes on at its next start.";
-  if (storage.state === "failed") return `The store refuses writes: ${storage.error}. Make room on the disk${dataDir ? ` of ${dataDir}` : ""}, or see that it is there and can be written; \`agiwod doctor\` tells more. What is under way waits, and goes on by itself then.`;
+  if (storage.state === "failed") return `The store refuses writes: ${storage.error}. Make room on its disk, or see that it is there and can be written; \`agiwod doctor\` tells more. What is under way waits, and goes on by itself then.`;
   return isOther ? OTHER : "";
 }

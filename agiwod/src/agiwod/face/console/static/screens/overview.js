@@ -29,7 +29,6 @@ export async function show(page) {
 
 function health(status) {
   const troubles = [
-    status.storage.state === "failed" && `The store refuses writes: ${status.storage.error}`,
     status.config.state === "failed" && `The settings were refused: ${status.config.error}`,
     status.config.afterRestart.length > 0 && `Changed settings wait for a restart: ${status.config.afterRestart.join(", ")}`,
     status.telemetry?.state === "failing" && "Traces cannot be sent.",
