@@ -113,23 +113,24 @@ async def test_a_client_that_does_not_follow_the_run_it_started_is_called_all_th
 
 
 async def test_the_calls_of_one_answer_are_carried_out_one_after_the_other_unless_the_tool_only_reads() -> None:
-    async def most_at_once(effect: str) -> int:
+    async def at_once(effect: str, number: int) -> int:
+        """How many are under way together, once it is that number and nothing more comes."""
         editor = Editor()
         async with (
             running(editing_agent({}, {"arguments": {"path": "b.py"}})) as daemon,
             editing(daemon, editor, {**OPEN_FILE, "effect": effect}) as caller,
         ):
             run = await caller.start("editing")
-            await editor.until(called=1)
+            await editor.until(called=number)
             for _ in range(50):
                 await caller.call("ping")
             seen = len(editor.called)
-            for number in (1, 2):
-                editor.gives.put_nowait({"content": str(number)})
+            for each in (1, 2):
+                editor.gives.put_nowait({"content": str(each)})
             await caller.read(run)
             return seen
 
-    assert (await most_at_once("idempotent"), await most_at_once("read")) == (1, 2)
+    assert (await at_once("idempotent", 1), await at_once("read", 2)) == (1, 2)
 
 
 @pytest.mark.parametrize(
