@@ -50,11 +50,15 @@ class Driver(Protocol):
 
 @dataclass(frozen=True)
 class Done:
-    """What a work took: seconds of CPU and of time, bytes that it left, children that ended and the most at once."""
+    """What a work took: seconds of CPU and of time, bytes that it left, children that ended and the most at once.
+
+    Of bytes also how many there were when a quarter of the work was done.
+    """
 
     cpu: float = 0.0
     seconds: float = 0.0
     grown: int = 0
+    grown_by_a_quarter: int = 0
     children: int = 0
     most: int = 0
 
@@ -84,19 +88,20 @@ class Stage:
             before, began = family_cpu(), perf_counter()
             await self.driver.run(f"@crowd {count} 1")
             seconds = perf_counter() - began
-            return Done(family_cpu() - before, seconds, 0, self.crowd.children, self.crowd.most)
+            return Done(family_cpu() - before, seconds, children=self.crowd.children, most=self.crowd.most)
 
     async def sleep(self, count: int) -> Done:
         """So many sleep; the CPU is that of a second of their sleep."""
         warm_up = max(100, count // 10)
         async with self.driver.opened(self.folder, AT_ONCE):
             await self.driver.sleep(0, warm_up, A_DAY)
-            before = family_memory()
-            await self.driver.sleep(warm_up, warm_up + count, A_DAY)
-            grown = family_memory() - before
-            used = family_cpu()
+            before, quarter = family_memory(), warm_up + count // 4
+            await self.driver.sleep(warm_up, quarter, A_DAY)
+            early = family_memory() - before
+            await self.driver.sleep(quarter, warm_up + count, A_DAY)
+            grown, used = family_memory() - before, family_cpu()
             await asyncio.sleep(REST)
-            return Done((family_cpu() - used) / REST, 0.0, grown)
+            return Done((family_cpu() - used) / REST, 0.0, grown, early)
 
     async def fall_asleep(self, count: int) -> Done:
         """So many sleep for a moment, and are left alone."""

@@ -35,8 +35,11 @@ TEMPORAL, TENTH = "Temporal", 0.1
 PATIENCE = 600.0
 """Seconds that one work of one driver may take."""
 
-FEW, SOME = 100, 400
+SLEEPERS = 400
 """How many sleep; of ours also many more, see `Field.most`."""
+
+FAR = 2
+"""How many times what we take, in each figure, a peer may take and still be asked again."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +131,11 @@ WORKS = (
     ),
     Work(
         "sleep",
-        SOME,
+        SLEEPERS,
         1,
         (
             Figure("a sleeper", "KiB", lambda done, count: done.grown / count / 1024, 8),
-            Figure(f"{SOME} sleepers, each second", "ms of CPU", lambda done, _: 1e3 * done.cpu),
+            Figure(f"{SLEEPERS} sleepers, each second", "ms of CPU", lambda done, _: 1e3 * done.cpu),
         ),
     ),
     Work(
@@ -148,8 +151,8 @@ WORKS = (
 )
 NOTES = [
     "Of agents the model says its answers at once; `programs` are those of the engine, as small as the peers' "
-    "workflows. Ours is over SQLite with `full`. agiwo 0.1.0 is left out where agents come back after a restart: it "
-    "does not know them any more."
+    f"workflows. Ours is over SQLite with `full`. Who takes more than {FAR} times what we take is asked only once. "
+    "agiwo 0.1.0 is left out where agents come back after a restart: it does not know them any more."
 ]
 
 
@@ -189,14 +192,22 @@ def measure(rounds: int) -> Report:
 
 def measured(work: Work, field: Field, rounds: int) -> list[Line]:
     """The figures of one work."""
-    done = {each.name: list[Done]() for each in field.everybody}
+    drivers = field.everybody
+    done = {each.name: list[Done]() for each in drivers}
     for _ in range(rounds):
-        for each in field.everybody:
+        for each in drivers:
             taken = each.do(work.name, work.count) if rounds > 1 else once(each, work.name, work.count)
             done[each.name].append(taken)
+        ours = done[field.ours.name][0]
+        drivers = [each for each in drivers if not is_far(work, done[each.name][0], ours)]
     if work.name == "spawn":
         assert all(each.children == work.count and each.most <= AT_ONCE for each in done[field.ours.name])
     return [line_of(figure, work, field, done) for figure in work.figures]
+
+
+def is_far(work: Work, done: Done, ours: Done) -> bool:
+    """Whether somebody took so much more than ours that asking again would tell nothing."""
+    return all(each.of(done, work.count) > FAR * each.of(ours, work.count) for each in work.figures)
 
 
 def line_of(figure: Figure, work: Work, field: Field, done: Mapping[str, Sequence[Done]]) -> Line:
@@ -216,10 +227,15 @@ def sleepers() -> Curve:
     points = dict[str, list[tuple[float, float]]]()
     for field in fields():
         for each in field.everybody:
-            sizes = (FEW, field.most) if each is field.ours else (FEW, SOME)
+            sizes = (SLEEPERS, field.most) if each is field.ours else (SLEEPERS,)
             name = f"{each.name}, {field.tells}" if each is field.ours else each.name
-            points[name] = [(size, once(each, "sleep", size).grown / 2**20) for size in sizes]
+            points[name] = [point for size in sizes for point in grown(once(each, "sleep", size), size)]
     return Curve("scheduler-sleepers", "Agents that sleep", "sleepers", "MiB that they hold", points)
+
+
+def grown(done: Done, count: int) -> list[tuple[float, float]]:
+    """MiB that a quarter of the sleepers hold, and all of them."""
+    return [(count / 4, done.grown_by_a_quarter / 2**20), (count, done.grown / 2**20)]
 
 
 if __name__ == "__main__":
