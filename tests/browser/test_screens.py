@@ -24,20 +24,15 @@ async () => (await globalThis.axe.run(document, { resultTypes: ["violations"] })
 """
 
 PICTURES = ROOT / "docs" / "guides" / "console"
+"""Light at a desk and dark at a phone."""
 
-PICTURED = {
-    ("overview", 1400),
-    ("run", 1400),
-    ("approval", 390),
-    ("scheduler", 1400),
-    ("trace", 1400),
-}
-"""The pictures that are kept in the guide."""
-
-_NAME_HOME = """
-(home) => {
+_NAME_PLACES = """
+(places) => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replaceAll(home, "~/agiwod");
+  while (walker.nextNode()) {
+    const text = walker.currentNode;
+    text.data = places.reduce((data, [place, name]) => data.replaceAll(place, name), text.data);
+  }
 }
 """
 
@@ -45,9 +40,7 @@ _TOO_WIDE = "() => document.documentElement.scrollWidth > document.documentEleme
 
 
 async def test_every_screen_shows_what_there_is_at_a_desk_and_at_a_phone(tmp_path: Path):
-    def folder(name: str, width: int) -> Path:
-        return PICTURES if os.environ.get("AGIWOD_PICTURES") and (name, width) in PICTURED else tmp_path
-
+    folder = PICTURES if os.environ.get("AGIWOD_PICTURES") else tmp_path
     axe = (node_tools("axe-1", "axe-core@4.14.1").home / "node_modules" / "axe-core" / "axe.min.js").read_text()
     faults: dict[str, Any] = {}
     async with desk(tmp_path / "home", BUSY, SCRIPTS) as at, at.client() as client:
@@ -66,7 +59,7 @@ async def test_every_screen_shows_what_there_is_at_a_desk_and_at_a_phone(tmp_pat
                         if name == "approval":
                             await page.locator(".question").evaluate("each => each.scrollIntoView({ block: 'end' })")
                         if dark == (width == 390):
-                            await picture(page, at.home.path, folder(name, width) / f"{name}-{width}.png")
+                            await picture(page, at.home.path, folder / f"{name}-{width}.png")
         assert not faults, json.dumps(faults, indent=1)
         assert at.seen.errors == []
         assert at.seen.dialogs == []
@@ -74,8 +67,8 @@ async def test_every_screen_shows_what_there_is_at_a_desk_and_at_a_phone(tmp_pat
 
 
 async def picture(page: Page, home: Path, file: Path) -> None:
-    """What can be seen, when it stands still; the directory of the test is called what users call theirs."""
-    await page.evaluate(_NAME_HOME, str(home))
+    """What can be seen, when it stands still; directories of this machine are called what users call theirs."""
+    await page.evaluate(_NAME_PLACES, [[str(home), "~/agiwod"], [str(ROOT), "~/src/agiwod"]])
     assert len(await page.screenshot(path=file, animations="disabled")) > 5000
 
 
