@@ -9,7 +9,7 @@ from agiwo.durable import INTERRUPTED, DurableContext, Outcome, StepResult, Step
 from agiwo.engine.operation import INTERRUPTION
 from agiwo.errors import Interrupted, NotFound, StorageError
 from agiwo.schema.event import CHILD_FINISHED, RUN_CANCELLED, RUN_COMPLETED, RUN_QUEUED, RUN_STARTED
-from agiwo.schema.record import Record
+from agiwo.schema.record import Record, RunHead
 from agiwo.schema.run import RunSpec, RunStatus
 from engine_lab import Lab, echo, hang
 from engine_tape import batches
@@ -156,9 +156,21 @@ async def test_a_run_that_goes_on_working_after_its_cancel_does_nothing_more(lab
     assert lab.ran == [(run, "one")]
 
 
+@pytest.mark.parametrize("late", [0, 50], ids=["", "told late"])
 @pytest.mark.parametrize("turns", range(12))
-async def test_whoever_cancels_a_run_that_comes_to_its_end_is_told_what_becomes_of_it(lab: Lab, turns: int) -> None:
+async def test_whoever_cancels_a_run_that_comes_to_its_end_is_told_what_becomes_of_it(
+    lab: Lab, turns: int, late: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = asyncio.Event()
+    look = lab.tape.run
+
+    async def look_and_tell_late(run: str) -> RunHead | None:
+        head = await look(run)
+        for _ in range(late):
+            await asyncio.sleep(0)
+        return head
+
+    monkeypatch.setattr(lab.tape, "run", look_and_tell_late)
 
     async def loop(ctx: DurableContext) -> Any:
         return await ctx.step("one", "effect", None)

@@ -149,10 +149,11 @@ class Driver:
             NotFound: no such run.
             Conflict: another process drives it.
         """
+        was_ours = run in self.lineage  # by the time that the store has told, it may be over and forgotten
         head = await self._storage.journal.run(run)
         if head is None:
             raise NotFound("run", run)
-        if not head.status.is_terminal and run not in self.lineage:
+        if not (head.status.is_terminal or was_ours or run in self.lineage):
             raise Conflict(f"run {run} is not driven by this process")
 
     def is_going(self, run: str) -> bool:
