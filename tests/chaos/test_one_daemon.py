@@ -69,8 +69,9 @@ async def test_the_next_daemon_has_the_runs_of_the_one_that_was_killed_wherever_
                 await teller.follow(run)
             daemon.kill(number)
             assert (await daemon.end())[0] == (-9 if home is first else 0)
-    with (second / "effects.txt").open("a") as effects:  # each has its own module, which notes what its tools do
-        effects.write((first / "effects.txt").read_text())
+    noted = first / "effects.txt"  # each has its own module, which notes what its tools do
+    with (second / "effects.txt").open("a") as effects:
+        effects.write(noted.read_text() if noted.exists() else "")  # it may have been killed before it did anything
     Rest(second).hold_against(memory, figures)
 
 

@@ -335,7 +335,8 @@ async def test_nothing_is_left_when_whoever_runs_a_command_is_killed(scene: Scen
 LIMITS = Limits(memory=200, processes=40, file=8, files=64)
 
 FORK_BOMB = "bomb() { bomb | bomb & }; bomb; sleep 30"
-HOGS = "for i in 1 2 3; do head -c 100m /dev/zero | tail & done; wait"
+HOLDING = f"{sys.executable} -c 'import time; x = bytes(range(100)) * 1_000_000; time.sleep(600)'"
+HOGS = f"for i in 1 2 3; do {HOLDING} & done; wait"
 HOG = f"{sys.executable} -c 'x = bytearray(300_000_000)'"
 LARGE = "head -c 20m /dev/zero > large"
 OPEN = f"{sys.executable} -c 'x = [open(\"/dev/null\") for _ in range(100)]'"
